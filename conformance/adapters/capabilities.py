@@ -1,0 +1,120 @@
+"""What a framework's own interface accepts, as data, and the one function that holds a case against it.
+
+A capability repeats the framework's API or documentation. It is never narrowed because an answer is wrong:
+a wrong answer is a known deviation (deviations/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from conformance.case.model import Case
+from conformance.case.options import Activation
+
+Parameters = tuple[float | None, float | None]
+ActivationSet = Mapping[str, frozenset[Parameters] | None]
+"""Activation name -> the (alpha, beta) pairs accepted, or None when any parameters are."""
+
+
+def exactly(*activations: Activation) -> ActivationSet:
+    """The set of just these activations with just these parameters."""
+    found: dict[str, set[Parameters]] = {}
+    for activation in activations:
+        found.setdefault(activation.name, set()).add((activation.alpha, activation.beta))
+    return {name: frozenset(parameters) for name, parameters in found.items()}
+
+
+def any_of(*names: str) -> ActivationSet:
+    """The set of these activations with any parameters."""
+    return dict.fromkeys(names)
+
+
+SIGMOID = exactly(Activation(name="sigmoid"))
+TANH = exactly(Activation(name="tanh"))
+
+
+@dataclass(frozen=True)
+class ActivationSupport:
+    """Which activations each of the three positions accepts.
+
+    `hidden_is_cell`: one argument sets both G and Hh. `per_direction`: each direction has its own list.
+    """
+
+    gate: ActivationSet = field(default_factory=lambda: SIGMOID)
+    cell: ActivationSet = field(default_factory=lambda: TANH)
+    hidden: ActivationSet = field(default_factory=lambda: TANH)
+    hidden_is_cell: bool = False
+    per_direction: bool = False
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What the interface accepts.
+
+    dtypes: formats it computes in. directions: directions it has. max_layers, max_steps: None for any number.
+    lengths: `each` row its own, one `common` to the batch, or `none`; min_length: the shortest it accepts.
+    forget_bias: whether a forget bias can be given at run time. blocks: whether a state can be carried on.
+    head: whether the framework has a dense layer to put behind the LSTM.
+    """
+
+    dtypes: frozenset[str] = frozenset({"float32"})
+    directions: frozenset[str] = frozenset({"forward"})
+    max_layers: int | None = None
+    max_steps: int | None = None
+    lengths: Literal["each", "common", "none"] = "none"
+    min_length: int = 1
+    activations: ActivationSupport = field(default_factory=ActivationSupport)
+    forget_bias: bool = False
+    blocks: bool = True
+    head: bool = True
+
+    def refusal(self, case: Case) -> str | None:
+        """Why a case cannot be put to the interface at all; None when it can."""
+        if case.dtype not in self.dtypes:
+            return f"computes in {_words(self.dtypes)}, not in {case.dtype}"
+        if case.direction not in self.directions:
+            return f"runs {_words(self.directions)}, not {case.direction}"
+        if self.max_layers is not None and case.layers > self.max_layers:
+            return f"has at most {self.max_layers} layer(s)"
+        longest = max(case.blocks) if case.blocks else case.T
+        if self.max_steps is not None and longest > self.max_steps:
+            return f"makes at most {self.max_steps} step(s) a call"
+        if case.blocks is not None and not self.blocks:
+            return "cannot carry a state from call to call"
+        if case.forget_bias and not self.forget_bias:
+            return "has no forget bias at run time"
+        if case.head is not None and not self.head:
+            return "has no dense layer"
+        return self._lengths_refusal(case) or self._activations_refusal(case)
+
+    def _lengths_refusal(self, case: Case) -> str | None:
+        if case.lengths is None:
+            return None
+        if self.lengths == "none":
+            return "takes no lengths"
+        if self.lengths == "common" and len(set(case.lengths)) > 1:
+            return "takes one length for the whole batch, not one a row"
+        if min(case.lengths) < self.min_length:
+            return f"takes lengths of {self.min_length} or more"
+        return None
+
+    def _activations_refusal(self, case: Case) -> str | None:
+        support = self.activations
+        if len(set(case.activations)) > 1 and not support.per_direction:
+            return "has one set of activations for all directions"
+        for chosen in case.activations:
+            for position in ("gate", "cell", "hidden"):
+                activation: Activation = getattr(chosen, position)
+                accepted: ActivationSet = getattr(support, position)
+                parameters = accepted.get(activation.name, frozenset())
+                if parameters is not None and (activation.alpha, activation.beta) not in parameters:
+                    return f"does not take {activation} as its {position} activation"
+            if support.hidden_is_cell and chosen.cell != chosen.hidden:
+                return "has one activation for both the cell candidate and the output"
+        return None
+
+
+def _words(names: frozenset[str]) -> str:
+    return " and ".join(sorted(names))

@@ -1,0 +1,50 @@
+"""The reference as an adapter. In half precisions it computes in float32 and rounds once, at the end."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from conformance.adapters.base import Adapter, Model
+from conformance.adapters.capabilities import ActivationSupport, Capabilities, any_of
+from conformance.case.model import Case
+from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
+from conformance.lstm.activations import FUNCTIONS
+from conformance.lstm.reference import Reference
+
+_ALL = any_of(*FUNCTIONS)
+
+
+class NumpyReference(Adapter):
+    """conformance.lstm.reference in the case's own dtype."""
+
+    name = "numpy"
+    capabilities = Capabilities(
+        dtypes=frozenset({"float16", "bfloat16", "float32", "float64"}),
+        directions=frozenset({"forward", "reverse", "bidirectional"}),
+        lengths="each",
+        activations=ActivationSupport(_ALL, _ALL, _ALL, per_direction=True),
+        forget_bias=True,
+    )
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """NumPy's version."""
+        return {"numpy": np.__version__}
+
+    def prepare(self, case: Case, weights: Weights) -> Model:
+        """The reference with these weights."""
+        working = np.dtype(np.float64 if case.dtype == "float64" else np.float32)
+
+        def cast(array: Array | None) -> Array | None:
+            return None if array is None else array.astype(working)
+
+        names = LayerWeights.__dataclass_fields__
+        rows = tuple(LayerWeights(**{n: cast(getattr(row, n)) for n in names}) for row in weights.rows)  # type: ignore[arg-type]
+        wide = Weights(rows, cast(weights.W_y), cast(weights.b_y))
+
+        def model(inputs: Inputs) -> Outputs:
+            x = inputs.x.astype(working)
+            arrays = Arrays(wide, Inputs(x, inputs.lengths, cast(inputs.h0), cast(inputs.c0)), {})
+            return {name: array.astype(case.np_dtype) for name, array in Reference(case).run(arrays).items()}
+
+        return model

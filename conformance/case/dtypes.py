@@ -1,0 +1,34 @@
+"""Number formats: their NumPy dtypes, their unit roundoffs, and the short names used in case ids."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import ml_dtypes
+import numpy as np
+
+DTypeName = Literal["float16", "bfloat16", "float32", "float64"]
+Precision = Literal["float16", "bfloat16", "tf32", "float32", "float64"]
+
+_NUMPY: dict[str, np.dtype[Any]] = {
+    "float16": np.dtype(np.float16),
+    "bfloat16": np.dtype(ml_dtypes.bfloat16),
+    "float32": np.dtype(np.float32),
+    "float64": np.dtype(np.float64),
+}
+
+UNIT_ROUNDOFF: dict[str, float] = {
+    "bfloat16": 2.0**-8,
+    "float16": 2.0**-11,
+    "tf32": 2.0**-11,
+    "float32": 2.0**-24,
+    "float64": 2.0**-53,
+}
+"""Half the distance from 1 to the next larger number: the largest relative error of one rounding to nearest."""
+
+SHORT = {"float16": "f16", "bfloat16": "bf16", "float32": "f32", "float64": "f64"}
+
+
+def numpy_dtype(name: str) -> np.dtype[Any]:
+    """The NumPy dtype of a format name (bfloat16 is that of the ml_dtypes package)."""
+    return _NUMPY[name]

@@ -1,0 +1,232 @@
+"""Specs: YAML files, one a family, read into `Case`s. Every problem names file, line, key and what is allowed.
+
+    family: lengths                 # the first half of every id
+    description: ...
+    defaults: {...}                 # keys of Case for every case of the file
+    cases:
+      - name: unsorted              # the second half of the id
+        vary:                       # a cross product; each choice adds to the id
+          dtype: [float32, float64]
+          states: {both: {}, h0-only: {c0: null}}   # label -> keys of Case
+        T: 7
+        ...
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from conformance.case.dtypes import SHORT
+from conformance.case.errors import SpecError
+from conformance.case.located import LocatedDict, LocatedList, line_of, merged, parse
+from conformance.case.model import Case
+from conformance.case.options import Frozen
+from conformance.case.source import Source
+
+SPEC_KEYS = ("family", "description", "source", "defaults", "cases")
+CASE_KEYS = ("name", "vary", *(name for name in Case.model_fields if name not in ("id", "origin")))
+MOST_VARIATIONS = 1000
+
+
+def load_specs(folder: Path) -> list[Case]:
+    """All cases of all `*.yaml` files below a folder, in file and line order.
+
+    Raises:
+        SpecError: with every problem of every file.
+    """
+    files = sorted(folder.rglob("*.yaml"))
+    if not files:
+        raise SpecError([f"{folder}: no spec (*.yaml) here"])
+    cases: list[Case] = []
+    problems: list[str] = []
+    for file in files:
+        try:
+            cases += load_spec(file)
+        except SpecError as error:
+            problems += error.problems
+    problems += _duplicates(cases)
+    if problems:
+        raise SpecError(problems)
+    return cases
+
+
+def load_spec(file: Path) -> list[Case]:
+    """The cases of one spec file.
+
+    Raises:
+        SpecError: with every problem of the file.
+    """
+    shown = _shown(file)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError([f"{shown}:1: cannot be read: {error}"]) from error
+    spec = parse(text, shown)
+    problems = _outline_problems(spec, shown)
+    if problems:
+        raise SpecError(problems)
+    cases: list[Case] = []
+    for entry in spec["cases"]:
+        try:
+            for line, fields in _variations(spec, entry, shown):
+                cases.append(_case(fields, shown, line))
+        except SpecError as error:
+            problems += [p for p in error.problems if p not in problems]
+    problems += _duplicates(cases)
+    if problems:
+        raise SpecError(problems)
+    return cases
+
+
+def _outline_problems(spec: Any, file: str) -> list[str]:
+    """What is wrong with the file's outermost shape."""
+    if not isinstance(spec, LocatedDict):
+        return [f"{file}:1: a spec is a mapping with the keys {', '.join(SPEC_KEYS)}"]
+    problems = [_unknown(file, spec.lines[key], key, SPEC_KEYS) for key in spec if key not in SPEC_KEYS]
+    family = spec.get("family")
+    if not isinstance(family, str):
+        problems.append(f"{file}:{spec.lines.get('family', 1)}: family: needs a name")
+    defaults = spec.setdefault("defaults", LocatedDict(1))
+    if not isinstance(defaults, LocatedDict):
+        problems.append(f"{file}:{spec.lines['defaults']}: defaults: needs a mapping")
+    cases = spec.get("cases")
+    if not isinstance(cases, LocatedList) or not cases:
+        problems.append(f"{file}:{spec.lines.get('cases', 1)}: cases: needs a list of at least one case")
+        return problems
+    for entry, line in zip(cases, cases.lines, strict=True):
+        if not isinstance(entry, LocatedDict):
+            problems.append(f"{file}:{line}: a case is a mapping")
+        elif not isinstance(entry.get("name"), str):
+            problems.append(f"{file}:{line}: name: every case needs one, as text")
+    return problems
+
+
+def _variations(spec: LocatedDict, entry: LocatedDict, file: str) -> Iterator[tuple[int, LocatedDict]]:
+    """The fields of every case an entry stands for, with the entry's line."""
+    line = entry.line
+    base = merged(spec["defaults"], entry)
+    axes = _axes(base.pop("vary", None), base.lines.get("vary", line), file)
+    count = 1
+    for _, choices in axes:
+        count *= len(choices)
+    if count > MOST_VARIATIONS:
+        raise SpecError([f"{file}:{line}: vary: {count} cases from one entry; at most {MOST_VARIATIONS}"])
+    name = base.pop("name")
+    for chosen in itertools.product(*(choices for _, choices in axes)):
+        fields = base
+        for _, patch in chosen:
+            fields = merged(fields, patch)
+        suffix = "".join(f"-{label}" for label, _ in chosen if label)
+        fields = merged(fields, _setting("id", f"{spec['family']}/{name}{suffix}", line))
+        for inherited in ("description", "source"):
+            if inherited in spec and inherited not in fields:
+                fields = merged(fields, _setting(inherited, spec[inherited], spec.lines[inherited]))
+        yield line, fields
+
+
+def _axes(vary: Any, line: int, file: str) -> list[tuple[str, list[tuple[str, LocatedDict]]]]:
+    """Each axis of `vary`: its key, and the (label, keys to set) of its choices."""
+    if vary is None:
+        return []
+    if not isinstance(vary, LocatedDict):
+        raise SpecError([f"{file}:{line}: vary: needs a mapping from a key to its choices"])
+    axes = []
+    for key, choices in vary.items():
+        at = vary.lines[key]
+        if isinstance(choices, LocatedDict) and choices and all(isinstance(c, LocatedDict) for c in choices.values()):
+            axes.append((key, list(choices.items())))
+        elif isinstance(choices, LocatedList) and choices:
+            axes.append((key, [(_label(key, choice), _setting(key, choice, at)) for choice in choices]))
+        else:
+            raise SpecError([f"{file}:{at}: vary.{key}: needs a list of values, or a mapping label: {{keys to set}}"])
+    return axes
+
+
+def _label(key: str, choice: Any) -> str:
+    if key == "dtype":
+        return SHORT.get(str(choice), str(choice))
+    return f"{key.lower()}{choice}" if isinstance(choice, (int, float)) else str(choice).replace("_", "-")
+
+
+def _setting(key: str, choice: Any, line: int) -> LocatedDict:
+    setting = LocatedDict(line)
+    setting[key] = choice
+    setting.lines[key] = line
+    return setting
+
+
+def _case(fields: LocatedDict, file: str, line: int) -> Case:
+    unknown = [_unknown(file, fields.lines[k], k, CASE_KEYS) for k in fields if k != "id" and k not in CASE_KEYS]
+    if unknown:
+        raise SpecError(unknown)
+    try:
+        case = Case.model_validate(dict(fields) | {"origin": {"file": file, "line": line}})
+    except ValidationError as error:
+        raise SpecError([_readable(problem, fields, file) for problem in error.errors()]) from error
+    not_built = case.not_built()
+    if not_built:
+        at, _ = line_of(fields, (not_built[0].split(".")[0],))
+        options = ", ".join(not_built)
+        raise SpecError([f"{file}:{at}: {case.id} uses {options}: part of the format, but not computed by this version yet"])
+    return case
+
+
+def _readable(problem: Any, fields: LocatedDict, file: str) -> str:
+    """One pydantic problem as file:line: key: what is wrong, and what is allowed."""
+    line, path = line_of(fields, problem["loc"])
+    where = f"{file}:{line}: "
+    last = str(problem["loc"][-1]) if problem["loc"] else ""
+    if problem["type"] == "extra_forbidden":
+        return where + f"{path}: unknown key" + _close(last, _keys_near(problem["loc"]))
+    if problem["type"] == "missing":
+        return where + f"{'.'.join(str(part) for part in problem['loc'])}: is needed"
+    message = problem["msg"].removeprefix("Value error, ")
+    value = problem["input"]
+    if isinstance(value, (str, int, float)) and not isinstance(value, bool) or value is None:
+        message += f" (got {value!r})"
+    return where + (f"{path}: " if path else f"{fields['id']}: ") + message
+
+
+def _keys_near(loc: tuple[int | str, ...]) -> tuple[str, ...]:
+    """The keys allowed where an unknown one stands: those of the model that the path leads to."""
+    model: Any = Case
+    for part in loc[:-1]:
+        field = model.model_fields.get(part) if isinstance(part, str) else None
+        if field is None:
+            continue
+        members = [field.annotation, *getattr(field.annotation, "__args__", ())]
+        models = [m for m in members if isinstance(m, type) and issubclass(m, Frozen)]
+        model = models[0] if models else Source
+    return tuple(model.model_fields)
+
+
+def _unknown(file: str, line: int, key: str, allowed: tuple[str, ...]) -> str:
+    return f"{file}:{line}: {key}: unknown key" + _close(key, allowed)
+
+
+def _close(key: str, allowed: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(key, allowed, 1)
+    return (f"; did you mean {near[0]!r}?" if near else "") + f" allowed: {', '.join(allowed)}"
+
+
+def _duplicates(cases: list[Case]) -> list[str]:
+    first: dict[str, Case] = {}
+    problems = []
+    for case in cases:
+        if case.id in first and first[case.id] is not case:
+            problems.append(f"{case.origin}: the id {case.id} is already taken by {first[case.id].origin}")
+        first.setdefault(case.id, case)
+    return problems
+
+
+def _shown(file: Path) -> str:
+    """The path as the user would type it: relative where it lies below the working directory."""
+    relative = os.path.relpath(file)
+    return str(file) if relative.startswith("..") else relative

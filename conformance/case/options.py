@@ -1,0 +1,128 @@
+"""The options of an LSTM as frozen models. docs/equations.md gives each one's meaning and who defined it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+Direction = Literal["forward", "reverse", "bidirectional"]
+ActivationName = Literal[
+    "sigmoid",
+    "tanh",
+    "relu",
+    "hard_sigmoid",
+    "affine",
+    "leaky_relu",
+    "thresholded_relu",
+    "scaled_tanh",
+    "elu",
+    "softsign",
+    "softplus",
+    "linear",
+]
+PARAMETERS: dict[str, tuple[str, ...]] = {
+    "hard_sigmoid": ("alpha", "beta"),
+    "affine": ("alpha", "beta"),
+    "leaky_relu": ("alpha",),
+    "thresholded_relu": ("alpha",),
+    "scaled_tanh": ("alpha", "beta"),
+    "elu": ("alpha",),
+}
+"""The parameters each activation takes; one that is not listed takes none."""
+
+
+def _number(value: Any) -> Any:
+    """Accept "1/6" where a number is meant: the float64 nearest to the fraction."""
+    if isinstance(value, str) and "/" in value:
+        try:
+            return float(Fraction(value))
+        except (ValueError, ZeroDivisionError) as error:
+            raise ValueError(f"{value!r} is not a fraction of two whole numbers") from error
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+Finite = Annotated[Number, Field(allow_inf_nan=False)]
+Positive = Annotated[Finite, Field(gt=0)]
+
+
+class Frozen(BaseModel):
+    """Base of every model: immutable, unknown keys refused, no silent conversion from text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class Activation(Frozen):
+    """One activation function with its parameters; `{name: hard_sigmoid, alpha: 1/6, beta: 0.5}` or just a name."""
+
+    name: ActivationName
+    alpha: Finite | None = None
+    beta: Finite | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _parameters_fit(self) -> Activation:
+        takes = PARAMETERS.get(self.name, ())
+        for parameter in ("alpha", "beta"):
+            given = getattr(self, parameter) is not None
+            if given and parameter not in takes:
+                raise ValueError(f"{self.name} takes no {parameter}")
+            if not given and parameter in takes:
+                raise ValueError(f"{self.name} needs {parameter}: frameworks disagree on its default")
+        return self
+
+    def __str__(self) -> str:
+        given = [f"{v:.9g}" for v in (self.alpha, self.beta) if v is not None]
+        return f"{self.name}({', '.join(given)})" if given else self.name
+
+
+class Activations(Frozen):
+    """S (`gate`: input, forget and output gate), G (`cell`: the candidate) and Hh (`hidden`: before the output gate)."""
+
+    gate: Activation = Activation(name="sigmoid")
+    cell: Activation = Activation(name="tanh")
+    hidden: Activation = Activation(name="tanh")
+
+    def __str__(self) -> str:
+        return f"{self.gate}, {self.cell}, {self.hidden}"
+
+
+class GateClip(Frozen):
+    """Bounds activation inputs to +-bound; `gates`: the four pre-activations only; `all`: the input of Hh(c_t) too."""
+
+    bound: Positive
+    reading: Literal["gates", "all"]
+
+
+class Head(Frozen):
+    """A dense layer of O outputs on y: after every step, or after the last step only."""
+
+    O: int = Field(ge=1)  # noqa: E741 - the field's own name for the number of head outputs
+    on: Literal["every_step", "last_step"] = "every_step"
+    softmax: bool = False
+    cross_entropy: bool = False
+
+
+class Tolerance(Frozen):
+    """How far an element may be from its golden value: the largest of the terms that are given.
+
+    `noise` is in noise units (docs/noise-units.md), `absolute` in the tensor's own unit, `relative` times |golden|,
+    `ulp` in units in the last place of the case's dtype at the golden value.
+    """
+
+    noise: Positive | None = 16.0
+    absolute: Positive | None = None
+    relative: Positive | None = None
+    ulp: Positive | None = None
+
+    @model_validator(mode="after")
+    def _some_term(self) -> Tolerance:
+        if not any((self.noise, self.absolute, self.relative, self.ulp)):
+            raise ValueError("a tolerance needs at least one term: noise, absolute, relative or ulp")
+        return self

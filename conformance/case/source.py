@@ -1,0 +1,101 @@
+"""Where numbers come from: a source names how one tensor is filled. conformance.golden.inputs carries it out.
+
+Every source gives the same bytes on every processor and with every NumPy.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from conformance.case.options import Finite, Frozen, Number, Positive
+
+Seed = int
+
+
+class Uniform(Frozen):
+    """Uniform on [low, high), or on +-gain / sqrt(n) with n the length of the tensor's last axis.
+
+    `grid`: round to multiples of 2**-grid, so that sums of two such numbers are exact.
+    """
+
+    low: Finite | None = None
+    high: Finite | None = None
+    gain: Positive | None = None
+    grid: int | None = Field(default=None, ge=0, le=40)
+    seed: Seed | None = None
+
+    @model_validator(mode="after")
+    def _one_range(self) -> Uniform:
+        if self.gain is not None and (self.low, self.high) == (None, None):
+            return self
+        if self.gain is None and self.low is not None and self.high is not None and self.low < self.high:
+            return self
+        raise ValueError("give either low and high (low < high), or gain alone")
+
+
+class Normal(Frozen):
+    """Normal numbers, each the correctly rounded value of a Box-Muller transform of random bits."""
+
+    mean: Finite = 0.0
+    deviation: Positive = 1.0
+    seed: Seed | None = None
+
+
+class Integers(Frozen):
+    """Whole numbers, each of low..high (both included) equally likely."""
+
+    low: int
+    high: int
+    seed: Seed | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Integers:
+        if self.low > self.high:
+            raise ValueError("low must not be greater than high")
+        return self
+
+
+class Ramp(Frozen):
+    """(first + n) / divisor for the n-th element in row-major order, each correctly rounded."""
+
+    first: int
+    divisor: int = Field(default=1, ge=1)
+
+
+class Source(Frozen):
+    """Exactly one way to fill a tensor.
+
+    `values` has the tensor's own shape, or for weights and states a leading axis of layers * directions.
+    `torch`: what PyTorch's CPU generator gives, in the order of the usual script: `torch.manual_seed(torch_seed)`, then
+    `nn.LSTM(...)` (`default`), then the head's `nn.Linear(...)` (`default`), then x, h0, c0 (`rand` or `randn`).
+    `keras`: an initialiser of keras.initializers, fed by this suite's own random bits.
+    """
+
+    values: list[Any] | None = None
+    constant: Number | None = None
+    uniform: Uniform | None = None
+    normal: Normal | None = None
+    integers: Integers | None = None
+    ramp: Ramp | None = None
+    torch: Literal["default", "rand", "randn"] | None = None
+    keras: Literal["glorot_uniform", "orthogonal", "zeros", "unit_forget_bias"] | None = None
+    seed: Seed | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Source:
+        given = [name for name in KINDS if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"a source is exactly one of {', '.join(KINDS)}; got {', '.join(given) or 'none'}")
+        if self.seed is not None and self.keras not in ("glorot_uniform", "orthogonal"):
+            raise ValueError("seed here belongs to the random keras initialisers only; others carry their own")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """The name of the one field that is given."""
+        return next(name for name in KINDS if getattr(self, name) is not None)
+
+
+KINDS = ("values", "constant", "uniform", "normal", "integers", "ramp", "torch", "keras")

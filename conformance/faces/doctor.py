@@ -1,0 +1,31 @@
+"""Every installed adapter with its versions and device, or why it cannot load; each tried in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from conformance.case.errors import AdapterUnavailable
+from conformance.run.process import Worker
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What became of making one adapter."""
+
+    adapter: str
+    versions: dict[str, str]
+    device: str
+    problem: str | None
+
+
+def examine(adapters: list[str]) -> Iterator[Diagnosis]:
+    """One diagnosis an adapter, as they come."""
+    for adapter in adapters:
+        try:
+            worker = Worker(adapter)
+        except AdapterUnavailable as error:
+            yield Diagnosis(adapter, {}, "", str(error))
+        else:
+            yield Diagnosis(adapter, worker.versions, worker.device, None)
+            worker.close()

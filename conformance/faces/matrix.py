@@ -1,0 +1,65 @@
+"""The matrix of a run: families by adapters; passed, failed, unsupported, known deviations, and the worst noise."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rich.table import Table
+from rich.text import Text
+
+from conformance.case.outcomes import Passed, Unsupported
+from conformance.run.result import Result
+
+LEGEND = "each cell: passed / failed / unsupported, worst noise of what passed; +n known: wrong as recorded in deviations/"
+
+
+@dataclass
+class Cell:
+    """The results of one family with one adapter."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    noise: float = 0.0
+
+    def add(self, result: Result) -> None:
+        """Count one result."""
+        if result.unexpected:
+            self.counts["failed"] += 1
+        elif isinstance(result.outcome, Unsupported):
+            self.counts["unsupported"] += 1
+        elif result.deviates_as_known:
+            self.counts["known"] += 1
+        else:
+            self.counts["passed"] += 1
+        if isinstance(result.outcome, Passed):
+            self.noise = max(self.noise, result.outcome.noise)
+
+    def text(self) -> Text:
+        """The cell as it is printed."""
+        counts = self.counts
+        if not counts:
+            return Text("")
+        style = "bold red" if counts["failed"] else "green" if counts["passed"] else "dim"
+        parts = f"{counts['passed']}/{counts['failed']}/{counts['unsupported']}"
+        parts += f" {self.noise:.1f}" if counts["passed"] else ""
+        parts += f" +{counts['known']} known" if counts["known"] else ""
+        return Text(parts, style=style)
+
+
+def matrix(results: Sequence[Result], adapters: Sequence[str]) -> Table:
+    """The table, a row a family and one for all; it is laid with families as columns where there are fewer of them."""
+    cells: dict[tuple[str, str], Cell] = {}
+    families = sorted({result.case.family for result in results})
+    for result in results:
+        for row in (result.case.family, "all"):
+            cells.setdefault((row, result.adapter), Cell()).add(result)
+    table = Table(caption=LEGEND, caption_justify="left", pad_edge=False)
+    table.add_column("family", no_wrap=True)
+    for adapter in adapters:
+        table.add_column(adapter.replace("-", "-\u200b"), justify="right", overflow="fold")
+    for family in [*families, "all"]:
+        if family == "all":
+            table.add_section()
+        table.add_row(family, *(cells.get((family, adapter), Cell()).text() for adapter in adapters))
+    return table

@@ -1,0 +1,39 @@
+"""One case in full: options, shapes, weights' and inputs' sources, golden values; as text or as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from conformance.case.model import Case
+from conformance.golden.vector import Vector
+
+
+def as_json(case: Case, vector: Vector) -> str:
+    """Everything about a case; golden values as numbers that read back to the same float64."""
+    content: dict[str, Any] = case.model_dump(mode="json", exclude_none=True)
+    content["spec_digest"] = case.digest()
+    content["shapes"] = {name: list(array.shape) for name, array in vector.arrays.flat.items()}
+    content["golden"] = {name: array.tolist() for name, array in vector.golden.items()}
+    content["kappa"] = {name: array.tolist() for name, array in vector.kappa.items()}
+    return json.dumps(content, indent=1)
+
+
+def as_text(case: Case, vector: Vector) -> str:
+    """The same for reading; long tensors are shortened."""
+    lines = [f"{case.id}   {case.origin}", f"  {case.summary()}"]
+    lines += [f"  {case.description}"] if case.description else []
+    lines += [f"  source: {case.source}"] if case.source else []
+    tolerance = {name: value for name, value in case.tolerance.model_dump().items() if value is not None}
+    lines.append("  tolerance: " + ", ".join(f"{name} {value:g}" for name, value in tolerance.items()))
+    lines.append("inputs and weights")
+    for name, array in vector.arrays.flat.items():
+        lines.append(f"  {name} {array.dtype} {array.shape}")
+    lines.append("golden (float64, proven correctly rounded)")
+    for name, golden in vector.golden.items():
+        lines.append(f"  {name} {golden.shape}, kappa up to {vector.kappa[name].max(initial=0.0):g}")
+        with np.printoptions(precision=17, threshold=60, edgeitems=2, linewidth=110):
+            lines += [f"    {row}" for row in str(golden).splitlines()]
+    return "\n".join(lines)

@@ -1,0 +1,82 @@
+"""One case to one vector: inputs, the oracle's proof, the reference's agreement, kappa. Refuses what it cannot prove."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from conformance.case.dtypes import UNIT_ROUNDOFF
+from conformance.case.errors import GenerationError
+from conformance.case.model import Case
+from conformance.case.tensors import Arrays
+from conformance.golden.inputs import make_arrays
+from conformance.golden.vector import Vector
+from conformance.lstm.kappa import kappa
+from conformance.lstm.reference import Reference
+from conformance.verdict.noise import noise
+
+REFERENCE_NOISE = 16.0
+"""The most noise the float64 reference may show against the oracle, in its own unit roundoff."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A vector with what its making showed: oracle bits, and the reference's worst noise against the oracle."""
+
+    vector: Vector
+    bits: int
+    reference_noise: float
+
+
+def build(case: Case) -> Built:
+    """The vector of a case.
+
+    Raises:
+        GenerationError: python-flint is missing; no proof was found; the reference disagrees with the oracle;
+            or rounding alone could move the outputs as far as their own size.
+    """
+    try:
+        from conformance.lstm.oracle import prove
+    except ImportError as error:
+        if error.name != "flint":
+            raise
+        raise GenerationError(
+            f"{case.id}: making golden values needs python-flint: pip install 'lstm-conformance[generate]'"
+        ) from error
+    arrays = make_arrays(case)
+    proof = prove(case, arrays)
+    stored = Vector.from_bytes(Vector(arrays, proof.outputs, kappa(case, arrays)).to_bytes())
+    _judgeable(case, stored)
+    worst = _reference_noise(case, arrays, stored)
+    if not worst <= REFERENCE_NOISE:
+        raise GenerationError(
+            f"{case.id}: reference and oracle disagree: noise {worst:.3g}, allowed {REFERENCE_NOISE:g}"
+        )
+    return Built(stored, proof.bits, worst)
+
+
+def in_float64(arrays: Arrays) -> Arrays:
+    """The same numbers as float64 arrays."""
+    flat = {n: a if a.dtype == np.int64 else a.astype(np.float64) for n, a in arrays.flat.items()}
+    return Arrays.from_tensors(flat)
+
+
+def _reference_noise(case: Case, arrays: Arrays, vector: Vector) -> float:
+    got = Reference(case.model_copy(update={"dtype": "float64"})).run(in_float64(arrays))
+    return max(float(noise(got[n], g, vector.kappa[n], "float64").max()) for n, g in vector.golden.items())
+
+
+def _judgeable(case: Case, vector: Vector) -> None:
+    """Refuse a case whose tolerance in noise units is as large as the outputs themselves."""
+    if case.tolerance.noise is None:
+        return
+    u = UNIT_ROUNDOFF[case.dtype]
+    for name, golden in vector.golden.items():
+        largest = float(np.max(np.abs(golden), initial=0.0))
+        allowed = case.tolerance.noise * u * float(np.max(vector.kappa[name], initial=0.0))
+        if largest and allowed >= largest:
+            raise GenerationError(
+                f"{case.id}: too ill-conditioned to judge in {case.dtype}: honest rounding may move {name} by "
+                f"{allowed:.2g}, and its largest element is {largest:.2g}"
+            )

@@ -1,0 +1,38 @@
+"""Vectors too large to ship: made when a run first needs them, then kept in the user's cache folder."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import platformdirs
+
+from conformance import __version__
+from conformance.case.errors import VectorError
+from conformance.case.model import Case
+from conformance.golden.build import build
+from conformance.golden.store import FORMAT, verified, write_atomically
+from conformance.golden.vector import Vector
+
+
+def cached(case: Case) -> Vector:
+    """The vector of an on_demand case, from the cache or made now (which may take a minute).
+
+    Raises:
+        GenerationError: it is not in the cache and cannot be made here.
+    """
+    path = folder() / f"{case.digest()}-{__version__}-{FORMAT}.safetensors"
+    digest_path = path.with_suffix(".sha256")
+    try:
+        return verified(path.read_bytes(), digest_path.read_text(), path, "")
+    except (OSError, UnicodeDecodeError, VectorError):
+        pass  # absent or damaged: it is only a cache, so it is made again
+    data = build(case).vector.to_bytes()
+    write_atomically(path, data)
+    write_atomically(digest_path, hashlib.sha256(data).hexdigest().encode())
+    return Vector.from_bytes(data)
+
+
+def folder() -> Path:
+    """Where on_demand vectors are kept."""
+    return Path(platformdirs.user_cache_dir("lstm-conformance", appauthor=False))

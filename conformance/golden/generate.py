@@ -1,0 +1,120 @@
+"""All vectors from all specs, on every core; or the check that the stored ones are still what the specs give."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from conformance.case.errors import ConformanceError
+from conformance.case.model import Case
+from conformance.golden.build import Built, build
+from conformance.golden.store import VectorStore
+from conformance.golden.vector import Vector
+
+Report = Callable[[Case, "Built | None"], None]
+
+
+@dataclass
+class Summary:
+    """What a generation or a check did. `problems` holds a ready line of text each; empty means all is well."""
+
+    made: int = 0
+    same_bytes: int = 0
+    most_bits: int = 0
+    reference_noise: float = 0.0
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, built: Built) -> None:
+        """Count one vector."""
+        self.made += 1
+        self.most_bits = max(self.most_bits, built.bits)
+        self.reference_noise = max(self.reference_noise, built.reference_noise)
+
+
+def generate(
+    cases: Sequence[Case], store: VectorStore, *, prune: bool, jobs: int | None, report: Report
+) -> Summary:
+    """Make and store the vectors of these cases. An interrupted run keeps, and lists in the manifest, what it made.
+
+    Args:
+        prune: remove stored vectors that belong to none of `cases`.
+        jobs: processes; None for one a core.
+        report: called after each case, with None where it failed.
+    """
+    summary = Summary()
+    if prune:
+        for case_id in set(store.entries) - {case.id for case in cases if not case.on_demand}:
+            store.remove(case_id)
+    try:
+        for case, built in _build_all([c for c in cases if not c.on_demand], jobs, summary):
+            if built is not None:
+                summary.add(built)
+                store.save(case, built.vector.to_bytes(), built.bits)
+            report(case, built)
+    finally:
+        store.write_manifest()
+    return summary
+
+
+def check(
+    cases: Sequence[Case], store: VectorStore, *, whole: bool, jobs: int | None, report: Report
+) -> Summary:
+    """Make every vector again and demand the stored bytes (kappa may differ by one step). Writes nothing.
+
+    Args:
+        whole: `cases` are all there are, so that a stored vector of no case is a problem.
+    """
+    summary = Summary()
+    shipped = [case for case in cases if not case.on_demand]
+    if whole:
+        for case_id in sorted(set(store.entries) - {case.id for case in shipped}):
+            summary.problems.append(f"{case_id}: stored, but no spec asks for it")
+    for case, built in _build_all(shipped, jobs, summary):
+        if built is not None:
+            summary.add(built)
+            problem = _stored_differs(case, built, store)
+            if problem is None:
+                summary.same_bytes += 1
+            else:
+                summary.problems.append(f"{case.id}: {problem}")
+        report(case, built)
+    return summary
+
+
+def _stored_differs(case: Case, built: Built, store: VectorStore) -> str | None:
+    try:
+        stored: Vector = store.load(case)
+    except ConformanceError as error:
+        return str(error)
+    bits = store.entries[case.id].bits
+    if bits != built.bits:
+        return f"the manifest says {bits} bits, the proof took {built.bits}"
+    return built.vector.difference(stored)
+
+
+def _build_all(
+    cases: Sequence[Case], jobs: int | None, summary: Summary
+) -> Iterable[tuple[Case, Built | None]]:
+    """Every case with its vector as it gets ready, the largest first; None and a problem where it failed."""
+    ordered = sorted(cases, key=_cost, reverse=True)
+    with ProcessPoolExecutor(max_workers=jobs or os.cpu_count() or 1) as pool:
+        futures: dict[Future[Built], Case] = {pool.submit(build, case): case for case in ordered}
+        try:
+            for future in as_completed(futures):
+                case = futures[future]
+                try:
+                    yield case, future.result()
+                except ConformanceError as error:
+                    summary.problems.append(str(error))
+                    yield case, None
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _cost(case: Case) -> float:
+    products = sum(float(np.prod(shape)) for shape in case.weight_shapes.values())
+    return case.T * case.B * (products + 200.0 * case.H * case.layers * case.D)

@@ -1,0 +1,136 @@
+"""Carries out a case's sources: every weight and input tensor as canonical arrays in the case's dtype."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from conformance.case.errors import GenerationError
+from conformance.case.model import Case
+from conformance.case.source import Source
+from conformance.case.tensors import Array, Arrays
+from conformance.golden import ball_random
+from conformance.golden.random import Stream
+from conformance.golden.torch_random import TorchGenerator
+
+_GRID = {"float16": 8, "bfloat16": 6}
+"""Biases are multiples of 2**-grid; in these dtypes the sum of two of them is exact only on a coarser grid."""
+
+
+def make_arrays(case: Case) -> Arrays:
+    """The weights and inputs of a case, row = layer * D + direction; the padding of x filled with `case.padding`.
+
+    Raises:
+        GenerationError: a number does not fit the case's dtype, or a source needs a package that is not installed.
+    """
+    tensors: dict[str, Array] = {}
+    torch = _torch_tensors(case)
+    for name, shape in case.weight_shapes.items():
+        field, _, row = name.partition(".")
+        source: Source = getattr(case.weights, field)
+        value = torch[name] if name in torch else _fill(case, source, name, shape, int(row or 0))
+        tensors[f"weights.{name}"] = _in_dtype(case, name, value)
+    for name, shape in case.input_shapes.items():
+        value = torch[name] if name in torch else _fill(case, getattr(case, name), name, shape, 0)
+        tensors[f"inputs.{name}"] = _in_dtype(case, name, value)
+    if case.lengths is not None:
+        tensors["inputs.lengths"] = np.array(case.lengths, np.int64)
+        past = np.arange(case.T)[:, None] >= tensors["inputs.lengths"]
+        x = tensors["inputs.x"].copy()
+        x[past] = np.asarray(case.padding, case.np_dtype)
+        tensors["inputs.x"] = x
+    return Arrays.from_tensors(tensors)
+
+
+def _fill(case: Case, source: Source, name: str, shape: tuple[int, ...], row: int) -> Array:
+    """One tensor from any source but torch, float64."""
+    if source.values is not None:
+        values = np.array(source.values, np.float64)
+        return values if values.shape == shape else values[row]
+    if source.constant is not None:
+        return np.full(shape, source.constant)
+    if source.ramp is not None:
+        count = int(np.prod(shape))
+        return (
+            np.arange(source.ramp.first, source.ramp.first + count, dtype=np.float64) / source.ramp.divisor
+        ).reshape(shape)
+    if source.keras is not None:
+        return _keras(case, source, name, shape)
+    if source.uniform is not None:
+        uniform = source.uniform
+        stream = _stream(case, uniform.seed, name)
+        high = uniform.gain / np.sqrt(np.float64(shape[-1])) if uniform.gain else uniform.high
+        values = stream.uniform(-high if uniform.gain else uniform.low, high, shape)
+        if uniform.grid is not None:
+            step = 2.0 ** -min(uniform.grid, _GRID.get(case.dtype, uniform.grid))
+            values = np.rint(values / step) * step
+        return values
+    if source.integers is not None:
+        return _stream(case, source.integers.seed, name).integers(
+            source.integers.low, source.integers.high, shape
+        )
+    assert source.normal is not None
+    normal = ball_random.normal(_stream(case, source.normal.seed, name), shape)
+    return source.normal.mean + source.normal.deviation * normal
+
+
+def _keras(case: Case, source: Source, name: str, shape: tuple[int, ...]) -> Array:
+    """keras.initializers on kernels (n, 4H) and on the one bias (4H), brought to (4, H, n) and (4, H)."""
+    if source.keras == "zeros":
+        return np.zeros(shape)
+    if source.keras == "unit_forget_bias":
+        bias = np.zeros(shape)
+        bias[1] = 1.0
+        return bias
+    stream = _stream(case, source.seed, name)
+    rows, columns = shape[-1], int(np.prod(shape[:-1]))
+    if source.keras == "glorot_uniform":
+        limit = np.sqrt(np.float64(6.0) / (rows + columns))
+        kernel = stream.uniform(-limit, limit, (rows, columns))
+    else:
+        kernel = ball_random.orthogonal(stream, rows, columns)
+    return kernel.T.reshape(shape)
+
+
+def _stream(case: Case, seed: int | None, name: str) -> Stream:
+    """The stream of a tensor: the source's seed, else the case's, else one derived from the case's id."""
+    if seed is None:
+        seed = case.seed
+    if seed is None:
+        seed = int.from_bytes(hashlib.sha256(case.id.encode()).digest()[:4], "little")
+    return Stream(seed, name)
+
+
+def _torch_tensors(case: Case) -> dict[str, Array]:
+    """The tensors with a torch source, drawn in the order of the usual script (see `Source`)."""
+    if case.torch_seed is None:
+        return {}
+    generator = TorchGenerator(case.torch_seed)
+    drawn: dict[str, Array] = {}
+    # torch's generator draws float32 or float64; half precision modules are made in float32 and then converted.
+    dtype = "float64" if case.dtype == "float64" else "float32"
+    if case.weights.W.torch:
+        rows = generator.lstm(case.I, case.H, case.layers, case.D == 2, bias=case.bias, dtype=dtype)
+        names = {"weight_ih": "W", "weight_hh": "R", "bias_ih": "b_w", "bias_hh": "b_r"}
+        for row, parameters in enumerate(rows):
+            for torch_name, value in parameters.items():
+                name = f"{names[torch_name]}.{row}"
+                drawn[name] = value.reshape(case.weight_shapes[name])
+    if case.head is not None and case.weights.W_y.torch:
+        linear = generator.linear(case.D * case.output_size, case.head.O, dtype=dtype)
+        drawn |= {"W_y": linear["weight"], "b_y": linear["bias"]}
+    for name, shape in case.input_shapes.items():
+        source: Source = getattr(case, name)
+        if source.torch is not None:
+            drawn[name] = getattr(generator, source.torch)(*shape, dtype=dtype)
+    return drawn
+
+
+def _in_dtype(case: Case, name: str, value: Any) -> Array:
+    with np.errstate(over="ignore"):
+        rounded = np.asarray(value).astype(case.np_dtype)
+    if np.any(np.isinf(rounded.astype(np.float64)) & ~np.isinf(np.asarray(value, np.float64))):
+        raise GenerationError(f"{case.id}: {name} holds numbers too large for {case.dtype}")
+    return rounded

@@ -1,0 +1,1 @@
+"""The mathematics: the reference, the oracle, rounding noise."""

@@ -1,0 +1,151 @@
+"""kappa: how far honest rounding moves each output element, in unit roundoffs (docs/noise-units.md).
+
+Monte Carlo arithmetic (D. S. Parker, UCLA CSD-970002, 1997): the reference is evaluated in float64 many times over, the
+result of every elementary operation multiplied by 1 + s * r with r uniform on [-1, 1], and the standard deviation of
+the outputs is divided by s. s is small enough for the outputs to move in proportion to it, and large enough to stand
+far above float64's own rounding. An array class does the perturbing, so the reference has no line for it.
+
+The samples are run as one batch of `SAMPLES * B` rows, all rows of one sample together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+
+from conformance.case.model import Case
+from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
+from conformance.lstm.reference import Reference
+
+SAMPLES = 48
+SCALE = 2.0**-32
+_EXACT = frozenset(
+    {
+        np.negative,
+        np.absolute,
+        np.maximum,
+        np.minimum,
+        np.greater,
+        np.greater_equal,
+        np.less,
+        np.less_equal,
+        np.equal,
+        np.not_equal,
+        np.isnan,
+        np.copysign,
+        np.sign,
+    }
+)
+"""Operations that round nothing. Every other ufunc's result is perturbed."""
+
+
+class Perturbed(np.ndarray[Any, np.dtype[np.float64]]):
+    """An array of float64 whose every elementary operation rounds at random."""
+
+    generator: np.random.Generator
+    rows: int  # rows of one sample: B
+
+    def __array_finalize__(self, other: Any) -> None:
+        if isinstance(other, Perturbed):
+            self.generator, self.rows = other.generator, other.rows
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        plain = [np.asarray(value) if isinstance(value, Perturbed) else value for value in inputs]
+        result = getattr(ufunc, method)(*plain, **kwargs)
+        if method != "__call__" or kwargs.get("out") is not None or not isinstance(result, np.ndarray | np.floating):
+            raise TypeError(f"kappa knows no {ufunc.__name__}.{method}; write it with plain operations")
+        if ufunc in _EXACT or result.dtype != np.float64:
+            return self._wrap(result) if result.dtype == np.float64 else result
+        if ufunc is np.matmul:
+            return self._wrap(result + self._dot_noise(plain[0], plain[1], result.shape))
+        return self._wrap(result * (1.0 + SCALE * self.generator.uniform(-1.0, 1.0, result.shape)))
+
+    def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+        """np.where, np.stack and their like move numbers and round nothing."""
+        result = func(*_plain(args), **_plain(kwargs))
+        return self._wrap(result) if isinstance(result, np.ndarray) and result.dtype == np.float64 else result
+
+    def _wrap(self, result: Any) -> Perturbed:
+        wrapped = np.asarray(result).view(Perturbed)
+        wrapped.generator, wrapped.rows = self.generator, self.rows
+        return wrapped
+
+    def _dot_noise(self, a: Array, b: Array, shape: tuple[int, ...]) -> Array:
+        """The roundings of the n partial sums of every dot product: one normal number with their joint variance.
+
+        Partial sums differ between samples by no more than s, so the first sample's stand for all.
+        """
+        steps = a.shape[0] // (SAMPLES * self.rows)
+        first = a.reshape(steps, SAMPLES, self.rows, -1)[:, 0].reshape(steps * self.rows, -1)
+        squares = _partial_sums_squared(first, b).reshape(steps, 1, self.rows, -1)
+        variance = np.broadcast_to(squares, (steps, SAMPLES, self.rows, shape[-1])).reshape(shape)
+        noise: Array = SCALE * np.sqrt(variance / 3.0) * self.generator.standard_normal(shape)
+        return noise
+
+
+def kappa(case: Case, arrays: Arrays) -> Outputs:
+    """kappa of every output element, float64, in the unit of the output: an honest error has a deviation of u * kappa."""
+    digest = hashlib.sha256(f"kappa:{case.digest()}".encode()).digest()
+    generator = np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16], "little")))
+    exact = Reference(case).run(_mapped(arrays, lambda a: a))
+    start = _mapped(arrays, lambda a: _perturbed(a, generator, case.B), lambda a: np.tile(a, (1, SAMPLES, 1)))
+    perturbed = Reference(case).run(start)
+    result: Outputs = {}
+    for name, plain in exact.items():
+        samples = np.asarray(perturbed[name]).reshape(*plain.shape[:-2], SAMPLES, case.B, plain.shape[-1])
+        with np.errstate(invalid="ignore"):
+            moved = (samples - plain[..., None, :, :]) / SCALE
+        result[name] = np.sqrt(np.mean(moved**2, axis=-3))
+    return result
+
+
+def _perturbed(array: Array, generator: np.random.Generator, rows: int) -> Perturbed:
+    wrapped = array.view(Perturbed)
+    wrapped.generator, wrapped.rows = generator, rows
+    return wrapped
+
+
+def _mapped(arrays: Arrays, wrap: Callable[[Array], Array], tile: Callable[[Array], Array] = lambda a: a) -> Arrays:
+    """The arrays in float64, weights and inputs wrapped, the inputs' batch axis tiled."""
+
+    def weight(array: Array | None) -> Array | None:
+        return None if array is None else wrap(array.astype(np.float64))
+
+    def batch(array: Array | None) -> Array | None:
+        return None if array is None else wrap(tile(array.astype(np.float64)))
+
+    names = LayerWeights.__dataclass_fields__
+    rows = tuple(LayerWeights(**{n: weight(getattr(row, n)) for n in names}) for row in arrays.weights.rows)  # type: ignore[arg-type]
+    weights = Weights(rows, weight(arrays.weights.W_y), weight(arrays.weights.b_y))
+    old = arrays.inputs
+    lengths = old.lengths
+    if lengths is not None:
+        lengths = tile(lengths.reshape(1, -1, 1)).reshape(-1)
+    inputs = Inputs(cast(Array, batch(old.x)), lengths, batch(old.h0), batch(old.c0))
+    return Arrays(weights, inputs, {})
+
+
+def _partial_sums_squared(a: Array, b: Array) -> Array:
+    """sum over j of (sum over k <= j of a[m, k] b[k, n])**2: (M, N), a block of rows at a time to bound memory."""
+    M, K = a.shape
+    N = b.shape[-1]
+    result = np.empty((M, N))
+    block = max(1, 2_000_000 // (K * N))
+    for start in range(0, M, block):
+        products = a[start : start + block, :, None] * b[None]
+        np.cumsum(products, axis=1, out=products)
+        np.einsum("mkn,mkn->mn", products, products, out=result[start : start + block])
+    return result
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Perturbed):
+        return np.asarray(value)
+    if isinstance(value, tuple | list):
+        return type(value)(_plain(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value

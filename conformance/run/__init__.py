@@ -1,0 +1,1 @@
+"""One adapter and one case to one result: the only path the command line and the pytest plugin have."""

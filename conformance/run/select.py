@@ -1,0 +1,36 @@
+"""Which cases and adapters a command means."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from conformance.case.errors import ConformanceError
+from conformance.case.load import load_specs
+from conformance.case.model import Case
+
+
+def select_cases(specs: Path, patterns: Sequence[str]) -> list[Case]:
+    """The cases below a folder whose id matches one of the patterns (`*`, `?`); all of them without a pattern.
+
+    Raises:
+        SpecError: a spec is wrong.
+        ConformanceError: a pattern matches nothing.
+    """
+    cases = load_specs(specs)
+    if not patterns:
+        return cases
+    chosen: list[Case] = []
+    for pattern in patterns:
+        matching = [case for case in cases if fnmatch.fnmatchcase(case.id, pattern)]
+        if not matching:
+            raise ConformanceError(f"no case matches {pattern!r}{_near(pattern, (case.id for case in cases))}")
+        chosen += [case for case in matching if case not in chosen]
+    return chosen
+
+
+def _near(pattern: str, ids: Iterable[str]) -> str:
+    near = difflib.get_close_matches(pattern, list(ids), 3, 0.5)
+    return f"; near it: {', '.join(near)}" if near else "; see: conformance list"

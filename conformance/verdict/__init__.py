@@ -1,0 +1,1 @@
+"""Is an answer right, and if not, where does it go wrong."""

@@ -1,0 +1,140 @@
+"""The one place where an answer is held against its golden values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from conformance.case.model import Case
+from conformance.case.options import Tolerance
+from conformance.case.outcomes import Difference, Failed, Passed
+from conformance.case.tensors import Array
+from conformance.verdict.noise import noise
+
+
+def judge(
+    case: Case,
+    outputs: Mapping[str, Any],
+    golden: Mapping[str, Array],
+    kappa: Mapping[str, Array],
+    *,
+    precision: str,
+    padded_y: str = "zeros",
+) -> Passed | Failed:
+    """Whether every output tensor of a case is right.
+
+    Args:
+        outputs: NumPy arrays by name; a text in an array's place says what was returned instead.
+        golden, kappa: of the same names and shapes as `case.outputs`; golden y is zero past each row's length.
+        precision: the format the arithmetic was done in; its unit roundoff is the one allowed.
+        padded_y: the contract that y past a row's length is held to: `zeros`, or `last` valid y repeated.
+    """
+    differences: list[Difference] = []
+    worst, first_wrong = 0.0, None
+    for name, shape in case.outputs.items():
+        problem = _form_problem(outputs.get(name), shape, case)
+        if problem is not None:
+            differences.append(Difference(name, problem))
+            continue
+        got, want, scale = outputs[name], golden[name], kappa[name]
+        if case.lengths is not None and padded_y == "last" and len(shape) == 3 and shape[0] == case.T:
+            want, scale = _carried(case.lengths, want), _carried(case.lengths, scale)
+        found = noise(got, want, scale, precision)
+        worst = max(worst, float(np.max(found, initial=0.0)))
+        wrong = ~_within(got, want, scale, found, case.tolerance, precision)
+        if wrong.any():
+            differences.append(_difference(name, got, want, found, wrong, case.tolerance))
+            if name == "y":
+                first_wrong = _first_wrong(case, wrong)
+    if not differences:
+        return Passed(worst)
+    return Failed(max(worst, max(d.noise for d in differences)), tuple(differences), first_wrong)
+
+
+def _form_problem(got: Any, shape: tuple[int, ...], case: Case) -> str | None:
+    """What is wrong with an output before any number is looked at."""
+    if got is None:
+        return "not returned"
+    if not isinstance(got, np.ndarray):
+        return f"is {got}, needs to be a NumPy array"
+    if got.shape != shape:
+        return f"has shape {got.shape}, needs {shape}"
+    if got.dtype != case.np_dtype:
+        return f"has dtype {got.dtype}, needs {case.dtype}"
+    return None
+
+
+def _carried(lengths: tuple[int, ...], per_step: Array) -> Array:
+    """A tensor (T, B, n) with each row's last valid step repeated up to T."""
+    carried = per_step.copy()
+    for row, length in enumerate(lengths):
+        carried[length:, row] = per_step[length - 1, row]
+    return carried
+
+
+def _within(
+    got: Array, golden: Array, kappa: Array, found: Array, tolerance: Tolerance, precision: str
+) -> Array:
+    """Which elements are within the largest term of the tolerance."""
+    exact: Array = found == 0.0
+    error = np.abs(got.astype(np.float64) - golden)
+    allowed = np.zeros(golden.shape)
+    if tolerance.noise is not None:
+        exact |= found <= tolerance.noise
+    if tolerance.absolute is not None or tolerance.relative is not None:
+        allowed = (tolerance.absolute or 0.0) + (tolerance.relative or 0.0) * np.abs(golden)
+    if tolerance.ulp is not None:
+        allowed = np.maximum(allowed, tolerance.ulp * _ulp(golden, got.dtype))
+    finite = np.isfinite(found)
+    with np.errstate(invalid="ignore"):
+        result: Array = exact | (finite & (allowed > 0) & (error <= allowed))
+    return result
+
+
+def _ulp(golden: Array, dtype: np.dtype[Any]) -> Array:
+    """The distance between neighbouring numbers of `dtype` at the golden values, float64."""
+    info = ml_dtypes.finfo(dtype)
+    _, exponent = np.frexp(np.abs(golden))
+    smallest = float(info.smallest_subnormal)
+    spacing: Array = np.maximum(np.ldexp(1.0, exponent - 1 - info.nmant), smallest)
+    return spacing
+
+
+def _difference(
+    name: str, got: Array, golden: Array, found: Array, wrong: Array, tolerance: Tolerance
+) -> Difference:
+    """One tensor's count, worst element and allowance, in words."""
+    # The worst wrong element; where several are infinitely wrong, the first.
+    index = np.unravel_index(int(np.argmax(np.where(wrong, found, -1.0))), found.shape)
+    at = ", ".join(str(int(i)) for i in index)
+    value, want = float(got[index]), float(golden[index])
+    distance = "not a number" if not np.isfinite(value - want) else f"{abs(value - want):.2g}"
+    problem = (
+        f"{int(wrong.sum())} of {wrong.size} elements differ; worst {distance} at ({at}): "
+        f"got {value:.9g}, golden {want:.9g}; noise {found[index]:.3g}, allowed {_allowed(tolerance)}"
+    )
+    return Difference(name, problem, float(found[index]))
+
+
+def _allowed(tolerance: Tolerance) -> str:
+    terms = [f"{tolerance.noise:g}"] if tolerance.noise is not None else []
+    terms += [f"{n} {v:g}" for n in ("absolute", "relative", "ulp") if (v := getattr(tolerance, n)) is not None]
+    return " or ".join(terms)
+
+
+def _first_wrong(case: Case, wrong: Array) -> str:
+    """The first step, in the order of processing, at which y is wrong: direction, step, batch row."""
+    P = case.output_size
+    for direction in range(case.D):
+        half = wrong[..., direction * P : (direction + 1) * P].any(axis=-1)
+        if not half.any():
+            continue
+        reverse = case.reverse(direction)
+        steps = np.flatnonzero(half.any(axis=1))
+        step = int(steps[-1] if reverse else steps[0])
+        row = int(np.flatnonzero(half[step])[0])
+        return f"direction {'reverse' if reverse else 'forward'}, step {step}, row {row}"
+    raise AssertionError("called without a wrong element")
