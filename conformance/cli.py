@@ -57,7 +57,7 @@ def main() -> None:
 @_vectors
 @click.option("--deviations", type=_FOLDER, default=FOLDERS.deviations, help="Folder of known deviations.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write results as JSON lines.")
-@click.option("--timeout", type=float, default=300.0, show_default=True, help="Seconds a case may take.")
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=300.0, show_default=True, help="Seconds a case may take.")
 @click.option("-v", "--verbose", is_flag=True, help="Print each known deviation's message too.")
 def run(
     adapters: tuple[str, ...],
@@ -74,7 +74,7 @@ def run(
     Exit code: 0 nothing unexpected, 1 something unexpected, 2 the run could not be made.
     """
     from conformance.adapters import registry
-    from conformance.faces.matrix import matrix
+    from conformance.faces.matrix import LEGEND, matrix
     from conformance.golden.store import VectorStore
     from conformance.run.deviations import load_deviations
     from conformance.run.results import ResultsFile
@@ -93,10 +93,10 @@ def run(
         versions = {name: runner.versions for name, runner in loaded.items()}
         results: list[Result] = []
         if output is None:
-            _run_all(console, cases, loaded, results.append)
+            _run_all(console, cases, loaded, (results.append,))
         else:
             with ResultsFile(output, store.digest(), versions) as file:
-                _run_all(console, cases, loaded, lambda result: (results.append(result), file.add(result)))
+                _run_all(console, cases, loaded, (results.append, file.add))
     finally:
         for runner in runners.values():
             runner.close()
@@ -104,9 +104,10 @@ def run(
         if result.unexpected or (verbose and result.deviates_as_known):
             console.print(result.message(), markup=False, highlight=False, soft_wrap=True)
             console.print()
-    console.print(matrix(results, list(loaded)))
+    console.print(matrix(results, list(loaded), breakable=console.is_terminal))
     unexpected = sum(result.unexpected for result in results)
-    console.print(f"{len(results)} results, {unexpected} unexpected" + (f"; written to {output}" if output else ""))
+    click.echo(LEGEND)
+    click.echo(f"{len(results)} results, {unexpected} unexpected" + (f"; written to {output}" if output else ""))
     sys.exit(1 if unexpected else 0)
 
 
@@ -130,14 +131,16 @@ def _start(console: Console, runners: dict[str, Runner], *, optional: bool) -> d
 
 
 def _run_all(
-    console: Console, cases: list[Case], runners: dict[str, Runner], report: Callable[[Result], object]
+    console: Console, cases: list[Case], runners: dict[str, Runner], reports: tuple[Callable[[Result], None], ...]
 ) -> None:
     """Every case with every adapter, one adapter after the other."""
     with _progress(console) as progress:
         for name, runner in runners.items():
             task = progress.add_task(name, total=len(cases))
             for case in cases:
-                report(runner.run(case))
+                result = runner.run(case)
+                for report in reports:
+                    report(result)
                 progress.advance(task)
             runner.close()
 
@@ -233,7 +236,10 @@ def generate(patterns: tuple[str, ...], specs: Path, vectors: Path, check_only: 
 @click.option("--adapter", "adapters", multiple=True, metavar="NAME[@DEVICE]", help="Repeatable.  [default: all]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(adapters: tuple[str, ...], as_json: bool) -> None:
-    """Say of every adapter which versions and device it has, or why it cannot load."""
+    """Say of every adapter which versions and device it has, or why it cannot load.
+
+    Exit code: 1 if an adapter asked for by name cannot load.
+    """
     from dataclasses import asdict
 
     from conformance.adapters import registry
@@ -247,13 +253,14 @@ def doctor(adapters: tuple[str, ...], as_json: bool) -> None:
             click.echo(f"{diagnosis.adapter:30} {diagnosis.problem or f'{versions} on {diagnosis.device}'}")
     if as_json:
         click.echo(json.dumps(found, indent=1))
+    sys.exit(1 if adapters and any(diagnosis["problem"] for diagnosis in found) else 0)
 
 
 def _console() -> Console:
     from rich.console import Console
 
-    # In a pipe or a log there is no width to fit: a matrix folded to 80 columns could not be read.
-    return Console() if sys.stdout.isatty() else Console(width=240)
+    # In a pipe or a log there is no width to fit, and a folded matrix could neither be read nor searched.
+    return Console() if sys.stdout.isatty() else Console(width=1000)
 
 
 def _progress(console: Console) -> Any:

@@ -93,7 +93,7 @@ def _stream(model: Model, case: Case, inputs: Inputs) -> Outputs:
         state = {"h0": parts[-1]["h_n"], "c0": parts[-1]["c_n"]}
         start += length
     whole = dict(parts[-1])
-    per_step = ["y"] + (["logits"] if case.head is not None and case.head.on == "every_step" else [])
+    per_step = ["y"] + (["logits"] if case.head is not None and case.head.after == "every_step" else [])
     whole |= {name: np.concatenate([part[name] for part in parts]) for name in per_step}
     return whole
 

@@ -31,7 +31,8 @@ from conformance.case.options import Frozen
 from conformance.case.source import Source
 
 SPEC_KEYS = ("family", "description", "source", "defaults", "cases")
-CASE_KEYS = ("name", "vary", *(name for name in Case.model_fields if name not in ("id", "origin")))
+FIELD_KEYS = tuple(name for name in Case.model_fields if name not in ("id", "origin"))
+CASE_KEYS = ("name", "vary", *FIELD_KEYS)
 MOST_VARIATIONS = 1000
 
 
@@ -51,7 +52,7 @@ def load_specs(folder: Path) -> list[Case]:
             cases += load_spec(file)
         except SpecError as error:
             problems += error.problems
-    problems += _duplicates(cases)
+    problems += duplicates(cases)
     if problems:
         raise SpecError(problems)
     return cases
@@ -79,7 +80,7 @@ def load_spec(file: Path) -> list[Case]:
                 cases.append(_case(fields, shown, line))
         except SpecError as error:
             problems += [p for p in error.problems if p not in problems]
-    problems += _duplicates(cases)
+    problems += duplicates(cases)
     if problems:
         raise SpecError(problems)
     return cases
@@ -96,6 +97,8 @@ def _outline_problems(spec: Any, file: str) -> list[str]:
     defaults = spec.setdefault("defaults", LocatedDict(1))
     if not isinstance(defaults, LocatedDict):
         problems.append(f"{file}:{spec.lines['defaults']}: defaults: needs a mapping")
+    elif "name" in defaults:
+        problems.append(f"{file}:{defaults.lines['name']}: name: belongs to a case, not into defaults")
     cases = spec.get("cases")
     if not isinstance(cases, LocatedList) or not cases:
         problems.append(f"{file}:{spec.lines.get('cases', 1)}: cases: needs a list of at least one case")
@@ -112,6 +115,9 @@ def _variations(spec: LocatedDict, entry: LocatedDict, file: str) -> Iterator[tu
     """The fields of every case an entry stands for, with the entry's line."""
     line = entry.line
     base = merged(spec["defaults"], entry)
+    unknown = [_unknown(file, base.lines[key], key, CASE_KEYS) for key in base if key not in CASE_KEYS]
+    if unknown:
+        raise SpecError(unknown)
     axes = _axes(base.pop("vary", None), base.lines.get("vary", line), file)
     count = 1
     for _, choices in axes:
@@ -122,6 +128,9 @@ def _variations(spec: LocatedDict, entry: LocatedDict, file: str) -> Iterator[tu
     for chosen in itertools.product(*(choices for _, choices in axes)):
         fields = base
         for _, patch in chosen:
+            unknown = [_unknown(file, patch.lines[key], key, FIELD_KEYS) for key in patch if key not in FIELD_KEYS]
+            if unknown:
+                raise SpecError(unknown)
             fields = merged(fields, patch)
         suffix = "".join(f"-{label}" for label, _ in chosen if label)
         fields = merged(fields, _setting("id", f"{spec['family']}/{name}{suffix}", line))
@@ -143,7 +152,8 @@ def _axes(vary: Any, line: int, file: str) -> list[tuple[str, list[tuple[str, Lo
         if isinstance(choices, LocatedDict) and choices and all(isinstance(c, LocatedDict) for c in choices.values()):
             axes.append((key, list(choices.items())))
         elif isinstance(choices, LocatedList) and choices:
-            axes.append((key, [(_label(key, choice), _setting(key, choice, at)) for choice in choices]))
+            placed = zip(choices, choices.lines, strict=True)
+            axes.append((key, [(_label(key, choice), _setting(key, choice, line)) for choice, line in placed]))
         else:
             raise SpecError([f"{file}:{at}: vary.{key}: needs a list of values, or a mapping label: {{keys to set}}"])
     return axes
@@ -152,7 +162,8 @@ def _axes(vary: Any, line: int, file: str) -> list[tuple[str, list[tuple[str, Lo
 def _label(key: str, choice: Any) -> str:
     if key == "dtype":
         return SHORT.get(str(choice), str(choice))
-    return f"{key.lower()}{choice}" if isinstance(choice, (int, float)) else str(choice).replace("_", "-")
+    label = f"{key}{choice}" if isinstance(choice, (int, float)) else str(choice)
+    return label.lower().replace("_", "-")
 
 
 def _setting(key: str, choice: Any, line: int) -> LocatedDict:
@@ -163,9 +174,6 @@ def _setting(key: str, choice: Any, line: int) -> LocatedDict:
 
 
 def _case(fields: LocatedDict, file: str, line: int) -> Case:
-    unknown = [_unknown(file, fields.lines[k], k, CASE_KEYS) for k in fields if k != "id" and k not in CASE_KEYS]
-    if unknown:
-        raise SpecError(unknown)
     try:
         case = Case.model_validate(dict(fields) | {"origin": {"file": file, "line": line}})
     except ValidationError as error:
@@ -213,10 +221,11 @@ def _unknown(file: str, line: int, key: str, allowed: tuple[str, ...]) -> str:
 
 def _close(key: str, allowed: tuple[str, ...]) -> str:
     near = difflib.get_close_matches(key, allowed, 1)
-    return (f"; did you mean {near[0]!r}?" if near else "") + f" allowed: {', '.join(allowed)}"
+    return (f"; did you mean {near[0]!r}? allowed: " if near else "; allowed: ") + ", ".join(allowed)
 
 
-def _duplicates(cases: list[Case]) -> list[str]:
+def duplicates(cases: list[Case]) -> list[str]:
+    """A line for every case whose id an earlier one has."""
     first: dict[str, Case] = {}
     problems = []
     for case in cases:

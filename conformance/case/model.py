@@ -21,6 +21,7 @@ from conformance.case.options import (
     Frozen,
     GateClip,
     Head,
+    Listed,
     Number,
     Positive,
     Tolerance,
@@ -74,12 +75,12 @@ class Case(Frozen):
     I: int = Field(ge=1)  # noqa: E741 - the axis is called I
     H: int = Field(ge=1)
     P: int | None = Field(default=None, ge=1)
-    layers: int = Field(default=1, ge=1)
+    layers: int = Field(default=1, ge=1, le=1000)
     direction: Direction = "forward"
     dtype: DTypeName = "float32"
     layout: Literal["time_major", "batch_major"] = "time_major"
 
-    activations: tuple[Activations, ...] = (Activations(),)
+    activations: Listed[Activations] = (Activations(),)
     bias: bool = True
     forget_bias: Finite = 0.0
     gate_clip: GateClip | None = None
@@ -89,9 +90,9 @@ class Case(Frozen):
     layer_norm: Literal["basic-lstm-cell", "nnapi"] | None = None
     peephole: bool = False
     projection_bias: bool = False
-    lengths: tuple[int, ...] | None = None
+    lengths: Listed[int] | None = None
     padding: Number = 1e3
-    blocks: tuple[int, ...] | None = None
+    blocks: Listed[int] | None = None
     head: Head | None = None
     gradients: Literal["whole", "truncated"] | None = None
 
@@ -159,7 +160,7 @@ class Case(Frozen):
             "c_n": (rows, self.B, self.H),
         }
         if self.head is not None:
-            per_step = self.head.on == "every_step"
+            per_step = self.head.after == "every_step"
             shapes["logits"] = (self.T, self.B, self.head.O) if per_step else (self.B, self.head.O)
         return shapes
 
@@ -231,7 +232,7 @@ class Case(Frozen):
         parts += ["lengths " + ",".join(map(str, self.lengths))] if self.lengths else []
         parts += [f"{len(self.blocks)} blocks"] if self.blocks else []
         parts += [f"no {name}" for name in ("h0", "c0") if getattr(self, name) is None]
-        parts += [f"head O={self.head.O} {self.head.on}"] if self.head else []
+        parts += [f"head O={self.head.O} {self.head.after}"] if self.head else []
         return " ".join(parts)
 
 
@@ -259,9 +260,9 @@ def _option_problems(case: Case) -> list[str]:
         problems.append(f"activations: give one set, or one for each of the {case.D} directions")
     if case.blocks is not None and (case.direction != "forward" or case.lengths is not None):
         problems.append("blocks (a stream) goes with direction forward and without lengths")
-    if case.head is not None and case.head.on == "last_step":
+    if case.head is not None and case.head.after == "last_step":
         if case.direction != "forward" or case.lengths is not None:
-            problems.append("head on last_step goes with direction forward and without lengths")
+            problems.append("head after last_step goes with direction forward and without lengths")
     if case.projection_bias and case.P is None:
         problems.append("projection_bias needs a projection: set P")
     if case.projection_clip is not None and case.P is None:
@@ -300,7 +301,7 @@ def _nested_shape(values: Any) -> tuple[int, ...] | str:
     if not isinstance(values, list):
         return ()
     inner = {_nested_shape(value) for value in values}
-    if len(inner) != 1:
-        return "ragged or empty"
-    only = inner.pop()
-    return only if isinstance(only, str) else (len(values), *only)
+    problem = next((shape for shape in inner if isinstance(shape, str)), None)
+    if problem is not None or len(inner) != 1:
+        return problem or "ragged or empty"
+    return (len(values), *inner.pop())

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 Direction = Literal["forward", "reverse", "bidirectional"]
 ActivationName = Literal[
@@ -43,15 +43,24 @@ def _number(value: Any) -> Any:
     return value
 
 
-Number = Annotated[float, BeforeValidator(_number)]
+def _listed(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+_NUMBER_SCHEMA = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": "^[-+]?[0-9]+/[0-9]+$"}]}
+Number = Annotated[float, BeforeValidator(_number), WithJsonSchema(_NUMBER_SCHEMA)]
 Finite = Annotated[Number, Field(allow_inf_nan=False)]
 Positive = Annotated[Finite, Field(gt=0)]
+Item = TypeVar("Item")
+Listed = Annotated[tuple[Item, ...], BeforeValidator(_listed)]
+"""A tuple in the model, a list in YAML."""
 
 
 class Frozen(BaseModel):
-    """Base of every model: immutable, unknown keys refused, no silent conversion from text."""
+    """Base of every model: immutable, unknown keys refused, and neither text nor true and false pass for numbers."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    # Strict: a value of another type is refused, only a whole number stands for a float. NaN survives JSON.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ser_json_inf_nan="constants")
 
 
 class Activation(Frozen):
@@ -104,7 +113,7 @@ class Head(Frozen):
     """A dense layer of O outputs on y: after every step, or after the last step only."""
 
     O: int = Field(ge=1)  # noqa: E741 - the field's own name for the number of head outputs
-    on: Literal["every_step", "last_step"] = "every_step"
+    after: Literal["every_step", "last_step"] = "every_step"
     softmax: bool = False
     cross_entropy: bool = False
 

@@ -47,7 +47,7 @@ class Errored:
 
 @dataclass(frozen=True)
 class Crashed:
-    """The worker process ended in the middle of the case."""
+    """The worker process ended in the middle of the case. `detail`: how, and from its second line what it last printed."""
 
     detail: str
 

@@ -46,8 +46,8 @@ class Normal(Frozen):
 class Integers(Frozen):
     """Whole numbers, each of low..high (both included) equally likely."""
 
-    low: int
-    high: int
+    low: int = Field(ge=-(2**31), lt=2**31)
+    high: int = Field(ge=-(2**31), lt=2**31)
     seed: Seed | None = None
 
     @model_validator(mode="after")
@@ -60,8 +60,8 @@ class Integers(Frozen):
 class Ramp(Frozen):
     """(first + n) / divisor for the n-th element in row-major order, each correctly rounded."""
 
-    first: int
-    divisor: int = Field(default=1, ge=1)
+    first: int = Field(ge=-(2**53), le=2**53)
+    divisor: int = Field(default=1, ge=1, le=2**53)
 
 
 class Source(Frozen):

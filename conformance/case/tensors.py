@@ -99,6 +99,8 @@ _FROM_SAFETENSORS = {
     "I8": np.dtype(np.int8),
     "BOOL": np.dtype(np.bool_),
 }
+SENDABLE = frozenset(_FROM_SAFETENSORS.values())
+"""The dtypes that `to_bytes` and `from_bytes` carry."""
 
 
 def to_bytes(tensors: Mapping[str, Array]) -> bytes:

@@ -67,15 +67,16 @@ def _rounded(compute: Callable[[Any], list[Any]]) -> Array:
         raise GenerationError(
             "normal and orthogonal sources need python-flint: pip install 'lstm-conformance[generate]'"
         ) from error
-    from conformance.lstm.rounding_proof import round_ball
+    from conformance.lstm.rounding_proof import Undecided, nearest
 
     before = flint.ctx.prec
     try:
         for bits in (128, 256, 512, 1024, 2048):
             flint.ctx.prec = bits
-            rounded = [round_ball(ball) for ball in compute(flint)]
-            if None not in rounded:
-                return np.array(rounded, np.float64)
+            try:
+                return np.array([nearest(ball) for ball in compute(flint)], np.float64)
+            except Undecided:
+                continue
     finally:
         flint.ctx.prec = before
     raise GenerationError("random values could not be rounded with 2048 bits")

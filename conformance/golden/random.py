@@ -34,7 +34,7 @@ class Stream:
         return low + (high - low) * self.unit(shape)
 
     def integers(self, low: int, high: int, shape: tuple[int, ...]) -> Array:
-        """float64 whole numbers low..high. The bias of taking 53 bits modulo the range is below 2**-40."""
+        """float64 whole numbers low..high. Of n numbers, none is likelier than another by more than n / 2**53."""
         span = np.uint64(high - low + 1)
         count = int(np.prod(shape))
         return (low + ((self.words(count) >> np.uint64(11)) % span).astype(np.float64)).reshape(shape)

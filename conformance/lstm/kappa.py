@@ -5,7 +5,7 @@ result of every elementary operation multiplied by 1 + s * r with r uniform on [
 the outputs is divided by s. s is small enough for the outputs to move in proportion to it, and large enough to stand
 far above float64's own rounding. An array class does the perturbing, so the reference has no line for it.
 
-The samples are run as one batch of `SAMPLES * B` rows, all rows of one sample together.
+The samples are run as one batch of samples * B rows, all rows of one sample together.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Output
 from conformance.lstm.reference import Reference
 
 SAMPLES = 48
+FEWEST_SAMPLES = 16
 SCALE = 2.0**-32
+_BUDGET = 2**23
+"""Samples times T * B * H that one evaluation may hold; a large case gets fewer samples, down to the fewest."""
 _EXACT = frozenset(
     {
         np.negative,
@@ -46,11 +49,12 @@ class Perturbed(np.ndarray[Any, np.dtype[np.float64]]):
     """An array of float64 whose every elementary operation rounds at random."""
 
     generator: np.random.Generator
+    samples: int
     rows: int  # rows of one sample: B
 
     def __array_finalize__(self, other: Any) -> None:
         if isinstance(other, Perturbed):
-            self.generator, self.rows = other.generator, other.rows
+            self.generator, self.samples, self.rows = other.generator, other.samples, other.rows
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         plain = [np.asarray(value) if isinstance(value, Perturbed) else value for value in inputs]
@@ -70,7 +74,7 @@ class Perturbed(np.ndarray[Any, np.dtype[np.float64]]):
 
     def _wrap(self, result: Any) -> Perturbed:
         wrapped = np.asarray(result).view(Perturbed)
-        wrapped.generator, wrapped.rows = self.generator, self.rows
+        wrapped.generator, wrapped.samples, wrapped.rows = self.generator, self.samples, self.rows
         return wrapped
 
     def _dot_noise(self, a: Array, b: Array, shape: tuple[int, ...]) -> Array:
@@ -78,10 +82,10 @@ class Perturbed(np.ndarray[Any, np.dtype[np.float64]]):
 
         Partial sums differ between samples by no more than s, so the first sample's stand for all.
         """
-        steps = a.shape[0] // (SAMPLES * self.rows)
-        first = a.reshape(steps, SAMPLES, self.rows, -1)[:, 0].reshape(steps * self.rows, -1)
+        steps = a.shape[0] // (self.samples * self.rows)
+        first = a.reshape(steps, self.samples, self.rows, -1)[:, 0].reshape(steps * self.rows, -1)
         squares = _partial_sums_squared(first, b).reshape(steps, 1, self.rows, -1)
-        variance = np.broadcast_to(squares, (steps, SAMPLES, self.rows, shape[-1])).reshape(shape)
+        variance = np.broadcast_to(squares, (steps, self.samples, self.rows, shape[-1])).reshape(shape)
         noise: Array = SCALE * np.sqrt(variance / 3.0) * self.generator.standard_normal(shape)
         return noise
 
@@ -91,21 +95,22 @@ def kappa(case: Case, arrays: Arrays) -> Outputs:
     digest = hashlib.sha256(f"kappa:{case.digest()}".encode()).digest()
     generator = np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16], "little")))
     exact = Reference(case).run(_mapped(arrays, lambda a: a))
-    start = _mapped(arrays, lambda a: _perturbed(a, generator, case.B), lambda a: np.tile(a, (1, SAMPLES, 1)))
+    samples = max(FEWEST_SAMPLES, min(SAMPLES, _BUDGET // (case.T * case.B * case.H)))
+
+    def perturbed_array(array: Array) -> Perturbed:
+        wrapped = array.view(Perturbed)
+        wrapped.generator, wrapped.samples, wrapped.rows = generator, samples, case.B
+        return wrapped
+
+    start = _mapped(arrays, perturbed_array, lambda a: np.tile(a, (1, samples, 1)))
     perturbed = Reference(case).run(start)
     result: Outputs = {}
     for name, plain in exact.items():
-        samples = np.asarray(perturbed[name]).reshape(*plain.shape[:-2], SAMPLES, case.B, plain.shape[-1])
+        sampled = np.asarray(perturbed[name]).reshape(*plain.shape[:-2], samples, case.B, plain.shape[-1])
         with np.errstate(invalid="ignore"):
-            moved = (samples - plain[..., None, :, :]) / SCALE
+            moved = (sampled - plain[..., None, :, :]) / SCALE
         result[name] = np.sqrt(np.mean(moved**2, axis=-3))
     return result
-
-
-def _perturbed(array: Array, generator: np.random.Generator, rows: int) -> Perturbed:
-    wrapped = array.view(Perturbed)
-    wrapped.generator, wrapped.rows = generator, rows
-    return wrapped
 
 
 def _mapped(arrays: Arrays, wrap: Callable[[Array], Array], tile: Callable[[Array], Array] = lambda a: a) -> Arrays:

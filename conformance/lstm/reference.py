@@ -48,7 +48,7 @@ class Reference:
                 "c_n": np.stack([state.c for state in finals]),
             }
             if case.head is not None:
-                outputs["logits"] = self.head(y if case.head.on == "every_step" else y[-1], weights)
+                outputs["logits"] = self.head(y if case.head.after == "every_step" else y[-1], weights)
         return outputs
 
     def layer(self, layer: int, x: Array, weights: Weights, inputs: Inputs) -> tuple[Array, list[State]]:
