@@ -23,14 +23,18 @@ if TYPE_CHECKING:
 
 FOLDERS = default_folders()
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-_specs = click.option("--specs", type=_FOLDER, default=FOLDERS.specs, help="Folder of specs.  [default: the suite's own]")
+_specs = click.option(
+    "--specs", type=_FOLDER, default=FOLDERS.specs, help="Folder of specs.  [default: the suite's own]"
+)
 _vectors = click.option(
     "--vectors",
     type=click.Path(file_okay=False, path_type=Path),
     default=FOLDERS.vectors,
     help="Folder of vectors.  [default: the suite's own]",
 )
-_case = click.option("--case", "patterns", multiple=True, metavar="GLOB", help="Only cases whose id matches; repeatable.")
+_case = click.option(
+    "--case", "patterns", multiple=True, metavar="GLOB", help="Only cases whose id matches; repeatable."
+)
 
 
 class _Group(click.Group):
@@ -51,13 +55,21 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--adapter", "adapters", multiple=True, metavar="NAME[@DEVICE]", help="Repeatable.  [default: all that load]")
+@click.option(
+    "--adapter", "adapters", multiple=True, metavar="NAME[@DEVICE]", help="Repeatable.  [default: all that load]"
+)
 @_case
 @_specs
 @_vectors
 @click.option("--deviations", type=_FOLDER, default=FOLDERS.deviations, help="Folder of known deviations.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write results as JSON lines.")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=300.0, show_default=True, help="Seconds a case may take.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=300.0,
+    show_default=True,
+    help="Seconds a case may take.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Print each known deviation's message too.")
 def run(
     adapters: tuple[str, ...],
@@ -123,7 +135,8 @@ def _start(console: Console, runners: dict[str, Runner], *, optional: bool) -> d
                     raise
                 console.print(f"not here: {error}", markup=False, highlight=False)
                 continue
-        runner.close()  # only one worker at a time holds its framework's memory
+        if len(runners) > 1:
+            runner.close()  # only one worker at a time holds its framework's memory
         loaded[name] = runner
     if not loaded:
         raise AdapterUnavailable("no adapter loads here; see: conformance doctor")
@@ -197,7 +210,9 @@ def schema() -> None:
 @_case
 @_specs
 @_vectors
-@click.option("--check", "check_only", is_flag=True, help="Write nothing; demand that the stored vectors are what comes out.")
+@click.option(
+    "--check", "check_only", is_flag=True, help="Write nothing; demand that the stored vectors are what comes out."
+)
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Processes.  [default: one a core]")
 def generate(patterns: tuple[str, ...], specs: Path, vectors: Path, check_only: bool, jobs: int | None) -> None:
     """Make the golden vectors of the specs (needs the extra `generate`).

@@ -1,9 +1,9 @@
 """The contract between the suite and a framework. docs/adapters.md walks through writing one.
 
-    declare   `name`, `capabilities`          read before anything of the framework is imported
-    make      `__init__(device)`              imports the framework; AdapterUnavailable where it cannot
-    prepare   `prepare(case, weights)`        builds the layer once, with these weights
-    call      the returned model(inputs)      canonical arrays in, canonical arrays out, as often as asked
+declare   `name`, `capabilities`          read before anything of the framework is imported
+make      `__init__(device)`              imports the framework; AdapterUnavailable where it cannot
+prepare   `prepare(case, weights)`        builds the layer once, with these weights
+call      the returned model(inputs)      canonical arrays in, canonical arrays out, as often as asked
 """
 
 from __future__ import annotations

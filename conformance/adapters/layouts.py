@@ -1,6 +1,6 @@
 """How each framework's weights lie, as data, and the one piece of code that packs and unpacks them.
 
-A `Layout` names the order of the gates and, for each of the framework's tensors, the parts it is made of: `W` (4, H, I),
+A `Layout` names the order of the gates and, for each of the framework's tensors, its parts: `W` (4, H, I),
 `R` (4, H, P), the biases `b_w`, `b_r` (4, H), or `b`, their sum. Matrices are laid as rows (gate * H, n) side by side
 along n, or transposed; vectors one behind the other.
 """

@@ -1,11 +1,11 @@
 """The errors a user of the suite can meet, each with the step that raises it.
 
-    read a spec            SpecError          file, line, key, what is allowed
-    make inputs, goldens   GenerationError    the case and why no golden value can be made
-    read a vector          VectorError        missing, truncated, altered, or made from another spec
-    make an adapter        AdapterUnavailable the framework, device or interpreter that is not there
-    ask an adapter         UnsupportedOption  an option the framework's own interface does not accept
-    run an adapter         whatever the framework raises; it becomes the outcome `Errored`
+read a spec            SpecError          file, line, key, what is allowed
+make inputs, goldens   GenerationError    the case and why no golden value can be made
+read a vector          VectorError        missing, truncated, altered, or made from another spec
+make an adapter        AdapterUnavailable the framework, device or interpreter that is not there
+ask an adapter         UnsupportedOption  an option the framework's own interface does not accept
+run an adapter         whatever the framework raises; it becomes the outcome `Errored`
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
 """Specs: YAML files, one a family, read into `Case`s. Every problem names file, line, key and what is allowed.
 
-    family: lengths                 # the first half of every id
-    description: ...
-    defaults: {...}                 # keys of Case for every case of the file
-    cases:
-      - name: unsorted              # the second half of the id
-        vary:                       # a cross product; each choice adds to the id
-          dtype: [float32, float64]
-          states: {both: {}, h0-only: {c0: null}}   # label -> keys of Case
-        T: 7
-        ...
+family: lengths                 # the first half of every id
+description: ...
+defaults: {...}                 # keys of Case for every case of the file
+cases:
+  - name: unsorted              # the second half of the id
+    vary:                       # a cross product; each choice adds to the id
+      dtype: [float32, float64]
+      states: {both: {}, h0-only: {c0: null}}   # label -> keys of Case
+    T: 7
+    ...
 """
 
 from __future__ import annotations
@@ -75,9 +75,14 @@ def load_spec(file: Path) -> list[Case]:
         raise SpecError(problems)
     cases: list[Case] = []
     for entry in spec["cases"]:
+        told: set[str] = set()  # what ails every variation of an entry is said of the first one only
         try:
             for line, fields in _variations(spec, entry, shown):
-                cases.append(_case(fields, shown, line))
+                try:
+                    cases.append(_case(fields, shown, line))
+                except SpecError as error:
+                    problems += [p for p in error.problems if p not in problems and _less(p, fields["id"]) not in told]
+                    told |= {_less(p, fields["id"]) for p in error.problems}
         except SpecError as error:
             problems += [p for p in error.problems if p not in problems]
     problems += duplicates(cases)
@@ -182,7 +187,9 @@ def _case(fields: LocatedDict, file: str, line: int) -> Case:
     if not_built:
         at, _ = line_of(fields, (not_built[0].split(".")[0],))
         options = ", ".join(not_built)
-        raise SpecError([f"{file}:{at}: {case.id} uses {options}: part of the format, but not computed by this version yet"])
+        raise SpecError(
+            [f"{file}:{at}: {case.id} uses {options}: part of the format, but not computed by this version yet"]
+        )
     return case
 
 
@@ -195,9 +202,9 @@ def _readable(problem: Any, fields: LocatedDict, file: str) -> str:
         return where + f"{path}: unknown key" + _close(last, _keys_near(problem["loc"]))
     if problem["type"] == "missing":
         return where + f"{'.'.join(str(part) for part in problem['loc'])}: is needed"
-    message = problem["msg"].removeprefix("Value error, ")
+    message: str = problem["msg"].removeprefix("Value error, ")
     value = problem["input"]
-    if isinstance(value, (str, int, float)) and not isinstance(value, bool) or value is None:
+    if (isinstance(value, (str, int, float)) and not isinstance(value, bool)) or value is None:
         message += f" (got {value!r})"
     return where + (f"{path}: " if path else f"{fields['id']}: ") + message
 
@@ -233,6 +240,10 @@ def duplicates(cases: list[Case]) -> list[str]:
             problems.append(f"{case.origin}: the id {case.id} is already taken by {first[case.id].origin}")
         first.setdefault(case.id, case)
     return problems
+
+
+def _less(problem: str, case_id: str) -> str:
+    return problem.replace(case_id, "")
 
 
 def _shown(file: Path) -> str:

@@ -13,7 +13,7 @@ import yaml
 from conformance.case.errors import SpecError
 
 DEEPEST = 40
-MOST_NODES = 1_000_000
+MOST_NODES = 200_000
 _MAPPING, _SEQUENCE = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
 
 
@@ -54,7 +54,7 @@ def parse(text: str, file: str) -> Any:
         mark = error.problem_mark or error.context_mark
         raise SpecError([f"{file}:{mark.line + 1 if mark else 1}: not valid YAML: {error.problem}"]) from error
     except yaml.YAMLError as error:
-        raise SpecError([f"{file}:1: not valid YAML: {error}"]) from error
+        raise SpecError([f"{file}:1: not valid YAML: {str(error).splitlines()[0]}"]) from error
     finally:
         if loader is not None:
             loader.dispose()
@@ -128,7 +128,7 @@ class _Builder:
         return value
 
 
-def _refuse(file: str, mark: yaml.Mark, problem: str) -> NoReturn:
+def _refuse(file: str, mark: Any, problem: str) -> NoReturn:
     raise SpecError([f"{file}:{mark.line + 1}: {problem}"])
 
 

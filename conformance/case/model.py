@@ -72,7 +72,7 @@ class Case(Frozen):
 
     T: int = Field(ge=1)
     B: int = Field(ge=1)
-    I: int = Field(ge=1)  # noqa: E741 - the axis is called I
+    I: int = Field(ge=1)
     H: int = Field(ge=1)
     P: int | None = Field(default=None, ge=1)
     layers: int = Field(default=1, ge=1, le=1000)
@@ -260,9 +260,9 @@ def _option_problems(case: Case) -> list[str]:
         problems.append(f"activations: give one set, or one for each of the {case.D} directions")
     if case.blocks is not None and (case.direction != "forward" or case.lengths is not None):
         problems.append("blocks (a stream) goes with direction forward and without lengths")
-    if case.head is not None and case.head.after == "last_step":
-        if case.direction != "forward" or case.lengths is not None:
-            problems.append("head after last_step goes with direction forward and without lengths")
+    last_step_only = case.head is not None and case.head.after == "last_step"
+    if last_step_only and (case.direction != "forward" or case.lengths is not None):
+        problems.append("head after last_step goes with direction forward and without lengths")
     if case.projection_bias and case.P is None:
         problems.append("projection_bias needs a projection: set P")
     if case.projection_clip is not None and case.P is None:
@@ -272,7 +272,7 @@ def _option_problems(case: Case) -> list[str]:
 
 def _source_problems(case: Case) -> list[str]:
     problems = []
-    shapes = case.input_shapes | {name: shape for name, shape in case.weight_shapes.items()}
+    shapes = case.input_shapes | case.weight_shapes
     rows = case.layers * case.D
     for name, shape in shapes.items():
         field = name.partition(".")[0]
@@ -287,10 +287,16 @@ def _source_problems(case: Case) -> list[str]:
                 problems.append(f"{field}: a torch source needs torch_seed")
             if (source.torch == "default") == (field in ("x", "h0", "c0")):
                 problems.append(f"{field}: torch: default is for weights; rand and randn are for x, h0 and c0")
+        if source.keras is not None and field in ("x", "h0", "c0"):
+            problems.append(f"{field}: keras: initialisers are for weights")
+        if source.keras == "unit_forget_bias" and field not in ("b_w", "b_r"):
+            problems.append(f"{field}: keras: unit_forget_bias is for b_w and b_r")
     weights = case.weights
     kinds = {weights.W.torch, weights.R.torch} | ({weights.b_w.torch, weights.b_r.torch} if case.bias else set())
     if "default" in kinds and kinds != {"default"}:
         problems.append("torch: default draws W, R, b_w and b_r together; give it for all of them")
+    if case.head is not None and (weights.W_y.torch is None) != (weights.b_y.torch is None):
+        problems.append("torch: default draws W_y and b_y together; give it for both")
     return sorted(set(problems))
 
 

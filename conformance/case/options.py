@@ -92,7 +92,7 @@ class Activation(Frozen):
 
 
 class Activations(Frozen):
-    """S (`gate`: input, forget and output gate), G (`cell`: the candidate) and Hh (`hidden`: before the output gate)."""
+    """S (`gate`: the input, forget and output gates), G (`cell`: the candidate) and Hh (`hidden`: of c_t)."""
 
     gate: Activation = Activation(name="sigmoid")
     cell: Activation = Activation(name="tanh")
@@ -112,7 +112,7 @@ class GateClip(Frozen):
 class Head(Frozen):
     """A dense layer of O outputs on y: after every step, or after the last step only."""
 
-    O: int = Field(ge=1)  # noqa: E741 - the field's own name for the number of head outputs
+    O: int = Field(ge=1)
     after: Literal["every_step", "last_step"] = "every_step"
     softmax: bool = False
     cross_entropy: bool = False

@@ -47,7 +47,7 @@ class Errored:
 
 @dataclass(frozen=True)
 class Crashed:
-    """The worker process ended in the middle of the case. `detail`: how, and from its second line what it last printed."""
+    """The worker process ended in the middle of the case. `detail`: how; then, line by line, what it last printed."""
 
     detail: str
 

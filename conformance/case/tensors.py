@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import ml_dtypes
@@ -58,9 +59,7 @@ class Weights:
             kind, dot, row = name.partition(".")
             if dot:
                 rows.setdefault(int(row), {})[kind] = array
-        return cls(
-            tuple(LayerWeights(**rows[row]) for row in sorted(rows)), tensors.get("W_y"), tensors.get("b_y")
-        )
+        return cls(tuple(LayerWeights(**rows[row]) for row in sorted(rows)), tensors.get("W_y"), tensors.get("b_y"))
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,8 @@ def from_bytes(data: bytes) -> dict[str, Array]:
     safetensors' own NumPy front writes bfloat16 but cannot read it, so its core function is called directly.
     """
     tensors: dict[str, Array] = {}
-    for name, entry in safetensors.deserialize(data):
+    listed = safetensors.deserialize(data)  # type: ignore[no-untyped-call]  # in another order every time
+    for name, entry in sorted(listed, key=itemgetter(0)):
         dtype = _FROM_SAFETENSORS[entry["dtype"]]
         tensors[name] = np.frombuffer(bytes(entry["data"]), dtype=dtype).reshape(entry["shape"])
     return tensors

@@ -12,7 +12,9 @@ from rich.text import Text
 from conformance.case.outcomes import Passed, Unsupported
 from conformance.run.result import Result
 
-LEGEND = "each cell: passed / failed / unsupported, worst noise of what passed; +n known: wrong as recorded in deviations/"
+LEGEND = (
+    "each cell: passed / failed / unsupported, worst noise of what passed; +n known: wrong as recorded in deviations/"
+)
 
 
 @dataclass
@@ -47,17 +49,18 @@ class Cell:
         return Text(parts, style=style)
 
 
-def matrix(results: Sequence[Result], adapters: Sequence[str]) -> Table:
-    """The table, a row a family and one for all; it is laid with families as columns where there are fewer of them."""
+def matrix(results: Sequence[Result], adapters: Sequence[str], *, breakable: bool) -> Table:
+    """The table: a row a family and one for all, a column an adapter. `breakable`: names may fold at their hyphens."""
     cells: dict[tuple[str, str], Cell] = {}
     families = sorted({result.case.family for result in results})
     for result in results:
         for row in (result.case.family, "all"):
             cells.setdefault((row, result.adapter), Cell()).add(result)
-    table = Table(caption=LEGEND, caption_justify="left", pad_edge=False)
+    table = Table(pad_edge=False)
     table.add_column("family", no_wrap=True)
     for adapter in adapters:
-        table.add_column(adapter.replace("-", "-\u200b"), justify="right", overflow="fold")
+        name = adapter.replace("-", "-\u200b") if breakable else adapter
+        table.add_column(name, justify="right", overflow="fold")
     for family in [*families, "all"]:
         if family == "all":
             table.add_section()

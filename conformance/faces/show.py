@@ -16,8 +16,8 @@ def as_json(case: Case, vector: Vector) -> str:
     content: dict[str, Any] = case.model_dump(mode="json", exclude_none=True)
     content["spec_digest"] = case.digest()
     content["shapes"] = {name: list(array.shape) for name, array in vector.arrays.flat.items()}
-    content["golden"] = {name: array.tolist() for name, array in vector.golden.items()}
-    content["kappa"] = {name: array.tolist() for name, array in vector.kappa.items()}
+    content["golden"] = {name: vector.golden[name].tolist() for name in case.outputs}
+    content["kappa"] = {name: vector.kappa[name].tolist() for name in case.outputs}
     return json.dumps(content, indent=1)
 
 
@@ -32,7 +32,8 @@ def as_text(case: Case, vector: Vector) -> str:
     for name, array in vector.arrays.flat.items():
         lines.append(f"  {name} {array.dtype} {array.shape}")
     lines.append("golden (float64, proven correctly rounded)")
-    for name, golden in vector.golden.items():
+    for name in case.outputs:
+        golden = vector.golden[name]
         lines.append(f"  {name} {golden.shape}, kappa up to {vector.kappa[name].max(initial=0.0):g}")
         with np.printoptions(precision=17, threshold=60, edgeitems=2, linewidth=110):
             lines += [f"    {row}" for row in str(golden).splitlines()]

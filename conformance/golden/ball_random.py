@@ -50,9 +50,7 @@ def orthogonal(stream: Stream, rows: int, columns: int) -> Array:
 def _box_muller(flint: Any, u: Array, v: Array) -> list[Any]:
     """sqrt(-2 ln(1 - u)) cos(2 pi v); 1 - u is exact and never 0."""
     arb = flint.arb
-    return [
-        (-2 * arb(1 - float(a)).log()).sqrt() * arb(2 * float(b)).cos_pi() for a, b in zip(u, v, strict=True)
-    ]
+    return [(-2 * arb(1 - float(a)).log()).sqrt() * arb(2 * float(b)).cos_pi() for a, b in zip(u, v, strict=True)]
 
 
 def _dot(flint: Any, a: list[Any], b: list[Any]) -> Any:

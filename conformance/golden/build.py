@@ -1,4 +1,4 @@
-"""One case to one vector: inputs, the oracle's proof, the reference's agreement, kappa. Refuses what it cannot prove."""
+"""One case to one vector: inputs, the oracle's proof, the reference's agreement, kappa; or a refusal."""
 
 from __future__ import annotations
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -35,9 +37,7 @@ class Summary:
         self.reference_noise = max(self.reference_noise, built.reference_noise)
 
 
-def generate(
-    cases: Sequence[Case], store: VectorStore, *, prune: bool, jobs: int | None, report: Report
-) -> Summary:
+def generate(cases: Sequence[Case], store: VectorStore, *, prune: bool, jobs: int | None, report: Report) -> Summary:
     """Make and store the vectors of these cases. An interrupted run keeps, and lists in the manifest, what it made.
 
     Args:
@@ -60,9 +60,7 @@ def generate(
     return summary
 
 
-def check(
-    cases: Sequence[Case], store: VectorStore, *, whole: bool, jobs: int | None, report: Report
-) -> Summary:
+def check(cases: Sequence[Case], store: VectorStore, *, whole: bool, jobs: int | None, report: Report) -> Summary:
     """Make every vector again and demand the stored bytes (kappa may differ by one step). Writes nothing.
 
     Args:
@@ -96,12 +94,10 @@ def _stored_differs(case: Case, built: Built, store: VectorStore) -> str | None:
     return built.vector.difference(stored)
 
 
-def _build_all(
-    cases: Sequence[Case], jobs: int | None, summary: Summary
-) -> Iterable[tuple[Case, Built | None]]:
+def _build_all(cases: Sequence[Case], jobs: int | None, summary: Summary) -> Iterable[tuple[Case, Built | None]]:
     """Every case with its vector as it gets ready, the largest first; None and a problem where it failed."""
     ordered = sorted(cases, key=_cost, reverse=True)
-    with ProcessPoolExecutor(max_workers=jobs or os.cpu_count() or 1) as pool:
+    with ProcessPoolExecutor(max_workers=jobs or os.cpu_count() or 1, initializer=_end_with_parent) as pool:
         futures: dict[Future[Built], Case] = {pool.submit(build, case): case for case in ordered}
         try:
             for future in as_completed(futures):
@@ -113,6 +109,18 @@ def _build_all(
                     yield case, None
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """In a worker process: do not outlive a killed parent, for whose next task it would wait for ever."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _cost(case: Case) -> float:

@@ -39,7 +39,7 @@ def make_arrays(case: Case) -> Arrays:
         tensors["inputs.lengths"] = np.array(case.lengths, np.int64)
         past = np.arange(case.T)[:, None] >= tensors["inputs.lengths"]
         x = tensors["inputs.x"].copy()
-        x[past] = np.asarray(case.padding, case.np_dtype)
+        x[past] = _in_dtype(case, "padding", case.padding)
         tensors["inputs.x"] = x
     return Arrays.from_tensors(tensors)
 
@@ -61,16 +61,19 @@ def _fill(case: Case, source: Source, name: str, shape: tuple[int, ...], row: in
     if source.uniform is not None:
         uniform = source.uniform
         stream = _stream(case, uniform.seed, name)
-        high = uniform.gain / np.sqrt(np.float64(shape[-1])) if uniform.gain else uniform.high
-        values = stream.uniform(-high if uniform.gain else uniform.low, high, shape)
+        if uniform.gain is not None:
+            high = uniform.gain / float(np.sqrt(np.float64(shape[-1])))
+            values = stream.uniform(-high, high, shape)
+        else:
+            assert uniform.low is not None
+            assert uniform.high is not None
+            values = stream.uniform(uniform.low, uniform.high, shape)
         if uniform.grid is not None:
             step = 2.0 ** -min(uniform.grid, _GRID.get(case.dtype, uniform.grid))
             values = np.rint(values / step) * step
         return values
     if source.integers is not None:
-        return _stream(case, source.integers.seed, name).integers(
-            source.integers.low, source.integers.high, shape
-        )
+        return _stream(case, source.integers.seed, name).integers(source.integers.low, source.integers.high, shape)
     assert source.normal is not None
     normal = ball_random.normal(_stream(case, source.normal.seed, name), shape)
     return source.normal.mean + source.normal.deviation * normal
@@ -124,7 +127,10 @@ def _torch_tensors(case: Case) -> dict[str, Array]:
     for name, shape in case.input_shapes.items():
         source: Source = getattr(case, name)
         if source.torch is not None:
-            drawn[name] = getattr(generator, source.torch)(*shape, dtype=dtype)
+            try:
+                drawn[name] = getattr(generator, source.torch)(*shape, dtype=dtype)
+            except ValueError as error:  # the few numbers that PyTorch does not give alike on every machine
+                raise GenerationError(f"{case.id}: {name}: torch: {source.torch}: {error}") from error
     return drawn
 
 

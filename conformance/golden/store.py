@@ -61,9 +61,7 @@ class VectorStore:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise VectorError(
-                f"{path}: the vector of {case.id} is missing ({error.strerror}); {again}"
-            ) from error
+            raise VectorError(f"{path}: the vector of {case.id} is missing ({error.strerror}); {again}") from error
         if entry.spec != case.digest():
             raise VectorError(f"{path}: made from another state of {case.origin}; {again}")
         return verified(data, entry.sha256, path, again)
@@ -107,9 +105,7 @@ def verified(data: bytes, sha256: str, path: Path, again: str) -> Vector:
     except ValueError as error:
         raise VectorError(f"{path}: damaged or truncated ({error}); {again}") from error
     if got != sha256:
-        raise VectorError(
-            f"{path}: altered: SHA-256 is {got[:12]}..., the manifest says {sha256[:12]}...; {again}"
-        )
+        raise VectorError(f"{path}: altered: SHA-256 is {got[:12]}..., the manifest says {sha256[:12]}...; {again}")
     return vector
 
 
@@ -121,8 +117,8 @@ def write_atomically(path: Path, data: bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
         # mkstemp makes files private; a vector is as readable as any other file of the project.
-        os.chmod(name, 0o644)
-        os.replace(name, path)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
@@ -136,5 +132,5 @@ def _read_manifest(path: Path) -> dict[str, Entry]:
         if content["format"] != FORMAT:
             raise VectorError(f"{path}: format {content['format']}, this version reads format {FORMAT}")
         return {case_id: Entry(**fields) for case_id, fields in content["vectors"].items()}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise VectorError(f"{path}: the manifest cannot be read: {error!r}") from error

@@ -366,7 +366,7 @@ class TorchGenerator:
             values[-_BLOCK:] = _box_muller_blocks(self._fractions32(_BLOCK))
         return values
 
-    def lstm(  # noqa: PLR0917 (nn.LSTM's own order)
+    def lstm(
         self,
         input_size: int,
         hidden_size: int,

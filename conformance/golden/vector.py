@@ -16,7 +16,10 @@ _ZERO = -128
 
 @dataclass(frozen=True)
 class Vector:
-    """arrays: weights and inputs. golden: outputs, float64, proven correctly rounded. kappa: like golden, powers of two."""
+    """A case's numbers.
+
+    arrays: weights and inputs. golden: outputs, float64, proven correctly rounded. kappa: like golden, powers of two.
+    """
 
     arrays: Arrays
     golden: Outputs
@@ -38,16 +41,19 @@ class Vector:
         """
         try:
             tensors = from_bytes(data)
-        except (safetensors.SafetensorError, KeyError) as error:
+            arrays = Arrays.from_tensors(tensors)
+        except (safetensors.SafetensorError, KeyError, TypeError) as error:
             raise ValueError(str(error)) from error
         golden = {n.removeprefix("golden."): a for n, a in tensors.items() if n.startswith("golden.")}
         kappa = {n.removeprefix("kappa."): _powers(a) for n, a in tensors.items() if n.startswith("kappa.")}
         if not golden or set(golden) != set(kappa):
             raise ValueError("holds no golden values, or no kappa for some of them")
-        return cls(Arrays.from_tensors(tensors), golden, kappa)
+        if any(kappa[name].shape != array.shape for name, array in golden.items()):
+            raise ValueError("kappa has not the shape of the golden values")
+        return cls(arrays, golden, kappa)
 
     def difference(self, other: Vector) -> str | None:
-        """The first tensor in which two vectors differ, and how; kappa may differ by one step. None if there is none."""
+        """The first tensor in which two vectors differ, and how; kappa may differ by one step. None if all agree."""
         for name, array in self.arrays.flat.items():
             if not _same_bytes(array, other.arrays.flat.get(name)):
                 return f"{name} differs"

@@ -89,7 +89,7 @@ class Reference:
 
     def input_part(self, x: Array, weights: LayerWeights) -> Array:
         """W_k x + b_w_k for every step at once: (T, B, 4, H). Equation (1), the part without h."""
-        _, H, I = weights.W.shape  # noqa: E741
+        _, H, I = weights.W.shape
         z = (x.reshape(-1, I) @ weights.W.reshape(4 * H, I).T).reshape(*x.shape[:-1], 4, H)
         return z if weights.b_w is None else z + weights.b_w
 

@@ -16,21 +16,22 @@ from __future__ import annotations
 
 import fnmatch
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion
 from pydantic import Field, ValidationError, field_validator
 
 from conformance.case.errors import SpecError
-from conformance.case.located import LocatedList, line_of, parse
-from conformance.case.options import Frozen
+from conformance.case.located import LocatedDict, LocatedList, line_of, parse
+from conformance.case.options import Frozen, Listed
 from conformance.case.outcomes import Outcome, name_of
 
 
 class Deviation(Frozen):
     """One entry of a deviations file."""
 
-    cases: tuple[str, ...] = Field(min_length=1)
+    cases: Listed[str] = Field(min_length=1)
     outcome: Literal["failed", "errored", "crashed", "timed out"] = "failed"
     reason: str = Field(min_length=1)
     repro: str | None = None
@@ -53,10 +54,7 @@ class Deviation(Frozen):
         """Whether the case is among those named and every package is of the versions named."""
         if not any(fnmatch.fnmatchcase(case_id, pattern) for pattern in self.cases):
             return False
-        return all(
-            package in versions and SpecifierSet(text).contains(versions[package], prereleases=True)
-            for package, text in self.versions.items()
-        )
+        return all(package in versions and _lies_in(versions[package], text) for package, text in self.versions.items())
 
     def explains(self, outcome: Outcome) -> bool:
         """Whether this outcome is the one written down."""
@@ -72,22 +70,37 @@ def load_deviations(folder: Path, adapter: str) -> list[Deviation]:
     path = folder / f"{adapter}.yaml"
     if not path.exists():
         return []
-    content = parse(path.read_text(encoding="utf-8"), str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError([f"{path}:1: cannot be read: {error}"]) from error
+    content = parse(text, str(path))
     if not isinstance(content, LocatedList):
         raise SpecError([f"{path}:1: a deviations file is a list"])
     found = []
     for entry, line in zip(content, content.lines, strict=True):
+        if not isinstance(entry, LocatedDict):
+            raise SpecError([f"{path}:{line}: a deviation is a mapping"])
         try:
             found.append(Deviation.model_validate(dict(entry) | {"where": f"{path}:{line}"}))
-        except (ValidationError, TypeError, ValueError) as error:
-            if not isinstance(error, ValidationError):
-                raise SpecError([f"{path}:{line}: a deviation is a mapping"]) from error
-            problems = []
-            for problem in error.errors():
-                at, key = line_of(entry, problem["loc"])
-                problems.append(f"{path}:{at}: {key or problem['loc'][-1]}: {problem['msg']}")
-            raise SpecError(problems) from error
+        except ValidationError as error:
+            raise SpecError([_readable(problem, entry, path) for problem in error.errors()]) from error
     return found
+
+
+def _readable(problem: Any, entry: LocatedDict, path: Path) -> str:
+    line, key = line_of(entry, problem["loc"])
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        message = f"unknown key; allowed: {', '.join(name for name in Deviation.model_fields if name != 'where')}"
+    return f"{path}:{line}: {key or problem['loc'][-1]}: {message}"
+
+
+def _lies_in(version: str, text: str) -> bool:
+    try:
+        return SpecifierSet(text).contains(version, prereleases=True)
+    except InvalidVersion:  # a version no range can speak of
+        return False
 
 
 def find(deviations: list[Deviation], case_id: str, versions: dict[str, str]) -> Deviation | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,13 @@ from conformance.case.model import Case
 from conformance.case.tensors import Arrays, to_bytes
 
 START_SECONDS = 300.0
+_EXIT_SECONDS = 5.0
 _TAIL_LINES = 20
 _BOOTSTRAP = "from conformance.run.worker import serve\nserve(channel)\n"
 
 
 class WorkerDied(Exception):
-    """The process ended; the text is the tail of what it last printed."""
+    """The process ended; the text's first line says how, the others are the tail of what it printed."""
 
 
 class WorkerSilent(Exception):
@@ -39,7 +41,9 @@ class Worker:
     def __init__(self, adapter: str) -> None:
         registry.check(adapter)
         self.adapter = adapter
-        self._log = tempfile.NamedTemporaryFile(prefix="conformance-", suffix=".log", delete=False)
+        handle, log = tempfile.mkstemp(prefix="conformance-", suffix=".log")
+        os.close(handle)
+        self._log = Path(log)
         self._group = execnet.Group()
         self._pid: int | None = None
         self._channel: Any = None
@@ -51,9 +55,9 @@ class Worker:
 
     def _start(self) -> None:
         # Workers set their own thread counts and environment; this process's stays as it is.
-        gateway = self._group.makegateway("popen")
-        self._channel = gateway.remote_exec(_BOOTSTRAP)
-        self._channel.send({"adapter": self.adapter, "log": self._log.name})
+        self._gateway = self._group.makegateway("popen")
+        self._channel = self._gateway.remote_exec(_BOOTSTRAP)
+        self._channel.send({"adapter": self.adapter, "log": str(self._log)})
         try:
             reply = self._receive(START_SECONDS)
         except WorkerDied as error:
@@ -72,10 +76,11 @@ class Worker:
         Raises:
             WorkerDied, WorkerSilent: this worker is of no more use.
         """
+        os.truncate(self._log, 0)  # what it printed for the cases before is of no more use
         try:
             self._channel.send({"case": case.model_dump_json(), "tensors": to_bytes(arrays.flat)})
         except OSError as error:
-            raise WorkerDied(self._tail()) from error
+            raise WorkerDied(self._last_words()) from error
         return self._receive(timeout)
 
     def close(self) -> None:
@@ -84,8 +89,7 @@ class Worker:
             if self._channel is not None:
                 self._channel.close()
         self._group.terminate(timeout=2.0)
-        self._log.close()
-        Path(self._log.name).unlink(missing_ok=True)
+        self._log.unlink(missing_ok=True)
 
     def _receive(self, timeout: float) -> dict[str, Any]:
         try:
@@ -93,8 +97,10 @@ class Worker:
         except self._channel.TimeoutError as error:
             self._kill()
             raise WorkerSilent from error
-        except (EOFError, self._channel.RemoteError) as error:
-            raise WorkerDied(self._tail() or str(error)) from error
+        except self._channel.RemoteError as error:
+            raise WorkerDied(f"an error in the worker\n{error}") from error
+        except EOFError as error:
+            raise WorkerDied(self._last_words()) from error
         return reply
 
     def _kill(self) -> None:
@@ -102,6 +108,15 @@ class Worker:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
 
-    def _tail(self) -> str:
-        text = Path(self._log.name).read_text(errors="replace")
-        return "\n".join(text.splitlines()[-_TAIL_LINES:])
+    def _last_words(self) -> str:
+        status = self._exit_status()  # first, for a process may print up to its end
+        text = self._log.read_text(errors="replace")
+        return "\n".join([status, *text.splitlines()[-_TAIL_LINES:]])
+
+    def _exit_status(self) -> str:
+        popen = self._gateway._io.popen  # execnet has no public way to learn how a process ended
+        try:
+            code = popen.wait(_EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            return "its connection closed"
+        return f"exit code {code}" if code >= 0 else signal.strsignal(-code) or f"signal {-code}"

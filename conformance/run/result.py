@@ -64,7 +64,9 @@ class Result:
             shown = "known deviation" if self.deviates_as_known else "does not show the known deviation"
             lines.append(f"  {shown}: {self.deviation.reason} ({self.deviation.where})")
             if isinstance(self.outcome, Passed):
-                lines.append("  if it is mended, bound the entry's versions; it holds for " + str(self.deviation.versions))
+                lines.append(
+                    "  if it is mended, bound the entry's versions; it holds for " + str(self.deviation.versions)
+                )
         if not isinstance(self.outcome, Unsupported):
             lines.append(f"  again: conformance run --adapter {self.adapter} --case {self.case.id}")
         return "\n".join(lines)
@@ -81,7 +83,9 @@ class Result:
             case Errored(error=error):
                 return error.splitlines()
             case Crashed(detail=detail):
-                return ["the worker process ended; it last printed:", *(f"| {line}" for line in detail.splitlines())]
+                how, *printed = detail.splitlines()
+                ended = f"the worker process ended: {how}" + ("; it last printed:" if printed else "")
+                return [ended, *(f"| {line}" for line in printed)]
             case TimedOut(seconds=seconds):
                 return [f"no answer within {seconds:g} s; the worker was killed"]
 

@@ -1,8 +1,8 @@
 """The results file: JSON lines, written as the results come, so that an interrupted run leaves what it had.
 
-    {"kind": "header", "suite": ..., "vectors": digest of the manifest, "machine": ..., "adapters": {...}}
-    {"kind": "result", "case": ..., "adapter": ..., "outcome": ..., "noise": ..., ...}
-    {"kind": "footer", "results": how many}
+{"kind": "header", "suite": ..., "vectors": digest of the manifest, "machine": ..., "adapters": {...}}
+{"kind": "result", "case": ..., "adapter": ..., "outcome": ..., "noise": ..., ...}
+{"kind": "footer", "results": how many}
 """
 
 from __future__ import annotations
@@ -37,8 +37,18 @@ class ResultsFile:
 
     def add(self, result: Result) -> None:
         """Append one result and flush it."""
+        self.add_line(result.to_json())
+
+    def add_line(self, line: dict[str, Any]) -> None:
+        """Append a result that is `Result.to_json` already."""
         self._count += 1
-        self._write({"kind": "result"} | result.to_json())
+        self._write({"kind": "result"} | line)
+
+    def close(self, *, complete: bool) -> None:
+        """End the file; only a complete run's has a footer."""
+        if complete:
+            self._write({"kind": "footer", "results": self._count})
+        self._file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -46,9 +56,7 @@ class ResultsFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if kind is None:
-            self._write({"kind": "footer", "results": self._count})
-        self._file.close()
+        self.close(complete=kind is None)
 
     def _write(self, line: dict[str, Any]) -> None:
         self._file.write(json.dumps(line, allow_nan=False) + "\n")

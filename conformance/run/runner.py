@@ -1,6 +1,6 @@
 """One adapter, its worker process, and the path from a case to a result. Nothing else in the suite runs a case.
 
-    vector of the case -> worker -> outputs -> verdict -> known deviations -> Result
+vector of the case -> worker -> outputs -> verdict -> known deviations -> Result
 """
 
 from __future__ import annotations

@@ -20,15 +20,22 @@ def select_cases(specs: Path, patterns: Sequence[str]) -> list[Case]:
         ConformanceError: a pattern matches nothing.
     """
     cases = load_specs(specs)
-    if not patterns:
-        return cases
-    chosen: list[Case] = []
+    return matching(cases, patterns) if patterns else cases
+
+
+def matching(cases: Sequence[Case], patterns: Sequence[str]) -> list[Case]:
+    """The cases whose id matches one of the patterns, in the order of the patterns.
+
+    Raises:
+        ConformanceError: a pattern matches nothing.
+    """
+    chosen: dict[str, Case] = {}
     for pattern in patterns:
-        matching = [case for case in cases if fnmatch.fnmatchcase(case.id, pattern)]
-        if not matching:
+        found = {case.id: case for case in cases if fnmatch.fnmatchcase(case.id, pattern)}
+        if not found:
             raise ConformanceError(f"no case matches {pattern!r}{_near(pattern, (case.id for case in cases))}")
-        chosen += [case for case in matching if case not in chosen]
-    return chosen
+        chosen |= found
+    return list(chosen.values())
 
 
 def _near(pattern: str, ids: Iterable[str]) -> str:

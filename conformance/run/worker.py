@@ -9,18 +9,20 @@ The worker never sees a golden value. What the framework prints goes to the log,
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import time
 import traceback
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from conformance.adapters import registry
-from conformance.adapters.base import Adapter
+from conformance.adapters.base import Adapter, PaddedY
+from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.errors import AdapterUnavailable, UnsupportedOption
 from conformance.case.model import Case
-from conformance.case.tensors import Array, Arrays, from_bytes, to_bytes
+from conformance.case.tensors import SENDABLE, Array, Arrays, from_bytes, to_bytes
 
 Message = dict[str, Any]
 
@@ -40,8 +42,11 @@ def serve(channel: Any) -> None:
 
 
 def answer(adapter: Adapter, request: Message) -> Message:
-    """One case's answer: `outputs` (safetensors bytes) and `strange` (name -> what was returned instead of an array),
-    `padded_y`, `precision`, `seconds`; or `unsupported` (the reason); or `raised` and `traceback`."""
+    """One case's answer.
+
+    `outputs` (safetensors bytes), `strange` (name -> what was returned instead of an array), `padded_y`, `precision`,
+    `seconds`; or `unsupported`, the reason; or `raised` and `traceback`.
+    """
     case = Case.model_validate_json(request["case"])
     arrays = Arrays.from_tensors(from_bytes(request["tensors"]))
     start = time.perf_counter()
@@ -49,18 +54,25 @@ def answer(adapter: Adapter, request: Message) -> Message:
         outputs = adapter.run(case, arrays.weights, arrays.inputs)
         seconds = time.perf_counter() - start
         sendable, strange = _split(outputs)
-        return {
-            "outputs": to_bytes(sendable),
-            "strange": strange,
-            "padded_y": adapter.padded_y(case),
-            "precision": adapter.precision(case.dtype),
-            "seconds": seconds,
-        }
+        return {"outputs": to_bytes(sendable), "strange": strange, "seconds": seconds} | _declared(adapter, case)
     except UnsupportedOption as error:
         return {"unsupported": str(error)}
-    except Exception as error:  # whatever a framework raises is that case's outcome, not the end of the run
+    except (Exception, SystemExit) as error:  # whatever a framework raises is that case's outcome, not the run's end
         text = str(error).strip() or "(no message)"
         return {"raised": f"{type(error).__name__}: {text}", "traceback": traceback.format_exc()}
+
+
+def _declared(adapter: Adapter, case: Case) -> dict[str, str]:
+    """What the adapter says of itself that its answer is judged by.
+
+    Raises:
+        ValueError: the suite knows no such precision or contract.
+    """
+    declared: dict[str, str] = {"precision": adapter.precision(case.dtype), "padded_y": adapter.padded_y(case)}
+    for name, allowed in ("precision", tuple(UNIT_ROUNDOFF)), ("padded_y", get_args(PaddedY)):
+        if declared[name] not in allowed:
+            raise ValueError(f"the adapter declares {name} {declared[name]!r}; allowed: {', '.join(allowed)}")
+    return declared
 
 
 def _split(outputs: Any) -> tuple[dict[str, Array], dict[str, str]]:
@@ -72,10 +84,7 @@ def _split(outputs: Any) -> tuple[dict[str, Array], dict[str, str]]:
     for name, value in outputs.items():
         if not isinstance(value, np.ndarray):
             strange[str(name)] = f"a {type(value).__name__}"
-            continue
-        try:
-            to_bytes({"array": value})
-        except (KeyError, TypeError, ValueError):
+        elif value.dtype not in SENDABLE:
             strange[str(name)] = f"an array of dtype {value.dtype}"
         else:
             arrays[str(name)] = value
@@ -83,8 +92,9 @@ def _split(outputs: Any) -> tuple[dict[str, Array], dict[str, str]]:
 
 
 def _redirect(log: str) -> None:
-    """Send both standard streams, those of C code too, to a file."""
+    """Send both standard streams, those of C code too, to a file; there a fatal signal leaves its traceback as well."""
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     os.close(handle)
+    faulthandler.enable(all_threads=False)

@@ -52,7 +52,7 @@ def judge(
                 first_wrong = _first_wrong(case, wrong)
     if not differences:
         return Passed(worst)
-    return Failed(max(worst, max(d.noise for d in differences)), tuple(differences), first_wrong)
+    return Failed(max(worst, *(d.noise for d in differences)), tuple(differences), first_wrong)
 
 
 def _form_problem(got: Any, shape: tuple[int, ...], case: Case) -> str | None:
@@ -76,9 +76,7 @@ def _carried(lengths: tuple[int, ...], per_step: Array) -> Array:
     return carried
 
 
-def _within(
-    got: Array, golden: Array, kappa: Array, found: Array, tolerance: Tolerance, precision: str
-) -> Array:
+def _within(got: Array, golden: Array, kappa: Array, found: Array, tolerance: Tolerance, precision: str) -> Array:
     """Which elements are within the largest term of the tolerance."""
     exact: Array = found == 0.0
     with np.errstate(invalid="ignore"):
@@ -103,9 +101,7 @@ def _ulp(golden: Array, dtype: np.dtype[Any]) -> Array:
     return spacing
 
 
-def _difference(
-    name: str, got: Array, golden: Array, found: Array, wrong: Array, tolerance: Tolerance
-) -> Difference:
+def _difference(name: str, got: Array, golden: Array, found: Array, wrong: Array, tolerance: Tolerance) -> Difference:
     """One tensor's count, worst element and allowance, in words."""
     # The worst wrong element; where several are infinitely wrong, the first.
     index = np.unravel_index(int(np.argmax(np.where(wrong, found, -1.0))), found.shape)
@@ -129,7 +125,7 @@ def _first_wrong(case: Case, wrong: Array) -> str:
     """The first step, in the order of processing, at which y is wrong: direction, step, batch row."""
     P = case.output_size
     for direction in range(case.D):
-        half = wrong[..., direction * P : (direction + 1) * P].any(axis=-1)
+        half: Array = np.any(wrong[..., direction * P : (direction + 1) * P], axis=-1)
         if not half.any():
             continue
         reverse = case.reverse(direction)

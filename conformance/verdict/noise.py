@@ -1,6 +1,6 @@
 """Noise units: an error divided by what one honest rounding of every operation would give (docs/noise-units.md).
 
-    noise = |got - golden| / (u * max(kappa, max|golden|))        u the unit roundoff of the precision judged at
+noise = |got - golden| / (u * max(kappa, max|golden|))        u the unit roundoff of the precision judged at
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ from conformance.case.tensors import Array
 
 
 def unit(golden: Array, kappa: Array, precision: str) -> Array:
-    """One noise unit for each element of a tensor, in the tensor's own unit; NaN and infinite goldens count for none."""
+    """One noise unit for each element of a tensor, in its own unit; NaN and infinite goldens count for none."""
     finite = np.where(np.isfinite(golden), np.abs(golden), 0.0)
     result: Array = UNIT_ROUNDOFF[precision] * np.maximum(kappa, np.max(finite, initial=0.0))
     return result
 
 
 def noise(got: Array, golden: Array, kappa: Array, precision: str) -> Array:
-    """The noise of each element, float64: 0 where equal (two NaN, two equal infinities too), infinite where only one
-    of the two is finite or where nothing but equality is honest (a unit of zero)."""
+    """The noise of each element, float64.
+
+    It is 0 where the two are equal (two NaN and two equal infinities too), and infinite where only one of the two is
+    finite or where nothing but equality is honest (a unit of zero).
+    """
     got = got.astype(np.float64)
     equal = (got == golden) | (np.isnan(got) & np.isnan(golden))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):

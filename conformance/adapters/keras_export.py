@@ -1,0 +1,55 @@
+"""Keras' own ONNX export, run by onnxruntime.
+
+`model.export(path, format="onnx")` (https://keras.io/api/models/model_saving_apis/export/) writes "the
+model's forward pass only" for ONNX Runtime. "The dtype policy must be "float32" for the model." On the
+TensorFlow backend, used here, tf2onnx converts the graph and leaves batch size and number of steps open; the
+PyTorch backend's export fixes the number of steps, and the JAX backend's (jax2onnx) has no reverse scan.
+States and masks are inputs of the functional model, so they are inputs of the exported one.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+from conformance.adapters.base import Model
+from conformance.adapters.capabilities import Capabilities
+from conformance.adapters.keras_lstm import ACTIVATIONS, DIRECTIONS, KerasTensorflow
+from conformance.adapters.keras_model import CaseModel
+from conformance.adapters.onnxruntime_lstm import Engine
+from conformance.case.model import Case
+from conformance.case.tensors import Inputs, Outputs, Weights
+
+
+class KerasOnnx(KerasTensorflow):
+    """A functional Keras model, exported to ONNX and run by onnxruntime on the CPU."""
+
+    name = "keras-onnxruntime"
+    capabilities = Capabilities(directions=DIRECTIONS, lengths="each", min_length=0, activations=ACTIVATIONS)
+
+    def __init__(self, device: str = "cpu") -> None:
+        super().__init__(device)
+        import tf2onnx  # noqa: F401  # Keras imports it when it exports; a missing package should show now
+
+        self._engine = Engine(device)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The exporter, which decides the graph, then everything before and after it."""
+        return {name: version(name) for name in ("tf2onnx", "keras", "tensorflow", "onnxruntime")}
+
+    def prepare(self, case: Case, weights: Weights) -> Model:
+        """The exported model in a session of its own."""
+        built = CaseModel(self.keras, case, weights)
+        names = [tensor.name for tensor in built.model.inputs]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.onnx"
+            # The signature is what Keras would find out for itself had the model been called before.
+            built.model.export(str(path), format="onnx", verbose=False, input_signature=[built.model.inputs])
+            run = self._engine.load(path.read_bytes())
+
+        def model(inputs: Inputs) -> Outputs:
+            return built.outputs(run(dict(zip(names, built.feed(inputs), strict=True))))
+
+        return model

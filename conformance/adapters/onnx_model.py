@@ -1,0 +1,201 @@
+"""A case as an ONNX model, for the engines that run ONNX: one LSTM node a layer, the head as MatMul and Add.
+
+What the operator accepts and how its weights lie: https://onnx.ai/onnx/operators/onnx__LSTM.html.
+
+Graph inputs: x (T, B, I); h0, c0 (L*D, B, H) and lengths (B,) int32 only where they are given. Graph outputs:
+the names and shapes of `Case.outputs`. T and B are symbolic, so that one model serves every block of a
+stream. An option that is at its default is left out of the node, as exporters do; what is given, is given in
+full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from conformance.adapters.base import Model
+from conformance.adapters.capabilities import ActivationSupport, any_of
+from conformance.adapters.layouts import ONNX, pack
+from conformance.case.errors import UnsupportedOption
+from conformance.case.model import Case
+from conformance.case.options import Activation, Activations
+from conformance.case.tensors import Array, Inputs, Outputs, Weights
+
+OPSET = 22
+"""The newest version of the LSTM operator, and the first to have bfloat16."""
+IR_VERSION = 10
+"""The one opset 22 was published with: engines refuse files newer than themselves."""
+
+Runner = Callable[[Mapping[str, Array]], list[Array]]
+"""An engine with a model loaded: feeds by input name -> the outputs, in the order of the graph."""
+
+_NAMES = {
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+    "relu": "Relu",
+    "hard_sigmoid": "HardSigmoid",
+    "affine": "Affine",
+    "leaky_relu": "LeakyRelu",
+    "thresholded_relu": "ThresholdedRelu",
+    "scaled_tanh": "ScaledTanh",
+    "elu": "Elu",
+    "softsign": "Softsign",
+    "softplus": "Softplus",
+}
+_LINEAR = Activation(name="affine", alpha=1.0, beta=0.0)
+"""ONNX has no identity among its activations; this is the same function."""
+
+_ALL = any_of("linear", *_NAMES)
+ACTIVATIONS = ActivationSupport(_ALL, _ALL, _ALL, per_direction=True)
+"""Any three for each direction: "A list of 3 (or 6 if bidirectional) activation functions"."""
+
+
+def prepare(case: Case, weights: Weights, load: Callable[[Any], Runner]) -> Model:
+    """The case in an engine that `load` (ONNX model -> Runner) stands for, called with canonical arrays.
+
+    A stream may begin without a state and go on with one, which is another graph: each is built when needed.
+
+    Raises:
+        UnsupportedOption: the operator cannot carry a number of the case.
+    """
+    runners: dict[tuple[bool, bool], Runner] = {}
+
+    def runner(has_h0: bool, has_c0: bool) -> Runner:
+        if (has_h0, has_c0) not in runners:
+            runners[has_h0, has_c0] = load(build(case, weights, has_h0, has_c0))
+        return runners[has_h0, has_c0]
+
+    def model(inputs: Inputs) -> Outputs:
+        found = runner(inputs.h0 is not None, inputs.c0 is not None)(feeds(inputs, np.dtype(np.int32)))
+        return dict(zip(case.outputs, map(np.array, found), strict=True))
+
+    runner(case.h0 is not None, case.c0 is not None)
+    return model
+
+
+def feeds(inputs: Inputs, lengths_dtype: np.dtype[Any]) -> dict[str, Array]:
+    """The inputs that are present, by the names of the graph."""
+    given = {"x": inputs.x, "h0": inputs.h0, "c0": inputs.c0}
+    present = {name: np.ascontiguousarray(array) for name, array in given.items() if array is not None}
+    if inputs.lengths is not None:
+        present["lengths"] = inputs.lengths.astype(lengths_dtype)
+    return present
+
+
+def build(case: Case, weights: Weights, has_h0: bool, has_c0: bool) -> Any:
+    """The checked ModelProto of a case."""
+    graph = _Graph(case, weights)
+    states = {"h0": has_h0, "c0": has_c0}
+    for name in (name for name, present in states.items() if present):
+        graph.split_state(name)
+    y = "x"
+    for layer in range(case.layers):
+        y = graph.layer(layer, y, states)
+    for name in ("h_n", "c_n"):
+        graph.node("Concat", [f"{name}.{layer}" for layer in range(case.layers)], [name], axis=0)
+    if case.head is not None:
+        graph.head(y, weights)
+    inputs = ["x", *(name for name, present in states.items() if present)]
+    return graph.model(inputs + (["lengths"] if case.lengths is not None else []))
+
+
+class _Graph:
+    """The nodes and initializers of a case while they are put together."""
+
+    def __init__(self, case: Case, weights: Weights) -> None:
+        import onnx
+
+        self.onnx: Any = onnx
+        self.case = case
+        self.weights = weights
+        self.nodes: list[Any] = []
+        self.initializers: list[Any] = []
+        self.attributes = {"direction": case.direction, "hidden_size": case.H} | activation_attributes(case)
+        self.constant("flat", np.array([0, 0, -1], np.int64))
+
+    def node(self, kind: str, inputs: list[str], outputs: list[str], **attributes: Any) -> None:
+        self.nodes.append(self.onnx.helper.make_node(kind, inputs, outputs, outputs[0], **attributes))
+
+    def constant(self, name: str, array: Array) -> str:
+        self.initializers.append(self.onnx.numpy_helper.from_array(array, name))
+        return name
+
+    def split_state(self, name: str) -> None:
+        """h0 -> h0.0, h0.1, ...: (D, B, H) for each layer."""
+        parts = [f"{name}.{layer}" for layer in range(self.case.layers)]
+        self.node("Split", [name], parts, axis=0, num_outputs=self.case.layers)
+
+    def layer(self, layer: int, x: str, states: Mapping[str, bool]) -> str:
+        """One LSTM node, and its y (T, D, B, H) brought to (T, B, D*H); the name of that."""
+        case, D = self.case, self.case.D
+        rows = [pack(ONNX, row) for row in self.weights.rows[layer * D : (layer + 1) * D]]
+        names = ["W", "R", "B"] if case.bias else ["W", "R"]
+        inputs = [x, *(self.constant(f"{n}.{layer}", np.stack([row[n] for row in rows])) for n in names)]
+        inputs += [] if case.bias else [""]
+        inputs.append("lengths" if case.lengths is not None else "")
+        inputs += [f"{name}.{layer}" if present else "" for name, present in states.items()]
+        while inputs[-1] == "":  # trailing absent inputs are left out altogether
+            inputs.pop()
+        y = "y" if layer == case.layers - 1 else f"y.{layer}"
+        self.node("LSTM", inputs, [f"{y}.tdbh", f"h_n.{layer}", f"c_n.{layer}"], **self.attributes)
+        self.node("Transpose", [f"{y}.tdbh"], [f"{y}.tbdh"], perm=[0, 2, 1, 3])
+        self.node("Reshape", [f"{y}.tbdh", "flat"], [y])
+        return y
+
+    def head(self, y: str, weights: Weights) -> None:
+        """logits = y W_y^T + b_y, of every step or of the last one."""
+        assert self.case.head is not None and weights.W_y is not None and weights.b_y is not None
+        if self.case.head.after == "last_step":
+            self.node("Gather", [y, self.constant("last", np.array(-1, np.int64))], ["y.last"], axis=0)
+            y = "y.last"
+        self.node("MatMul", [y, self.constant("W_y", np.ascontiguousarray(weights.W_y.T))], ["y.W_y"])
+        self.node("Add", ["y.W_y", self.constant("b_y", weights.b_y)], ["logits"])
+
+    def model(self, inputs: list[str]) -> Any:
+        """The whole, checked."""
+        onnx = self.onnx
+        values = [self._value(name) for name in (*inputs, *self.case.outputs)]
+        graph = onnx.helper.make_graph(
+            self.nodes, "lstm", values[: len(inputs)], values[len(inputs) :], self.initializers
+        )
+        opset = onnx.helper.make_opsetid("", OPSET)
+        model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)
+        onnx.checker.check_model(model, full_check=True)
+        return model
+
+    def _value(self, name: str) -> Any:
+        """Type and shape of a graph input or output, its time and batch axes symbolic."""
+        case, helper = self.case, self.onnx.helper
+        if name == "lengths":
+            return helper.make_tensor_value_info(name, self.onnx.TensorProto.INT32, ["B"])
+        states = dict.fromkeys(("h0", "c0"), (case.layers * case.D, case.B, case.H))
+        shape: list[int | str] = [*(case.outputs | {"x": (case.T, case.B, case.I)} | states)[name]]
+        shape[-2] = "B"
+        if name not in ("h0", "c0", "h_n", "c_n") and len(shape) == 3:
+            shape[0] = "T"
+        return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(case.np_dtype), shape)
+
+
+def activation_attributes(case: Case) -> dict[str, Any]:
+    """The operator's activation attributes: three for each direction, or none at all for the defaults.
+
+    Raises:
+        UnsupportedOption: a parameter needs more than float32, which is what the attributes are made of.
+    """
+    if all(chosen == Activations() for chosen in case.activations):
+        return {}
+    chosen = [case.activations_of(direction) for direction in range(case.D)]
+    flat = [activation for each in chosen for activation in (each.gate, each.cell, each.hidden)]
+    flat = [_LINEAR if activation.name == "linear" else activation for activation in flat]
+    attributes: dict[str, Any] = {"activations": [_NAMES[activation.name] for activation in flat]}
+    for parameter in ("alpha", "beta"):
+        # "The values are consumed in the order of activation functions": only those that take one have one.
+        values = [value for a in flat if (value := getattr(a, parameter)) is not None]
+        for value in values:
+            if case.dtype == "float64" and float(np.float32(value)) != value:
+                raise UnsupportedOption(f"ONNX keeps activation_{parameter} in float32; {value!r} is not one")
+        if values:
+            attributes[f"activation_{parameter}"] = values
+    return attributes

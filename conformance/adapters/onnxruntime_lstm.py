@@ -1,0 +1,119 @@
+"""ONNX Runtime: the LSTM operator in an InferenceSession with the default optimisations.
+
+What its providers compute in: https://github.com/microsoft/onnxruntime/blob/main/docs/OperatorKernels.md. The
+CPU's LSTM is float32. It is registered for double too but says "LSTM operator does not support double yet"; a
+float16 model runs through the casts that the session inserts. It takes all of the operator's activations with
+their alpha and beta, and sequence_lens from 0 to T (onnxruntime/core/providers/cpu/rnn/rnn_helpers.cc). y
+past a row's length is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from conformance.adapters import onnx_model
+from conformance.adapters.base import Adapter, Model
+from conformance.adapters.capabilities import Capabilities
+from conformance.case.errors import AdapterUnavailable, UnsupportedOption
+from conformance.case.model import Case
+from conformance.case.tensors import Array, Weights
+
+DTYPES = frozenset({"float16", "float32"})
+
+# The CUDA provider computes float32 in TF32 unless told not to.
+_PROVIDERS: dict[str, tuple[str, dict[str, str]]] = {
+    "cpu": ("CPUExecutionProvider", {}),
+    "cuda": ("CUDAExecutionProvider", {"use_tf32": "0"}),
+}
+_NOT_SUPPORTED = ("NOT_IMPLEMENTED", "assigned to the default CPU EP")
+"""How onnxruntime says that a provider has no implementation of an operator as it is used."""
+
+_FATAL = 4
+"""Log severity: an error is raised, and need not be printed as well."""
+
+_PROBE = '<ir_version: 10, opset_import: ["": 22]> probe (float[1] x) => (float[1] y) { y = Add(x, x) }'
+"""The smallest of models, to see that a session starts."""
+
+
+class Engine:
+    """ONNX Runtime on one device."""
+
+    def __init__(self, device: str) -> None:
+        """Raises AdapterUnavailable where the device's provider is not in the installed onnxruntime."""
+        import onnxruntime
+
+        self.ort: Any = onnxruntime
+        self.provider, self.options = _PROVIDERS[device]
+        available = onnxruntime.get_available_providers()
+        if self.provider not in available:
+            raise AdapterUnavailable(
+                f"onnxruntime {self.version} has no {self.provider} here; it has {', '.join(available)}"
+            )
+
+    @property
+    def version(self) -> str:
+        """The version of onnxruntime."""
+        return str(self.ort.__version__)
+
+    def load(self, model: bytes) -> onnx_model.Runner:
+        """A session with a serialized model.
+
+        Raises:
+            UnsupportedOption: onnxruntime says that it has no implementation of an operator in the model.
+            AdapterUnavailable: the device's provider did not start, so that the session would run elsewhere.
+        """
+        options = self.ort.SessionOptions()
+        options.log_severity_level = _FATAL
+        if self.provider != "CPUExecutionProvider":
+            # What the device cannot compute must not move to the CPU unnoticed.
+            options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        try:
+            session = self.ort.InferenceSession(model, options, providers=[(self.provider, self.options)])
+        except Exception as error:
+            if any(words in str(error) for words in _NOT_SUPPORTED):
+                raise UnsupportedOption(f"onnxruntime: {error}") from error
+            raise
+        if self.provider not in session.get_providers():
+            raise AdapterUnavailable(f"onnxruntime {self.version} could not start its {self.provider} here")
+
+        def run(feeds: Mapping[str, Array]) -> list[Array]:
+            found: list[Array] = session.run(None, dict(feeds))
+            return found
+
+        return run
+
+
+class OnnxRuntime(Adapter):
+    """One LSTM node a layer, in onnxruntime."""
+
+    name = "onnxruntime"
+    capabilities = Capabilities(
+        dtypes=DTYPES,
+        directions=frozenset({"forward", "reverse", "bidirectional"}),
+        lengths="each",
+        min_length=0,
+        activations=onnx_model.ACTIVATIONS,
+    )
+    devices = frozenset(_PROVIDERS)
+
+    def __init__(self, device: str = "cpu") -> None:
+        super().__init__(device)
+        import onnx.parser
+
+        self._engine = Engine(device)
+        # A provider that is installed may still fail to start, for want of its libraries or of a device.
+        self._engine.load(onnx.parser.parse_model(_PROBE).SerializeToString())
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The version of onnxruntime."""
+        return {"onnxruntime": self._engine.version}
+
+    def prepare(self, case: Case, weights: Weights) -> Model:
+        """A session with the case's ONNX model."""
+
+        def load(model: Any) -> onnx_model.Runner:
+            return self._engine.load(model.SerializeToString())
+
+        return onnx_model.prepare(case, weights, load)

@@ -1,0 +1,142 @@
+"""TensorFlow's block LSTM ops, called eagerly as tf.raw_ops: BlockLSTM, BlockLSTMV2 and LSTMBlockCell.
+
+What the ops accept and promise is in their own documentation:
+https://www.tensorflow.org/api_docs/python/tf/raw_ops/BlockLSTM (and .../BlockLSTMV2, .../LSTMBlockCell).
+
+- One `seq_len_max` for the whole batch: "Outputs are padded with zeros beyond this length".
+- The ops return every step's cs and h and no final state, so the final state is that of step seq_len_max - 1.
+- V1 and the cell add `forget_bias` (default 1) and clip the cell state at `cell_clip` (default 3); both are
+  always given here. A cell_clip of 0 or less is off.
+- T: half or float32. Forward only; a stack is one op behind the other.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from conformance.adapters.base import Adapter, Model, zeros_if_absent
+from conformance.adapters.capabilities import Capabilities
+from conformance.adapters.layouts import TF_BLOCK, TF_BLOCK_V2, Layout, pack
+from conformance.case.errors import AdapterUnavailable
+from conformance.case.model import Case
+from conformance.case.tensors import Array, Inputs, Outputs, Weights
+
+Pair = tuple[Any, Any]
+"""h and c, eager tensors."""
+
+_NO_CLIP = -1.0
+
+
+class _BlockOp(Adapter):
+    """What the three ops share: weights as tensors on the device, a stack of op calls, the head."""
+
+    devices = frozenset({"cpu", "gpu"})
+    layout: ClassVar[Layout] = TF_BLOCK
+
+    def __init__(self, device: str = "cpu") -> None:
+        super().__init__(device)
+        import tensorflow as tf
+
+        self.tf: Any = tf
+        if device == "gpu":
+            if not tf.config.list_physical_devices("GPU"):
+                raise AdapterUnavailable(f"{self.name}@gpu: TensorFlow {tf.__version__} finds no GPU here")
+            # An op without a GPU kernel must fail, not move to the CPU unnoticed; float32 stays float32.
+            tf.config.set_soft_device_placement(False)
+            tf.config.experimental.enable_tensor_float_32_execution(False)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """TensorFlow's version."""
+        return {"tensorflow": self.tf.__version__}
+
+    @abstractmethod
+    def layer(self, case: Case, weights: dict[str, Any], state: Pair, x: Any, steps: int) -> Pair:
+        """The op's own h and cs, each (T', B, H), from the state (h, c) before the first step."""
+
+    def prepare(self, case: Case, weights: Weights) -> Model:
+        """One op call a layer, and the head as a matrix product."""
+        tf = self.tf
+        with tf.device(f"/{self.device}:0"):
+            peephole = tf.zeros(case.H, case.dtype)
+            unused = {"wci": peephole, "wcf": peephole, "wco": peephole, "use_peephole": False}
+            packed = (pack(self.layout, row) for row in weights.rows)
+            rows = [{name: tf.constant(a) for name, a in row.items()} | unused for row in packed]
+            head = None if case.head is None else (tf.constant(weights.W_y), tf.constant(weights.b_y))
+
+        def model(inputs: Inputs) -> Outputs:
+            steps = inputs.x.shape[0] if inputs.lengths is None else int(inputs.lengths[0])
+            finals: dict[str, list[Any]] = {"h_n": [], "c_n": []}
+            with tf.device(f"/{self.device}:0"):
+                y = tf.constant(inputs.x)
+                for row, h0, c0 in zip(rows, *zeros_if_absent(case, inputs), strict=True):
+                    y, cs = self.layer(case, row, (tf.constant(h0), tf.constant(c0)), y, steps)
+                    finals["h_n"].append(y[steps - 1])
+                    finals["c_n"].append(cs[steps - 1])
+                outputs = {"y": y} | {name: tf.stack(states) for name, states in finals.items()}
+                if case.head is not None and head is not None:
+                    top = y if case.head.after == "every_step" else y[-1]
+                    outputs["logits"] = tf.linalg.matmul(top, head[0], transpose_b=True) + head[1]
+            return {name: _own(tensor) for name, tensor in outputs.items()}
+
+        return model
+
+
+class BlockLSTM(_BlockOp):
+    """tf.raw_ops.BlockLSTM: gates i, c, f, o; a forget bias at run time."""
+
+    name = "tf-block-lstm"
+    capabilities = Capabilities(dtypes=frozenset({"float16", "float32"}), lengths="common", forget_bias=True)
+
+    def layer(self, case: Case, weights: dict[str, Any], state: Pair, x: Any, steps: int) -> Pair:
+        """One call of the op."""
+        h, c = state
+        result = self.tf.raw_ops.BlockLSTM(
+            seq_len_max=np.int64(steps),
+            x=x,
+            cs_prev=c,
+            h_prev=h,
+            forget_bias=case.forget_bias,
+            cell_clip=_NO_CLIP,
+            **weights,
+        )
+        return result.h, result.cs
+
+
+class BlockLSTMV2(_BlockOp):
+    """tf.raw_ops.BlockLSTMV2: gates i, f, c, o; no forget bias."""
+
+    name = "tf-block-lstm-v2"
+    capabilities = Capabilities(dtypes=frozenset({"float16", "float32"}), lengths="common")
+    layout = TF_BLOCK_V2
+
+    def layer(self, case: Case, weights: dict[str, Any], state: Pair, x: Any, steps: int) -> Pair:
+        """One call of the op."""
+        h, c = state
+        result = self.tf.raw_ops.BlockLSTMV2(
+            seq_len_max=np.int64(steps), x=x, cs_prev=c, h_prev=h, cell_clip=_NO_CLIP, **weights
+        )
+        return result.h, result.cs
+
+
+class LSTMBlockCell(_BlockOp):
+    """tf.raw_ops.LSTMBlockCell: one step; gates i, c, f, o; a forget bias at run time."""
+
+    name = "tf-lstm-block-cell"
+    capabilities = Capabilities(dtypes=frozenset({"float16", "float32"}), max_steps=1, forget_bias=True)
+
+    def layer(self, case: Case, weights: dict[str, Any], state: Pair, x: Any, steps: int) -> Pair:
+        """One call of the op."""
+        h, c = state
+        result = self.tf.raw_ops.LSTMBlockCell(
+            x=x[0], cs_prev=c, h_prev=h, forget_bias=case.forget_bias, cell_clip=_NO_CLIP, **weights
+        )
+        return result.h[None], result.cs[None]
+
+
+def _own(tensor: Any) -> Array:
+    """A copy of an eager tensor: its buffer belongs to TensorFlow."""
+    return np.array(tensor.numpy())

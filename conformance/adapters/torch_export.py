@@ -1,0 +1,187 @@
+"""The two routes from torch to ONNX Runtime: nn.LSTM and the head, exported by torch.onnx.export.
+
+    dynamo=True     https://docs.pytorch.org/docs/stable/onnx_export.html         through torch.export
+    dynamo=False    https://docs.pytorch.org/docs/stable/onnx_torchscript.html    through a TorchScript trace
+
+Both are used as their documentation shows: an example call, names for inputs and outputs, the dynamic axes
+declared. The states are inputs of the exported model where the case has them. What a route accepts is what
+nn.LSTM accepts and onnxruntime computes: float16 and float32, no reverse-only direction, no choice of
+activations.
+
+A row's own length is a packed sequence in torch. The TorchScript exporter turns that into sequence_lens.
+torch.export cannot trace it, as its size depends on the lengths' values
+(https://github.com/pytorch/pytorch/issues/112044); its own error is what refuses such a case here, so that a
+version that can is noticed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import io
+import logging
+import warnings
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from conformance.adapters.base import Adapter, Model, zeros_if_absent
+from conformance.adapters.capabilities import Capabilities
+from conformance.adapters.onnx_model import Runner, feeds
+from conformance.adapters.onnxruntime_lstm import DTYPES, Engine
+from conformance.case.errors import UnsupportedOption
+from conformance.case.model import Case
+from conformance.case.tensors import Inputs, Outputs, Weights
+
+_BATCH_AXIS = {"x": 1, "lengths": 0, "h0": 1, "c0": 1}
+"""Which axis of each input is B."""
+
+
+class _TorchExport(Adapter):
+    """What the two routes share; each brings its `export`."""
+
+    capabilities = Capabilities(
+        dtypes=DTYPES, directions=frozenset({"forward", "bidirectional"}), lengths="each", min_length=1
+    )
+    any_steps: bool
+    """Whether one exported model takes any number of steps; else each number needs its own."""
+
+    def __init__(self, device: str = "cpu") -> None:
+        super().__init__(device)
+        import torch
+
+        from conformance.adapters import torch_module
+
+        self._torch: Any = torch
+        self._modules = torch_module
+        self._engine = Engine(device)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The versions of torch, whose exporter it is, and of onnxruntime."""
+        return {"torch": str(self._torch.__version__), "onnxruntime": self._engine.version}
+
+    @abstractmethod
+    def export(self, module: Any, example: dict[str, Any], output_names: list[str]) -> bytes:
+        """The serialized ONNX model of a module called with keyword arguments like the example's."""
+
+    def prepare(self, case: Case, weights: Weights) -> Model:
+        """The module exported and in a session; again for a block that the exported model cannot take."""
+        module = self._modules.build(self._modules.LSTM, case, weights)
+        runners: dict[tuple[int, bool], Runner] = {}
+
+        def runner(steps: int, has_state: bool) -> Runner:
+            # Where the number of steps is dynamic, the example has one that no call will have.
+            key = (case.T + 1 if self.any_steps else steps, has_state)
+            if key not in runners:
+                with _quiet():
+                    exported = self.export(module, self._example(case, *key), list(case.outputs))
+                runners[key] = self._engine.load(exported)
+            return runners[key]
+
+        def model(inputs: Inputs) -> Outputs:
+            has_state = inputs.h0 is not None or inputs.c0 is not None
+            h0, c0 = zeros_if_absent(case, inputs) if has_state else (None, None)
+            given = feeds(Inputs(inputs.x, inputs.lengths, h0, c0), np.dtype(np.int64))
+            found = runner(inputs.x.shape[0], has_state)(given)
+            return dict(zip(case.outputs, map(np.array, found), strict=True))
+
+        runner(case.blocks[0] if case.blocks else case.T, case.h0 is not None or case.c0 is not None)
+        return model
+
+    def _example(self, case: Case, steps: int, has_state: bool) -> dict[str, Any]:
+        """Arguments for the exporter to follow: another batch size than the case's, and nobody's numbers.
+
+        So the dynamic axes are put to use, and whatever of the example is baked into the model shows.
+        """
+        torch, dtype, batch = self._torch, self._modules.dtype_of(case), case.B + 1
+        example = {"x": torch.zeros(steps, batch, case.I, dtype=dtype)}
+        if case.lengths is not None:
+            example["lengths"] = torch.full((batch,), steps)
+        if has_state:
+            for name in ("h0", "c0"):
+                example[name] = torch.zeros(case.layers * case.D, batch, case.H, dtype=dtype)
+        return example
+
+
+class TorchDynamoExport(_TorchExport):
+    """torch.onnx.export(dynamo=True), the default since torch 2.9."""
+
+    name = "torch-dynamo-onnxruntime"
+    any_steps = False  # the example's number of steps is baked into a Reshape, even if declared dynamic
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Those of the route, and of onnxscript, which translates and optimises."""
+        return super().versions | {"onnxscript": importlib.metadata.version("onnxscript")}
+
+    def __init__(self, device: str = "cpu") -> None:
+        super().__init__(device)
+        import onnxscript  # noqa: F401  # torch.onnx.export needs it: missing, it should show now
+
+    def export(self, module: Any, example: dict[str, Any], output_names: list[str]) -> bytes:
+        """Through torch.export, B dynamic."""
+        batch = self._torch.export.Dim("B")
+        try:
+            program = self._torch.onnx.export(
+                module,
+                kwargs=example,
+                dynamo=True,
+                dynamic_shapes={name: {_BATCH_AXIS[name]: batch} for name in example},
+                input_names=list(example),
+                output_names=output_names,
+                verbose=False,
+            )
+        except self._torch.onnx.OnnxExporterError as error:
+            if "lengths" in example and type(error).__name__ == "TorchExportError":
+                raise UnsupportedOption(
+                    f"{self.name}: torch.export cannot trace a packed sequence, torch's way to take each "
+                    f"row's own length (pytorch#112044): {str(error.__cause__).strip().splitlines()[0]}"
+                ) from error
+            raise
+        exported: bytes = program.model_proto.SerializeToString()
+        return exported
+
+
+class TorchScriptExport(_TorchExport):
+    """torch.onnx.export(dynamo=False), the exporter of all years before."""
+
+    name = "torch-torchscript-onnxruntime"
+    any_steps = True
+
+    def export(self, module: Any, example: dict[str, Any], output_names: list[str]) -> bytes:
+        """Through a TorchScript trace, T and B dynamic."""
+        dynamic = {name: {_BATCH_AXIS[name]: "B"} for name in example}
+        dynamic["x"][0] = "T"
+        buffer = io.BytesIO()
+        self._torch.onnx.export(
+            module,
+            (),
+            buffer,
+            kwargs=example,
+            dynamo=False,
+            dynamic_axes=dynamic,
+            input_names=list(example),
+            output_names=output_names,
+        )
+        return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporters' notices, progress and graph dumps off the terminal; errors are raised anyway."""
+    logger = logging.getLogger("torch")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

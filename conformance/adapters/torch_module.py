@@ -1,0 +1,126 @@
+"""torch's layers with a case's weights in them, as torch modules, and tensors to and from NumPy.
+
+Shared by the torch adapters and the routes that export from torch. It imports torch, so an adapter imports it
+only when it is made.
+
+    nn.LSTM       https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html
+    nn.LSTMCell   https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTMCell.html
+    lengths       https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pack_padded_sequence.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import torch
+
+from conformance.adapters.layouts import TORCH, pack
+from conformance.case.model import Case
+from conformance.case.tensors import Array, Weights
+
+
+class _Recurrent(torch.nn.Module):  # type: ignore[misc]  # torch is untyped to mypy
+    """A recurrent layer in `layer`, and the case's head, a Linear, in `head` (None without one)."""
+
+    def __init__(self, case: Case) -> None:
+        super().__init__()
+        self.layer = self._layer_of(case)
+        self.head: Any = None
+        self.head_on_last_step = False
+        if case.head is not None:
+            self.head = torch.nn.Linear(case.D * case.output_size, case.head.O, dtype=dtype_of(case))
+            self.head_on_last_step = case.head.after == "last_step"
+
+    @staticmethod
+    def _layer_of(case: Case) -> Any:
+        """The layer, its weights still torch's own."""
+        raise NotImplementedError
+
+    def with_logits(self, y: Any, h_n: Any, c_n: Any) -> tuple[Any, ...]:
+        """(y, h_n, c_n), and the head's logits where there is a head: the order of `Case.outputs`."""
+        if self.head is None:
+            return y, h_n, c_n
+        return y, h_n, c_n, self.head(y[-1] if self.head_on_last_step else y)
+
+
+class LSTM(_Recurrent):
+    """nn.LSTM; lengths go in as a packed sequence, the documented way to give each row its own."""
+
+    @staticmethod
+    def _layer_of(case: Case) -> Any:
+        return torch.nn.LSTM(
+            case.I,
+            case.H,
+            case.layers,
+            bias=case.bias,
+            bidirectional=case.direction == "bidirectional",
+            dtype=dtype_of(case),
+        )
+
+    def forward(self, x: Any, lengths: Any = None, h0: Any = None, c0: Any = None) -> tuple[Any, ...]:
+        """x (T, B, I), lengths (B,) on the CPU, h0 and c0 (L*D, B, H) both or neither."""
+        state = None if h0 is None else (h0, c0)
+        if lengths is None:
+            y, (h_n, c_n) = self.layer(x, state)
+        else:
+            packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
+            y, (h_n, c_n) = self.layer(packed, state)
+            y, _ = torch.nn.utils.rnn.pad_packed_sequence(y, total_length=x.shape[0])
+        return self.with_logits(y, h_n, c_n)
+
+
+class LSTMCell(_Recurrent):
+    """nn.LSTMCell: one step."""
+
+    @staticmethod
+    def _layer_of(case: Case) -> Any:
+        return torch.nn.LSTMCell(case.I, case.H, bias=case.bias, dtype=dtype_of(case))
+
+    def forward(self, x: Any, lengths: Any = None, h0: Any = None, c0: Any = None) -> tuple[Any, ...]:
+        """x (1, B, I), h0 and c0 (1, B, H) both or neither."""
+        assert lengths is None
+        h, c = self.layer(x[0], None if h0 is None else (h0[0], c0[0]))
+        return self.with_logits(h[None], h[None], c[None])
+
+
+def build(kind: type[_Recurrent], case: Case, weights: Weights, device: str = "cpu") -> Any:
+    """The module with the case's weights, in evaluation mode, on a device."""
+    module = kind(case)
+    # strict: every parameter of the module has to be there, and nothing besides.
+    module.load_state_dict(_state_dict(case, weights, one_layer=kind is LSTMCell), strict=True)
+    return module.to(device).eval()
+
+
+def dtype_of(case: Case) -> Any:
+    """The torch dtype of a case; torch has the same names."""
+    return getattr(torch, case.dtype)
+
+
+def to_torch(array: Array, device: str = "cpu") -> Any:
+    """A tensor of its own with the array's numbers."""
+    if array.dtype == ml_dtypes.bfloat16:  # unknown to torch.from_numpy, so its bits go over as integers
+        return torch.from_numpy(np.array(array, order="C").view(np.int16)).view(torch.bfloat16).to(device)
+    return torch.from_numpy(np.array(array, order="C")).to(device)
+
+
+def to_numpy(tensor: Any) -> Array:
+    """An array of its own with the tensor's numbers."""
+    tensor = tensor.detach().cpu().contiguous()
+    if tensor.dtype == torch.bfloat16:
+        return np.array(tensor.view(torch.int16).numpy()).view(ml_dtypes.bfloat16)
+    return np.array(tensor.numpy())
+
+
+def _state_dict(case: Case, weights: Weights, one_layer: bool) -> dict[str, Any]:
+    state: dict[str, Any] = {}
+    for row, layer_weights in enumerate(weights.rows):
+        # nn.LSTM names its parameters weight_ih_l0, weight_ih_l0_reverse, ...; nn.LSTMCell just weight_ih.
+        suffix = "" if one_layer else f"_l{row // case.D}" + ("_reverse" if row % case.D else "")
+        for name, array in pack(TORCH, layer_weights).items():
+            if case.bias or not name.startswith("bias"):
+                state[f"layer.{name}{suffix}"] = to_torch(array)
+    if weights.W_y is not None and weights.b_y is not None:
+        state |= {"head.weight": to_torch(weights.W_y), "head.bias": to_torch(weights.b_y)}
+    return state

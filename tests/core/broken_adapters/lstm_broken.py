@@ -1,0 +1,212 @@
+"""Adapters that misbehave. `Broken` does, in cases of the family `broken`, what the name of the case says."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from conformance.adapters.base import Model
+from conformance.adapters.numpy_reference import NumpyReference
+from conformance.case.model import Case
+from conformance.case.tensors import Inputs, Outputs, Weights
+from conformance.lstm import activations
+
+
+class Broken(NumpyReference):
+    """Right, in float32 only, but for what is asked of it."""
+
+    name = "broken"
+    capabilities = replace(NumpyReference.capabilities, dtypes=frozenset({"float32"}))
+    way = ""
+
+    @property
+    def versions(self):
+        return {"lstm-broken": "1.5", "numpy": np.__version__}
+
+    def prepare(self, case: Case, weights: Weights) -> Model:
+        model = super().prepare(case, weights)
+        family, _, self.way = case.id.partition("/")
+        if family != "broken":
+            return model
+        return lambda inputs: WAYS.get(self.way, right)(model, inputs)
+
+    def precision(self, dtype):
+        return {"coarse": "bfloat16", "unknown-precision": "float8"}.get(self.way, dtype)
+
+    def padded_y(self, case):
+        return {"carries": "last", "unknown-padding": "garbage"}.get(self.way, "zeros")
+
+
+Way = Callable[[Model, Inputs], Outputs]
+WAYS: dict[str, Way] = {}
+
+
+def way(function: Way) -> Way:
+    WAYS[function.__name__.replace("_", "-")] = function
+    return function
+
+
+@way
+def right(model, inputs):
+    return model(inputs)
+
+
+@way
+def raises(model, inputs):
+    raise RuntimeError("no kernel for this shape")
+
+
+@way
+def raises_without_a_word(model, inputs):
+    raise ValueError
+
+
+@way
+def calls_sys_exit(model, inputs):
+    sys.exit("giving up")
+
+
+@way
+def not_a_dict(model, inputs):
+    return list(model(inputs).values())
+
+
+@way
+def a_list(model, inputs):
+    outputs = model(inputs)
+    return outputs | {"y": outputs["y"].tolist()}
+
+
+@way
+def missing(model, inputs):
+    outputs = model(inputs)
+    del outputs["c_n"]
+    return outputs
+
+
+@way
+def more_than_asked(model, inputs):
+    return model(inputs) | {"attention": np.zeros(3, np.float32), "notes": "none"}
+
+
+@way
+def wrong_shape(model, inputs):
+    outputs = model(inputs)
+    return outputs | {"y": outputs["y"].transpose(1, 0, 2)}
+
+
+@way
+def float64(model, inputs):
+    return {name: array.astype(np.float64) for name, array in model(inputs).items()}
+
+
+@way
+def int32(model, inputs):
+    return {name: array.astype(np.int32) for name, array in model(inputs).items()}
+
+
+@way
+def nan(model, inputs):
+    outputs = model(inputs)
+    outputs["y"][1, 0, 2] = np.nan
+    return outputs
+
+
+@way
+def one_element(model, inputs):
+    outputs = model(inputs)
+    outputs["h_n"][0, 1, 2] += 0.25
+    return outputs
+
+
+@way
+def coarse(model, inputs):
+    return {name: array * np.float32(1.001) for name, array in model(inputs).items()}
+
+
+@way
+def carries(model, inputs):
+    outputs = model(inputs)
+    for row, length in enumerate(inputs.lengths):
+        outputs["y"][length:, row] = outputs["y"][length - 1, row]
+    return outputs
+
+
+@way
+def modifies_its_inputs(model, inputs):
+    outputs = model(inputs)
+    inputs.x[...] = 0
+    return outputs
+
+
+@way
+def noisy(model, inputs):
+    for _ in range(1000):
+        print("chatter on stdout")
+        print("chatter on stderr", file=sys.stderr)
+        os.write(1, b"chatter of C code\n")
+    return model(inputs)
+
+
+@way
+def exits(model, inputs):
+    print("device lost", flush=True)
+    os._exit(3)
+
+
+@way
+def exits_silently(model, inputs):
+    os._exit(0)
+
+
+@way
+def segfaults(model, inputs):
+    os.kill(os.getpid(), signal.SIGSEGV)
+    return model(inputs)
+
+
+@way
+def hangs(model, inputs):
+    time.sleep(3600)
+    return model(inputs)
+
+
+class TanhOff(NumpyReference):
+    """Every tanh is 1e-5 too large: what a fast approximation in a framework looks like."""
+
+    name = "tanh-off"
+
+    def __init__(self, device: str = "cpu") -> None:
+        super().__init__(device)
+        activations.FUNCTIONS["tanh"] = lambda z, alpha, beta: np.tanh(z) * (1 + 1e-5)
+
+
+class CountsStarts(NumpyReference):
+    """Right; writes a line to a file each time it is made."""
+
+    name = "counts-starts"
+
+    def __init__(self, device: str = "cpu") -> None:
+        super().__init__(device)
+        with Path(os.environ["LSTM_BROKEN_STARTS"]).open("a") as file:
+            file.write(f"{os.getpid()}\n")
+
+
+class ConstructorRaises(NumpyReference):
+    name = "constructor-raises"
+
+    def __init__(self, device: str = "cpu") -> None:
+        raise RuntimeError("driver too old")
+
+
+class ExitsLoading(NumpyReference):
+    name = "exits-loading"
+
+    def __init__(self, device: str = "cpu") -> None:
+        print("cannot map device memory", flush=True)
+        os._exit(7)

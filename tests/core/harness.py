@@ -1,0 +1,95 @@
+"""What the tests of the run path, the command line and the plugin share: small specs, and how to start a process."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.case.model import Case
+
+BROKEN_ADAPTERS = Path(__file__).parent / "broken_adapters"
+WAYS = [
+    *("right", "raises", "raises-without-a-word", "calls-sys-exit", "not-a-dict", "a-list", "missing"),
+    *("more-than-asked", "wrong-shape", "float64", "int32", "nan", "one-element", "coarse", "unknown-precision"),
+    *(
+        "unknown-padding",
+        "modifies-its-inputs",
+        "noisy",
+        "exits",
+        "exits-silently",
+        "segfaults",
+        "hangs",
+        "still-right",
+    ),
+]
+"""What the adapter `broken` does with the case `broken/<way>` (broken_adapters/lstm_broken.py)."""
+
+SPECS = {
+    "tiny.yaml": """\
+family: tiny
+defaults: {T: 4, B: 2, I: 3, H: 5}
+cases:
+  - name: plain
+    vary: {dtype: [float32, float64]}
+  - name: reverse
+    direction: reverse
+  - name: lengths
+    direction: bidirectional
+    lengths: [2, 4]
+  - name: stack
+    layers: 2
+    head: {O: 2}
+""",
+    "broken.yaml": "family: broken\ndefaults: {T: 3, B: 2, I: 2, H: 4}\ncases:\n"
+    + "".join(f"  - name: {way}\n" for way in WAYS)
+    + "  - {name: carries, lengths: [1, 3]}\n",
+}
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A folder of specs with proven vectors, and an empty one of deviations. All tests share it: look, do not write."""
+
+    specs: Path
+    vectors: Path
+    deviations: Path
+    cases: Mapping[str, Case]
+
+    @property
+    def folders(self) -> list[Any]:
+        """The options of `conformance run` that make it use this suite."""
+        return ["--specs", self.specs, "--vectors", self.vectors, "--deviations", self.deviations]
+
+
+def python_path() -> str:
+    """PYTHONPATH with the adapters that misbehave in front."""
+    return os.pathsep.join([str(BROKEN_ADAPTERS), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+def install_broken_adapters(patch: pytest.MonkeyPatch) -> None:
+    """Have the adapters that misbehave installed, as far as this process and its children can tell."""
+    patch.setattr(sys, "path", [str(BROKEN_ADAPTERS), *sys.path])
+    patch.setenv("PYTHONPATH", python_path())
+
+
+def started(*arguments: Any, cwd: Path, **environment: str) -> subprocess.Popen[str]:
+    """Start Python in a process of its own, the broken adapters installed as far as it can tell."""
+    command = [sys.executable, *map(str, arguments)]
+    env = os.environ | {"PYTHONPATH": python_path()} | environment
+    return subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def python(*arguments: Any, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run Python to its end."""
+    with started(*arguments, cwd=cwd, **environment) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=120)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)

@@ -1,0 +1,142 @@
+"""Capabilities: each thing an interface does not accept is refused with its reason, and what it does accept is not."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from conformance.adapters.capabilities import ActivationSupport, Capabilities, any_of, exactly
+from conformance.adapters.numpy_reference import NumpyReference
+from conformance.case.errors import UnsupportedOption
+from conformance.case.model import Case
+from conformance.case.options import Activation
+from conformance.golden.inputs import make_arrays
+
+TWO_WAYS = frozenset({"forward", "bidirectional"})
+HARD = {"name": "hard_sigmoid", "alpha": "1/6", "beta": 0.5}
+LEAKY = {"name": "leaky_relu", "alpha": 0.3}
+RELU_HIDDEN = {"cell": "relu", "hidden": "relu"}
+
+
+def a_case(**fields: Any) -> Case:
+    return Case.model_validate({"id": "capabilities/case", "T": 6, "B": 3, "I": 2, "H": 4, **fields})
+
+
+def support(**fields: Any) -> Capabilities:
+    return Capabilities(activations=ActivationSupport(**fields))
+
+
+def takes(name: str, **parameters: float) -> Any:
+    return exactly(Activation(name=name, **parameters))
+
+
+# What the interface is, the case it refuses, its reason, and a change of the interface or case that lifts the refusal.
+REFUSALS: list[tuple[Capabilities, dict[str, Any], str, dict[str, Any] | Capabilities]] = [
+    (Capabilities(), {"dtype": "float16"}, "computes in float32, not in float16", {"dtype": "float32"}),
+    (
+        Capabilities(dtypes=frozenset({"float64", "float16"})),
+        {},
+        "computes in float16 and float64, not in float32",
+        {"dtype": "float16"},
+    ),
+    (Capabilities(), {"direction": "reverse"}, "runs forward, not reverse", {}),
+    (
+        Capabilities(directions=TWO_WAYS),
+        {"direction": "reverse"},
+        "runs bidirectional and forward, not reverse",
+        {"direction": "bidirectional"},
+    ),
+    (Capabilities(max_layers=1), {"layers": 2}, "has at most 1 layer(s)", {"layers": 1}),
+    (Capabilities(max_steps=5), {}, "makes at most 5 step(s) a call", {"T": 5}),
+    (Capabilities(max_steps=3), {"blocks": [4, 2]}, "makes at most 3 step(s) a call", {"blocks": [3, 3]}),
+    (Capabilities(blocks=False), {"blocks": [3, 3]}, "cannot carry a state from call to call", {}),
+    (
+        Capabilities(),
+        {"forget_bias": 1.0},
+        "has no forget bias at run time",
+        Capabilities(forget_bias=True),
+    ),
+    (Capabilities(head=False), {"head": {"O": 2}}, "has no dense layer", {}),
+    (Capabilities(), {"lengths": [6, 6, 6]}, "takes no lengths", {}),
+    (
+        Capabilities(lengths="common"),
+        {"lengths": [6, 5, 6]},
+        "takes one length for the whole batch, not one a row",
+        {"lengths": [5, 5, 5]},
+    ),
+    (
+        Capabilities(lengths="each", min_length=2),
+        {"lengths": [6, 1, 6]},
+        "takes lengths of 2 or more",
+        {"lengths": [6, 2, 6]},
+    ),
+    (
+        support(),
+        {"activations": {"gate": HARD}},
+        "does not take hard_sigmoid(0.166666667, 0.5) as its gate activation",
+        {},
+    ),
+    (support(), {"activations": {"cell": "relu"}}, "does not take relu as its cell activation", {}),
+    (support(), {"activations": {"hidden": LEAKY}}, "does not take leaky_relu(0.3) as its hidden activation", {}),
+    (
+        support(gate=takes("hard_sigmoid", alpha=0.2, beta=0.5)),
+        {"activations": {"gate": HARD}},
+        "does not take hard_sigmoid(0.166666667, 0.5) as its gate activation",
+        {"activations": {"gate": HARD | {"alpha": 0.2}}},
+    ),
+    (
+        support(gate=any_of("hard_sigmoid")),
+        {},
+        "does not take sigmoid as its gate activation",
+        {"activations": {"gate": HARD}},
+    ),
+    (
+        support(cell=any_of("tanh", "relu"), hidden=any_of("tanh", "relu"), hidden_is_cell=True),
+        {"activations": {"cell": "relu"}},
+        "has one activation for both the cell candidate and the output",
+        {"activations": RELU_HIDDEN},
+    ),
+    (
+        Capabilities(directions=TWO_WAYS, activations=ActivationSupport(any_of("sigmoid", "relu"))),
+        {"direction": "bidirectional", "activations": [{}, {"gate": "relu"}]},
+        "has one set of activations for all directions",
+        {"direction": "bidirectional", "activations": [{"gate": "relu"}, {"gate": "relu"}]},
+    ),
+    (
+        Capabilities(directions=TWO_WAYS, activations=ActivationSupport(per_direction=True)),
+        {"direction": "bidirectional", "activations": [{}, {"gate": "relu"}]},
+        "does not take relu as its gate activation",
+        {"direction": "bidirectional"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("capabilities", "fields", "reason", "remedy"), REFUSALS, ids=[r[2] for r in REFUSALS])
+def test_what_the_interface_does_not_accept_is_refused_with_its_reason_and_no_more_than_that(
+    capabilities, fields, reason, remedy
+):
+    assert capabilities.refusal(a_case(**fields)) == reason
+    if isinstance(remedy, Capabilities):
+        assert remedy.refusal(a_case(**fields)) is None
+    else:
+        assert capabilities.refusal(a_case(**remedy)) is None
+
+
+def test_a_plain_case_suits_the_plainest_interface():
+    assert Capabilities().refusal(a_case()) is None
+
+
+class OnlyForward(NumpyReference):
+    name = "only-forward"
+    capabilities = replace(NumpyReference.capabilities, directions=frozenset({"forward"}))
+
+    def prepare(self, case, weights):
+        assert case.direction == "forward", "an adapter must not be asked for what it refuses"
+        return super().prepare(case, weights)
+
+
+def test_an_adapter_refuses_by_name_before_its_framework_is_asked():
+    case = a_case(direction="reverse")
+    arrays = make_arrays(case)
+    with pytest.raises(UnsupportedOption, match=r"^only-forward runs forward, not reverse$"):
+        OnlyForward().run(case, arrays.weights, arrays.inputs)

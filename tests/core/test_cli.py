@@ -1,0 +1,275 @@
+"""The command line: what each command prints, writes and exits with, for a user and for a script."""
+
+import json
+import resource
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from harness import python, started
+
+from conformance import __version__
+from conformance.adapters import registry
+from conformance.cli import main
+from conformance.golden.store import VectorStore
+
+FRAMEWORKS = ["torch", "tensorflow", "keras", "jax", "onnx", "onnxruntime", "flint", "rich", "execnet", "pytest"]
+COMMAND = "import sys; sys.argv[0] = 'conformance'; from conformance.cli import main; main()"
+
+
+def conformance(*arguments: Any) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def matrix_row(output: str, family: str) -> list[str]:
+    """The cells of one row, without the lines around them."""
+    row = next(line for line in output.splitlines() if line.startswith(f"│{family} "))
+    return [cell.strip() for cell in row.strip("│").split("│")]
+
+
+def test_help_names_every_command_and_each_has_its_own():
+    text = conformance("-h").output
+    for command in ("run", "list", "show", "schema", "generate", "doctor"):
+        assert f"\n  {command} " in text
+        assert conformance(command, "-h").exit_code == 0
+    assert __version__ in conformance("--version").output
+
+
+def test_list_says_of_every_case_what_it_is(suite):
+    result = conformance("list", "--specs", suite.specs)
+    assert result.exit_code == 0
+    *lines, total = result.output.splitlines()
+    assert [line.split()[0] for line in lines] == list(suite.cases)
+    assert "tiny/lengths                  T=4 B=2 I=3 H=5 bidirectional f32 lengths 2,4" in lines
+    assert total == f"{len(suite.cases)} cases in 2 families"
+
+
+def test_list_as_json_has_a_record_for_every_case(suite):
+    records = json.loads(conformance("list", "--specs", suite.specs, "--case", "tiny/*", "--json").output)
+    assert [record["id"] for record in records] == [case_id for case_id in suite.cases if case_id.startswith("tiny/")]
+    assert records[0] == {
+        "id": "tiny/plain-f32",
+        "family": "tiny",
+        "summary": "T=4 B=2 I=3 H=5 forward f32",
+        "source": None,
+        "origin": str(suite.cases["tiny/plain-f32"].origin),
+        "on_demand": False,
+    }
+
+
+def processor_seconds(*arguments: Any, cwd: Path) -> tuple[float, str]:
+    """What a Python process took of the processor, whatever else the machine did; and its output."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = python(*arguments, cwd=cwd)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, done.stdout
+
+
+def test_list_is_quick_and_imports_no_framework(suite, tmp_path):
+    script = f"{COMMAND.removesuffix('; main()')}; main(standalone_mode=False); print(*sys.modules)"
+    needed, _ = processor_seconds("-c", "import click, ml_dtypes, numpy, pydantic, yaml", cwd=tmp_path)
+    runs = [processor_seconds("-c", script, "list", "--specs", suite.specs, cwd=tmp_path) for _ in range(2)]
+    assert set(runs[0][1].splitlines()[-1].split()).isdisjoint(FRAMEWORKS)
+    assert min(seconds for seconds, _ in runs) < 3 * needed
+
+
+def test_show_prints_options_shapes_and_golden_values(suite):
+    result = conformance("show", "tiny/stack", "--specs", suite.specs, "--vectors", suite.vectors)
+    assert result.exit_code == 0
+    assert result.output.startswith(f"tiny/stack   {suite.cases['tiny/stack'].origin}\n")
+    assert "  weights.W.1 float32 (4, 5, 5)\n" in result.output
+    assert "  inputs.x float32 (4, 2, 3)\n" in result.output
+    golden = VectorStore(suite.vectors).load(suite.cases["tiny/stack"]).golden["logits"]
+    assert f"{golden[0, 0, 0]!r}"[len("np.float64(") : -1] in result.output
+
+
+@pytest.mark.parametrize("case_id", ["tiny/plain-f64", "tiny/lengths", "tiny/stack"])
+def test_show_as_json_gives_numbers_that_read_back_the_same(suite, case_id):
+    result = conformance("show", case_id, "--json", "--specs", suite.specs, "--vectors", suite.vectors)
+    shown = json.loads(result.output)
+    vector = VectorStore(suite.vectors).load(suite.cases[case_id])
+    assert (shown["id"], shown["spec_digest"]) == (case_id, suite.cases[case_id].digest())
+    assert shown["shapes"] == {name: list(array.shape) for name, array in vector.arrays.flat.items()}
+    assert list(shown["golden"]) == list(suite.cases[case_id].outputs)
+    for name, golden in vector.golden.items():
+        assert np.array(shown["golden"][name]).tobytes() == golden.tobytes()
+        assert np.array_equal(shown["kappa"][name], vector.kappa[name])
+
+
+def test_schema_is_json_that_names_the_keys_of_a_spec():
+    schema = json.loads(conformance("schema").output)
+    assert set(schema["properties"]) == {"family", "description", "source", "defaults", "cases"}
+    assert {"name", "vary", "T", "lengths", "tolerance"} <= set(schema["properties"]["cases"]["items"]["properties"])
+
+
+def test_run_passes_with_a_matrix_and_exit_code_0(suite):
+    result = conformance("run", "--adapter", "numpy", "--case", "tiny/*", *suite.folders)
+    assert result.exit_code == 0, result.output
+    passed, noise = matrix_row(result.output, "tiny")[1].split()
+    assert passed == matrix_row(result.output, "all")[1].split()[0] == "5/0/0"
+    assert 0 < float(noise) < 16
+    assert result.output.splitlines()[-2].startswith("each cell: passed / failed / unsupported, worst noise")
+    assert result.output.splitlines()[-1] == "5 results, 0 unexpected"
+    assert "FAILED" not in result.output
+
+
+def test_run_fails_with_each_message_and_exit_code_1_and_keeps_the_chatter_of_workers_to_itself(suite, tmp_path):
+    ways = ["right", "noisy", "nan", "missing"]
+    selected = [argument for way in ways for argument in ("--case", f"broken/{way}")]
+    arguments = ["run", "--adapter", "broken", "--adapter", "numpy", *selected, "-o", "out/r.jsonl", *suite.folders]
+    done = python("-c", COMMAND, *arguments, cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "chatter" not in done.stdout + done.stderr
+    heads = [line.split(" [")[0] for line in done.stdout.splitlines() if " [broken; lstm-broken 1.5]   " in line]
+    assert heads == ["FAILED broken/nan", "FAILED broken/missing"]
+    assert "  c_n: not returned\n" in done.stdout
+    assert "  again: conformance run --adapter broken --case broken/nan\n" in done.stdout
+    cells = matrix_row(done.stdout, "broken")
+    assert [cell.split()[0] for cell in cells] == ["broken", "2/2/0", "4/0/0"]
+    assert done.stdout.endswith("8 results, 2 unexpected; written to out/r.jsonl\n")
+
+    header, *results, footer = lines_of(tmp_path / "out" / "r.jsonl")
+    assert (header["kind"], header["suite"]) == ("header", __version__)
+    assert header["vectors"] == VectorStore(suite.vectors).digest()
+    assert header["adapters"] == {
+        "broken": {"lstm-broken": "1.5", "numpy": np.__version__},
+        "numpy": {"numpy": np.__version__},
+    }
+    assert [(r["kind"], r["adapter"], r["case"]) for r in results] == [
+        ("result", adapter, f"broken/{way}") for adapter in ("broken", "numpy") for way in ways
+    ]
+    assert [r["unexpected"] for r in results[:4]] == [False, False, True, True]
+    assert results[2]["message"] in done.stdout
+    assert footer == {"kind": "footer", "results": 8}
+
+
+def test_run_counts_a_known_deviation_and_shows_it_only_on_request(suite, broken_adapters, tmp_path):
+    (tmp_path / "broken.yaml").write_text(
+        "- {cases: [broken/nan], reason: a rounding mode, versions: {lstm-broken: '>=1'}}\n"
+    )
+    arguments = ["run", "--adapter", "broken", "--case", "broken/nan", *suite.folders, "--deviations", tmp_path]
+    quiet, verbose = conformance(*arguments), conformance(*arguments, "-v")
+    assert (quiet.exit_code, verbose.exit_code) == (0, 0)
+    assert matrix_row(quiet.output, "broken")[1] == "0/0/0 +1 known"
+    assert "a rounding mode" not in quiet.output
+    assert f"known deviation: a rounding mode ({tmp_path}/broken.yaml:1)" in verbose.output
+
+
+@pytest.fixture
+def two_adapters(broken_adapters: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only `numpy` and `import-fails` are installed."""
+    monkeypatch.setattr(registry, "GROUP", "lstm_conformance.two")
+
+
+def test_run_without_an_adapter_takes_all_that_load_and_names_the_others(suite, two_adapters):
+    result = conformance("run", "--case", "tiny/reverse", *suite.folders)
+    assert result.exit_code == 0
+    assert "not here: import-fails cannot load: No module named 'a_framework_nobody_has'\n" in result.output
+    assert len(matrix_row(result.output, "tiny")) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--adapter", "nunpy"], "no adapter 'nunpy'; did you mean 'numpy'? installed: "),
+        (["run", "--adapter", "numpy@npu"], "numpy has no device 'npu'; it has cpu"),
+        (["run", "--adapter", "import-fails"], "import-fails cannot load: No module named 'a_framework_nobody_has'"),
+        (
+            ["run", "--adapter", "numpy", "--case", "tiny/revers"],
+            "no case matches 'tiny/revers'; near it: tiny/reverse",
+        ),
+        (["list", "--case", "nothing"], "no case matches 'nothing'; "),
+        (["show", "tiny/plian-f32"], "no case matches 'tiny/plian-f32'; near it: tiny/plain-f32"),
+        (["generate", "--check", "--case", "?"], "no case matches '?'; see: conformance list"),
+        (["run", "--timeout", "0"], "0.0 is not in the range x>0"),
+    ],
+)
+def test_what_cannot_be_done_exits_with_2_and_the_next_step(suite, broken_adapters, arguments, message):
+    folders = {"run": suite.folders, "list": suite.folders[:2]}.get(arguments[0], suite.folders[:4])
+    result = conformance(*arguments, *folders)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_wrong_spec_or_deviations_file_exits_with_2_and_every_problem(suite, tmp_path):
+    (tmp_path / "wrong.yaml").write_text("family: w\ncases:\n  - {name: a, T: 0, B: 1, I: 1, H: 1, lenghts: [1]}\n")
+    result = conformance("list", "--specs", tmp_path)
+    assert result.exit_code == 2
+    assert f"{tmp_path}/wrong.yaml:3: lenghts: unknown key; did you mean 'lengths'?" in result.stderr
+    (tmp_path / "numpy.yaml").write_text("- {cases: [x], reason: y}\n")
+    result = conformance("run", "--adapter", "numpy", *suite.folders, "--deviations", tmp_path)
+    assert result.exit_code == 2
+    assert result.stderr == f"{tmp_path}/numpy.yaml:1: versions: Field required\n"
+
+
+def test_a_run_that_is_interrupted_leaves_results_without_a_footer(suite, tmp_path):
+    arguments = ["run", "--adapter", "broken", "--case", "broken/right", "--case", "broken/hangs", "-o", "r.jsonl"]
+    with started("-c", COMMAND, *arguments, *suite.folders, cwd=tmp_path) as process:
+        results = tmp_path / "r.jsonl"
+        while process.poll() is None and not (results.exists() and results.read_text().count("\n") == 2):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 1
+    header, result = lines_of(results)
+    assert (header["kind"], result["case"]) == ("header", "broken/right")
+
+
+def test_doctor_says_what_each_adapter_has_or_lacks(two_adapters):
+    result = conformance("doctor")
+    assert result.exit_code == 0
+    missing, present = result.output.splitlines()
+    assert missing.split(maxsplit=1) == [
+        "import-fails",
+        "import-fails cannot load: No module named 'a_framework_nobody_has'",
+    ]
+    assert present.split(maxsplit=1) == ["numpy", f"numpy {np.__version__} on cpu"]
+
+
+def test_doctor_as_json_fails_for_an_adapter_asked_for_that_cannot_load(broken_adapters):
+    result = conformance("doctor", "--adapter", "numpy", "--adapter", "constructor-raises", "--json")
+    assert result.exit_code == 1
+    problem = "constructor-raises cannot load: RuntimeError: driver too old"
+    assert json.loads(result.output) == [
+        {"adapter": "numpy", "versions": {"numpy": np.__version__}, "device": "cpu", "problem": None},
+        {"adapter": "constructor-raises", "versions": {}, "device": "", "problem": problem},
+    ]
+
+
+SPEC = "family: made\ncases:\n  - {name: one, T: 2, B: 1, I: 1, H: 2}\n  - {name: two, T: 1, B: 1, I: 2, H: 1}\n"
+
+
+def test_generate_makes_what_check_demands(tmp_path, suite):
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "made.yaml").write_text(SPEC)
+
+    def generate(*arguments: str) -> tuple[int, str]:
+        folders = ("--specs", "specs", "--vectors", "vectors", "-j", "1")
+        done = python("-c", COMMAND, "generate", *arguments, *folders, cwd=tmp_path)
+        return done.returncode, done.stdout
+
+    code, output = generate("--check")
+    assert code == 1
+    assert "made/one: made/one has no vector in vectors/MANIFEST.json; make it with: conformance generate" in output
+    assert not (tmp_path / "vectors").exists()
+    code, output = generate()
+    assert code == 0
+    assert output.startswith("2 vectors made; every golden value proven with at most ")
+    code, output = generate("--check")
+    assert code == 0
+    assert output.startswith("2 of 2 the same bytes; ")
+    assert output.endswith("; 0 problems\n")
+    (tmp_path / "specs" / "made.yaml").write_text(SPEC.replace("name: two, T: 1", "name: three, T: 3"))
+    code, output = generate("--check")
+    assert code == 1
+    assert "made/two: stored, but no spec asks for it\n" in output
+    assert "made/three: made/three has no vector in " in output

@@ -1,0 +1,218 @@
+"""The run path with real adapters in real worker processes: what an adapter does costs its own case and no other."""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import WAYS, Suite, install_broken_adapters
+
+from conformance.case.errors import AdapterUnavailable
+from conformance.case.outcomes import name_of
+from conformance.golden.store import VectorStore
+from conformance.run.deviations import Deviation
+from conformance.run.result import Result
+from conformance.run.runner import Runner
+
+SECONDS = 2.0
+
+
+def run_all(adapter: str, suite: Suite, **kwargs: Any) -> dict[str, Result]:
+    runner = Runner(adapter, VectorStore(kwargs.pop("vectors", suite.vectors)), kwargs.pop("deviations", []), SECONDS)
+    try:
+        return {case_id: runner.run(case) for case_id, case in suite.cases.items()}
+    finally:
+        runner.close()
+
+
+@pytest.fixture(scope="module")
+def results(suite: Suite) -> dict[str, Result]:
+    """Every case with the adapter `broken`, one runner for all."""
+    with pytest.MonkeyPatch.context() as patch:
+        install_broken_adapters(patch)
+        return run_all("broken", suite)
+
+
+FAULTS = {
+    "right": ("passed", "noise "),
+    "raises": ("errored", "RuntimeError: no kernel for this shape"),
+    "raises-without-a-word": ("errored", "ValueError: (no message)"),
+    "calls-sys-exit": ("errored", "SystemExit: giving up"),
+    "not-a-dict": ("errored", "TypeError: the adapter returned list, needs a dict of arrays"),
+    "a-list": ("failed", "y: is a list, needs to be a NumPy array"),
+    "missing": ("failed", "c_n: not returned"),
+    "more-than-asked": ("passed", "noise "),
+    "wrong-shape": ("failed", "y: has shape (2, 3, 4), needs (3, 2, 4)"),
+    "float64": ("failed", "y: has dtype float64, needs float32"),
+    "int32": ("failed", "y: is an array of dtype int32, needs to be a NumPy array"),
+    "nan": ("failed", "y: 1 of 24 elements differ; worst nan at (1, 0, 2): got nan, golden "),
+    "one-element": ("failed", "h_n: 1 of 8 elements differ; worst 0.25 at (0, 1, 2): got "),
+    "coarse": ("passed", "noise "),
+    "unknown-precision": (
+        "errored",
+        "ValueError: the adapter declares precision 'float8'; allowed: bfloat16, float16, ",
+    ),
+    "unknown-padding": ("errored", "ValueError: the adapter declares padded_y 'garbage'; allowed: zeros, last"),
+    "modifies-its-inputs": ("errored", "ValueError: assignment destination is read-only"),
+    "noisy": ("passed", "noise "),
+    "exits": ("crashed", "the worker process ended: exit code 3; it last printed:"),
+    "exits-silently": ("crashed", "the worker process ended: exit code 0"),
+    "segfaults": ("crashed", "the worker process ended: Segmentation fault; it last printed:"),
+    "hangs": ("timed out", "no answer within 2 s; the worker was killed"),
+    "still-right": ("passed", "noise "),
+    "carries": ("passed", "noise "),
+}
+
+
+@pytest.mark.parametrize("way", [*WAYS, "carries"])
+def test_every_way_to_misbehave_ends_in_its_own_outcome_with_its_own_message(results, way):
+    outcome, message = FAULTS[way]
+    result = results[f"broken/{way}"]
+    assert name_of(result.outcome) == outcome
+    head, body, *rest = result.message().splitlines()
+    assert head.startswith(f"{outcome.upper()} broken/{way} [broken; lstm-broken 1.5]   ")
+    assert head.endswith(f"broken.yaml:{result.case.origin.line}")
+    assert body.startswith(f"  {message}")
+    assert rest[-1] == f"  again: conformance run --adapter broken --case broken/{way}"
+    assert result.unexpected == (outcome != "passed")
+
+
+def test_a_process_that_ends_leaves_its_last_words(results):
+    assert results["broken/exits"].message().splitlines()[2:-1] == ["  | device lost"]
+    assert len(results["broken/exits-silently"].message().splitlines()) == 3
+    assert 'lstm_broken.py", line' in results["broken/segfaults"].message()
+
+
+def test_an_error_keeps_its_traceback_for_the_results_file_and_out_of_the_message(results):
+    result = results["broken/raises"]
+    assert "lstm_broken.py" in result.to_json()["traceback"]
+    assert "Traceback" not in result.message()
+
+
+def test_every_result_can_be_written_as_json(results):
+    for result in results.values():
+        line = json.loads(json.dumps(result.to_json(), allow_nan=False))
+        assert (line["case"], line["adapter"]) == (result.case.id, "broken")
+        assert line["outcome"] == name_of(result.outcome)
+        assert line.get("message") == (result.message() if line["outcome"] != "passed" else None)
+    assert results["broken/nan"].to_json()["noise"] is None
+    assert 16 < results["broken/one-element"].to_json()["noise"] < 1e9
+
+
+def test_the_adapters_own_family_is_untouched_by_its_faults_elsewhere(results):
+    outcomes = {case_id: name_of(r.outcome) for case_id, r in results.items() if case_id.startswith("tiny/")}
+    assert outcomes.pop("tiny/plain-f64") == "unsupported"
+    assert set(outcomes.values()) == {"passed"}
+    refused = results["tiny/plain-f64"]
+    assert refused.outcome.reason == "broken computes in float32, not in float64"
+    assert not refused.unexpected
+
+
+def test_an_answer_is_judged_at_the_precision_its_adapter_declares(results):
+    assert results["broken/coarse"].precision == "bfloat16"
+    assert results["broken/coarse"].noise < 16
+    assert results["broken/right"].precision == "float32"
+
+
+def test_the_reference_passes_everything(suite):
+    assert {name_of(result.outcome) for result in run_all("numpy", suite).values()} == {"passed"}
+
+
+def test_a_tanh_that_is_wrong_by_1e_5_fails_every_case(suite, broken_adapters):
+    for case_id, result in run_all("tanh-off", suite).items():
+        assert name_of(result.outcome) == "failed", case_id
+        assert result.noise > 32, case_id
+
+
+@pytest.mark.parametrize(
+    ("adapter", "message"),
+    [
+        ("import-fails", "import-fails cannot load: No module named 'a_framework_nobody_has'"),
+        ("constructor-raises", "constructor-raises cannot load: RuntimeError: driver too old"),
+        (
+            "class-missing",
+            "class-missing cannot load: AttributeError: module 'lstm_broken' has no attribute 'NotThere'",
+        ),
+        ("exits-loading", "exits-loading: the worker ended while it loaded: exit code 7\ncannot map device memory"),
+        ("broken@npu", "broken has no device 'npu'; it has cpu"),
+        ("brokn", "no adapter 'brokn'; did you mean 'broken'? installed: broken, class-missing, "),
+    ],
+)
+def test_an_adapter_that_cannot_load_says_why(suite, broken_adapters, adapter, message):
+    runner = Runner(adapter, VectorStore(suite.vectors), [])
+    with pytest.raises(AdapterUnavailable) as caught:
+        runner.start()
+    assert str(caught.value).startswith(message)
+    runner.close()
+
+
+def damaged(suite: Suite, tmp_path: Path) -> Path:
+    """A copy of the vectors with four that are not as they should be."""
+    vectors = tmp_path / "vectors"
+    shutil.copytree(suite.vectors, vectors)
+    file = vectors / "tiny" / "plain-f32.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    file = vectors / "tiny" / "reverse.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-100] ^= 1
+    file.write_bytes(content)
+    (vectors / "tiny" / "lengths.safetensors").unlink()
+    manifest = json.loads((vectors / "MANIFEST.json").read_text())
+    del manifest["vectors"]["tiny/stack"]
+    (vectors / "MANIFEST.json").write_text(json.dumps(manifest))
+    return vectors
+
+
+def test_a_bad_vector_is_an_error_of_its_case_that_no_deviation_excuses(suite, tmp_path):
+    everything = Deviation(cases=("*",), outcome="errored", reason="always", versions={"numpy": ">0"})
+    vectors = damaged(suite, tmp_path)
+    results = run_all("numpy", suite, vectors=vectors, deviations=[everything])
+    for name, problem in {
+        "plain-f32": "damaged or truncated",
+        "reverse": "altered: SHA-256 is ",
+        "lengths": "the vector of tiny/lengths is missing (No such file or directory)",
+        "stack": f"tiny/stack has no vector in {vectors}/MANIFEST.json",
+    }.items():
+        result = results[f"tiny/{name}"]
+        assert name_of(result.outcome) == "errored"
+        assert result.unexpected
+        assert result.deviation is None
+        assert problem in result.message()
+        assert f"make it with: conformance generate --case 'tiny/{name}'" in result.message()
+    assert name_of(results["tiny/plain-f64"].outcome) == "passed"
+
+
+def test_a_vector_of_another_state_of_its_spec_is_refused(suite):
+    changed = suite.cases["tiny/plain-f32"].model_copy(update={"seed": 7})
+    runner = Runner("numpy", VectorStore(suite.vectors), [])
+    result = runner.run(changed)
+    runner.close()
+    assert name_of(result.outcome) == "errored"
+    assert "made from another state of " in result.message()
+
+
+def test_known_deviations_reach_the_result(suite, broken_adapters):
+    known = Deviation(cases=("broken/nan", "broken/right"), reason="no idea", versions={"lstm-broken": "==1.5"})
+    runner = Runner("broken", VectorStore(suite.vectors), [known], SECONDS)
+    shows, does_not, other = (runner.run(suite.cases[f"broken/{way}"]) for way in ("nan", "right", "missing"))
+    runner.close()
+    assert (shows.deviates_as_known, shows.unexpected) == (True, False)
+    assert (does_not.deviates_as_known, does_not.unexpected) == (False, True)
+    assert (other.deviation, other.unexpected) == (None, True)
+
+
+def test_one_process_serves_all_cases_and_is_gone_with_its_log_when_the_runner_is_closed(
+    suite, broken_adapters, tmp_path, monkeypatch
+):
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(logs))
+    monkeypatch.setenv("LSTM_BROKEN_STARTS", str(tmp_path / "starts"))
+    run_all("counts-starts", suite)
+    [pid] = (tmp_path / "starts").read_text().split()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid), 0)
+    assert list(logs.iterdir()) == []
