@@ -223,6 +223,9 @@ def generate(patterns: tuple[str, ...], specs: Path, vectors: Path, check_only: 
     from conformance.golden.store import VectorStore
     from conformance.run.select import select_cases
 
+    if (specs == FOLDERS.specs) != (vectors == FOLDERS.vectors):
+        # Else the suite's own vectors would be taken for stale ones, and removed.
+        raise click.UsageError("a folder of specs has a folder of vectors of its own: give both --specs and --vectors")
     console = _console()
     cases = select_cases(specs, patterns)
     store = VectorStore(vectors)

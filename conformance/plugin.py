@@ -5,8 +5,8 @@
     pytest specs --lstm-adapter mine -m "lstm(family='lengths')" -k "not reverse" --junitxml report.xml
 
 Without `--lstm-adapter` it adds nothing to a session. A case passes, is skipped (unsupported, and why), fails with the
-message of `conformance run`, or is expected to fail (a known deviation); an adapter that cannot load is an error of each
-of its tests. An adapter's tests stand together, and only one adapter's worker lives at a time. Under pytest-xdist each
+message of `conformance run`, or is expected to fail (a known deviation); an adapter that cannot load is an error of all
+its tests. The tests of an adapter stand together, and one adapter's worker lives at a time. Under pytest-xdist each
 process starts each adapter it meets; `--dist loadgroup` keeps an adapter, and the cost of its start, in one process.
 """
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:  # at run time these wait for an adapter to be asked for: no o
     from conformance.case.model import Case
     from conformance.run.result import Result
 
-MARKER = "lstm(family, adapter, dtype): a conformance case; select with -m \"lstm(family='cell', dtype='float32')\""
 _LIKE_A_SPEC = re.compile(r"^[{'\"]*(family|cases)\b", re.MULTILINE)
 
 
@@ -51,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     from conformance.case.errors import ConformanceError
 
-    config.addinivalue_line("markers", MARKER)
+    config.addinivalue_line("markers", "lstm(family, adapter, dtype): a case, as in -m \"lstm(family='cell')\"")
     try:
         session = ConformanceSession(config, adapters)
     except ConformanceError as error:
@@ -95,30 +94,27 @@ class ConformanceSession:
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> SpecFile | None:
         """Take a `*.yaml` file that is named as an argument; one found in a folder only if it looks like a spec."""
-        if file_path.suffix != ".yaml":
-            return None
         named = parent.session.isinitpath(file_path)
-        if not named and not _LIKE_A_SPEC.search(file_path.read_text(encoding="utf-8", errors="replace")):
-            return None
-        return SpecFile.from_parent(parent, path=file_path, owner=self)
+        if file_path.suffix == ".yaml" and (named or _LIKE_A_SPEC.search(file_path.read_text("utf-8", "replace"))):
+            return SpecFile.from_parent(parent, path=file_path, owner=self)
+        return None
 
     @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(
-        self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
-    ) -> None:
+    def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """Keep the cases asked for, and bring each adapter's together."""
         from conformance.case.errors import ConformanceError
         from conformance.run.select import matching
 
-        if patterns := config.getoption("lstm_case"):
+        if patterns := self.config.getoption("lstm_case"):
             try:
                 wanted = {case.id for case in matching([c for cases in self.cases.values() for c in cases], patterns)}
             except ConformanceError as error:
-                if not session.testsfailed:  # else it may be in a file that could not be read
-                    raise pytest.UsageError(str(error)) from error
                 wanted = set()
+                if not session.testsfailed:  # else they may be in a file that could not be read, which has been said
+                    report = pytest.CollectReport("--lstm-case", "failed", str(error), [])
+                    self.config.hook.pytest_collectreport(report=report)
             dropped = [item for item in items if isinstance(item, CaseItem) and item.case.id not in wanted]
-            config.hook.pytest_deselected(items=dropped)
+            self.config.hook.pytest_deselected(items=dropped)
             items[:] = [item for item in items if not isinstance(item, CaseItem) or item.case.id in wanted]
         order = list(self.runners)
         grouped = iter(sorted((i for i in items if isinstance(i, CaseItem)), key=lambda i: order.index(i.adapter)))
@@ -150,6 +146,10 @@ class ConformanceSession:
             if report.skipped and isinstance(report.longrepr, tuple):
                 report.longrepr = (str(item.path), item.line, report.longrepr[2])  # where the case is, not pytest.skip
         return report
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note that cases are missing where a file could not be read."""
+        self._complete &= not report.failed
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Gather the results as they come."""

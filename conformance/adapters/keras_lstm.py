@@ -3,11 +3,10 @@
 keras_model.py says how the layers are used. A process has one backend: `KERAS_BACKEND`, read when keras is
 imported (https://keras.io/getting_started/#configuring-your-backend).
 
-What y holds in the padding: keras.layers.RNN repeats "the output from previous timestep" unless
-`zero_output_for_mask`, which Bidirectional sets ("the output of the masked timestep will be zero regardless
-of the layer's original `zero_output_for_mask` value"). A reverse scan of right-padded rows starts in the
-padding, where no output came before: "In the case T = 0, a zero filled tensor will be used"
-(keras/src/backend/tensorflow/rnn.py).
+What y holds in the padding: without `zero_output_for_mask` "output from previous timestep is returned", and
+where no output came before, as in a reverse scan of right-padded rows, "a zero filled tensor will be used"
+(keras/src/backend/tensorflow/rnn.py). Bidirectional sets it: "the output of the masked timestep will be zero
+regardless of the layer's original `zero_output_for_mask` value".
 """
 
 from __future__ import annotations
@@ -90,6 +89,7 @@ class KerasLSTM(Adapter):
     def prepare(self, case: Case, weights: Weights) -> Model:
         """A functional model of the case."""
         keras = self.keras
+        # Not "cpu:0": on PyTorch, Keras cannot build a layer on a device with an index.
         with keras.device("cpu"):
             built = CaseModel(keras, case, weights)
 
@@ -112,7 +112,10 @@ class KerasTensorflow(KerasLSTM):
         """Hide GPUs: with one in sight, Keras hands the LSTM to cuDNN."""
         import tensorflow as tf
 
-        tf.config.set_visible_devices([], "GPU")
+        try:
+            tf.config.set_visible_devices([], "GPU")
+        except RuntimeError as error:
+            raise AdapterUnavailable(f"{self.name}: this process already uses a GPU: {error}") from error
 
 
 class KerasJax(KerasLSTM):

@@ -52,4 +52,10 @@ def make(spec: str) -> Adapter:
 
 
 def _found() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+    found: dict[str, EntryPoint] = {}
+    for entry in entry_points(group=GROUP):
+        other = found.setdefault(entry.name, entry)
+        # The same package may be seen twice, installed and on the path; two adapters of one name are a mistake.
+        if other.value != entry.value:
+            raise AdapterUnavailable(f"two adapters are called {entry.name!r}: {other.value} and {entry.value}")
+    return found

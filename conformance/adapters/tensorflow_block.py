@@ -42,7 +42,7 @@ class _BlockOp(Adapter):
 
         self.tf: Any = tf
         if device == "gpu":
-            if not tf.config.list_physical_devices("GPU"):
+            if not tf.config.get_visible_devices("GPU"):
                 raise AdapterUnavailable(f"{self.name}@gpu: TensorFlow {tf.__version__} finds no GPU here")
             # An op without a GPU kernel must fail, not move to the CPU unnoticed; float32 stays float32.
             tf.config.set_soft_device_placement(False)

@@ -45,8 +45,6 @@ class _TorchExport(Adapter):
     capabilities = Capabilities(
         dtypes=DTYPES, directions=frozenset({"forward", "bidirectional"}), lengths="each", min_length=1
     )
-    any_steps: bool
-    """Whether one exported model takes any number of steps; else each number needs its own."""
 
     def __init__(self, device: str = "cpu") -> None:
         super().__init__(device)
@@ -64,7 +62,11 @@ class _TorchExport(Adapter):
         return {"torch": str(self._torch.__version__), "onnxruntime": self._engine.version}
 
     @abstractmethod
-    def export(self, module: Any, example: dict[str, Any], output_names: list[str]) -> bytes:
+    def any_steps(self, case: Case) -> bool:
+        """Whether the model is exported to take any number of steps; else each number has a model of its own."""
+
+    @abstractmethod
+    def export(self, module: Any, example: dict[str, Any], case: Case) -> bytes:
         """The serialized ONNX model of a module called with keyword arguments like the example's."""
 
     def prepare(self, case: Case, weights: Weights) -> Model:
@@ -74,10 +76,10 @@ class _TorchExport(Adapter):
 
         def runner(steps: int, has_state: bool) -> Runner:
             # Where the number of steps is dynamic, the example has one that no call will have.
-            key = (case.T + 1 if self.any_steps else steps, has_state)
+            key = (case.T + 1 if self.any_steps(case) else steps, has_state)
             if key not in runners:
                 with _quiet():
-                    exported = self.export(module, self._example(case, *key), list(case.outputs))
+                    exported = self.export(module, self._example(case, *key), case)
                 runners[key] = self._engine.load(exported)
             return runners[key]
 
@@ -110,7 +112,6 @@ class TorchDynamoExport(_TorchExport):
     """torch.onnx.export(dynamo=True), the default since torch 2.9."""
 
     name = "torch-dynamo-onnxruntime"
-    any_steps = False  # the example's number of steps is baked into a Reshape, even if declared dynamic
 
     @property
     def versions(self) -> dict[str, str]:
@@ -121,17 +122,24 @@ class TorchDynamoExport(_TorchExport):
         super().__init__(device)
         import onnxscript  # noqa: F401  # torch.onnx.export needs it: missing, it should show now
 
-    def export(self, module: Any, example: dict[str, Any], output_names: list[str]) -> bytes:
-        """Through torch.export, B dynamic."""
+    def any_steps(self, case: Case) -> bool:
+        """Where blocks differ in length, as one who calls a model with different lengths would declare it."""
+        return case.blocks is not None and len(set(case.blocks)) > 1
+
+    def export(self, module: Any, example: dict[str, Any], case: Case) -> bytes:
+        """Through torch.export, B dynamic, and T where the case needs it."""
         batch = self._torch.export.Dim("B")
+        shapes = {name: {_BATCH_AXIS[name]: batch} for name in example}
+        if self.any_steps(case):
+            shapes["x"][0] = self._torch.export.Dim("T")
         try:
             program = self._torch.onnx.export(
                 module,
                 kwargs=example,
                 dynamo=True,
-                dynamic_shapes={name: {_BATCH_AXIS[name]: batch} for name in example},
+                dynamic_shapes=shapes,
                 input_names=list(example),
-                output_names=output_names,
+                output_names=list(case.outputs),
                 verbose=False,
             )
         except self._torch.onnx.OnnxExporterError as error:
@@ -149,9 +157,12 @@ class TorchScriptExport(_TorchExport):
     """torch.onnx.export(dynamo=False), the exporter of all years before."""
 
     name = "torch-torchscript-onnxruntime"
-    any_steps = True
 
-    def export(self, module: Any, example: dict[str, Any], output_names: list[str]) -> bytes:
+    def any_steps(self, case: Case) -> bool:
+        """Always."""
+        return True
+
+    def export(self, module: Any, example: dict[str, Any], case: Case) -> bytes:
         """Through a TorchScript trace, T and B dynamic."""
         dynamic = {name: {_BATCH_AXIS[name]: "B"} for name in example}
         dynamic["x"][0] = "T"
@@ -164,7 +175,7 @@ class TorchScriptExport(_TorchExport):
             dynamo=False,
             dynamic_axes=dynamic,
             input_names=list(example),
-            output_names=output_names,
+            output_names=list(case.outputs),
         )
         return buffer.getvalue()
 

@@ -48,6 +48,8 @@ class WeightSources(Frozen):
     projection_bias: Source = _BIAS
     gamma: Source = Source(uniform=Uniform(low=0.5, high=1.5))
     beta: Source = _BIAS
+    gamma_cell: Source = Source(uniform=Uniform(low=0.5, high=1.5))
+    beta_cell: Source = _BIAS
     W_y: Source = _WEIGHT
     b_y: Source = _BIAS
 
@@ -181,6 +183,8 @@ class Case(Frozen):
                     per_row["projection_bias"] = (P,)
             if self.layer_norm is not None:
                 per_row |= {"gamma": (4, H), "beta": (4, H)}
+            if self.layer_norm == "basic-lstm-cell":
+                per_row |= {"gamma_cell": (H,), "beta_cell": (H,)}
             shapes |= {f"{name}.{row}": shape for name, shape in per_row.items()}
         if self.head is not None:
             shapes |= {"W_y": (self.head.O, self.D * P), "b_y": (self.head.O,)}

@@ -119,7 +119,9 @@ class Head(Frozen):
 
 
 class Tolerance(Frozen):
-    """How far an element may be from its golden value: the largest of the terms that are given.
+    """How far an element may be from its golden value: the largest of `noise`, `absolute` + `relative`, and `ulp`.
+
+    `noise` holds unless it is set to null, so another term only ever widens it.
 
     `noise` is in noise units (docs/noise-units.md), `absolute` in the tensor's own unit, `relative` times |golden|,
     `ulp` in units in the last place of the case's dtype at the golden value.

@@ -34,6 +34,8 @@ class LayerWeights:
     projection_bias: Array | None = None
     gamma: Array | None = None
     beta: Array | None = None
+    gamma_cell: Array | None = None
+    beta_cell: Array | None = None
 
     @property
     def bias(self) -> Array:

@@ -47,6 +47,7 @@ def generate(cases: Sequence[Case], store: VectorStore, *, prune: bool, jobs: in
     """
     summary = Summary()
     if prune:
+        store.remove_leftovers()
         for case_id in set(store.entries) - {case.id for case in cases if not case.on_demand}:
             store.remove(case_id)
     try:

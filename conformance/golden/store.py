@@ -76,6 +76,11 @@ class VectorStore:
         """Forget a vector and delete its file."""
         (self.root / self.entries.pop(case_id).file).unlink(missing_ok=True)
 
+    def remove_leftovers(self) -> None:
+        """Delete the temporary files that killed generations left."""
+        for path in self.root.rglob(".*.safetensors.*"):
+            path.unlink(missing_ok=True)
+
     def write_manifest(self) -> None:
         """Write the manifest, whole or not at all."""
         vectors = {case_id: asdict(self.entries[case_id]) for case_id in sorted(self.entries)}

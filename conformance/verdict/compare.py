@@ -60,7 +60,7 @@ def _form_problem(got: Any, shape: tuple[int, ...], case: Case) -> str | None:
     if got is None:
         return "not returned"
     if not isinstance(got, np.ndarray):
-        return f"is {got}, needs to be a NumPy array"
+        return f"is {got}, needs to be a NumPy array of {case.dtype}"
     if got.shape != shape:
         return f"has shape {got.shape}, needs {shape}"
     if got.dtype != case.np_dtype:

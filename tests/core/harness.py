@@ -81,7 +81,8 @@ def started(*arguments: Any, cwd: Path, **environment: str) -> subprocess.Popen[
     """Start Python in a process of its own, the broken adapters installed as far as it can tell."""
     command = [sys.executable, *map(str, arguments)]
     env = os.environ | {"PYTHONPATH": python_path()} | environment
-    return subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=cwd, env=env, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
 def python(*arguments: Any, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -111,9 +111,12 @@ def test_schema_is_json_that_names_the_keys_of_a_spec():
     assert {"name", "vary", "T", "lengths", "tolerance"} <= set(schema["properties"]["cases"]["items"]["properties"])
 
 
-def test_run_passes_with_a_matrix_and_exit_code_0(suite):
-    result = conformance("run", "--adapter", "numpy", "--case", "tiny/*", *suite.folders)
+def test_run_passes_with_a_matrix_and_exit_code_0(suite, broken_adapters, tmp_path, monkeypatch):
+    monkeypatch.setenv("LSTM_BROKEN_STARTS", str(tmp_path / "starts"))
+    result = conformance("run", "--adapter", "counts-starts", "--case", "tiny/*", *suite.folders)
     assert result.exit_code == 0, result.output
+    assert "┃ counts-starts┃" in result.output.splitlines()[1]
+    assert len((tmp_path / "starts").read_text().splitlines()) == 1
     passed, noise = matrix_row(result.output, "tiny")[1].split()
     assert passed == matrix_row(result.output, "all")[1].split()[0] == "5/0/0"
     assert 0 < float(noise) < 16

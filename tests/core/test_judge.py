@@ -149,6 +149,15 @@ def test_nan_and_infinities_must_stand_where_they_should_and_zeros_have_no_sign(
         assert f"at (0, 1, 2): got {np.float32(got):.9g}, golden {golden:.9g}; noise inf" in problem
 
 
+@pytest.mark.parametrize("not_finite", [math.nan, INFINITY, -INFINITY])
+def test_a_golden_value_that_is_not_finite_makes_no_other_element_more_tolerant(not_finite):
+    case = a_case()
+    golden = golden_of(case)
+    golden["y"][2, 1, 3] = not_finite
+    assert judged(case, golden=golden, y={(0, 0, 0): 16 * 2.0**-24}) == Passed(16.0)
+    assert isinstance(judged(case, golden=golden, y={(0, 0, 0): above(16 * 2.0**-24, "float32")}), Failed)
+
+
 def test_a_nan_hides_no_other_wrong_element():
     case = a_case()
     outcome = judged(case, y={(0, 1, 1): math.nan, (2, 1, 1): 0.9})
@@ -165,7 +174,7 @@ def test_a_nan_hides_no_other_wrong_element():
         (np.zeros((3, 2, 4), np.float16), "has dtype float16, needs float32"),
         (np.zeros((3, 2, 4), ml_dtypes.bfloat16), "has dtype bfloat16, needs float32"),
         (None, "not returned"),
-        ("a list", "is a list, needs to be a NumPy array"),
+        ("a list", "is a list, needs to be a NumPy array of float32"),
     ],
 )
 def test_an_output_of_the_wrong_form_fails_whatever_its_numbers(y, problem):
@@ -273,6 +282,17 @@ def test_padding_is_held_to_the_contract_the_adapter_declares(name):
     assert isinstance(verdict(lasts, "zeros"), Failed)
     lasts[name][2, 0, 1] += 0.25
     assert f"1 of {golden[name].size}" in difference(verdict(lasts, "last"), name)
+
+
+def test_a_carried_value_carries_its_kappa():
+    case = a_case(lengths=LENGTHS)
+    golden, kappa = golden_of(case), kappa_of(case)
+    golden["y"][1:, 0] = 0.0
+    kappa["y"][0, 0] = 64.0
+    carried = golden["y"].astype(np.float32)
+    carried[:, 0] = golden["y"][0, 0]
+    carried[2, 0, 0] += 64 * 2.0**-24
+    assert isinstance(judged(case, golden=golden, kappa=kappa, padded_y="last", y=carried), Passed)
 
 
 def test_garbage_in_padding_fails_under_either_contract():

@@ -319,6 +319,7 @@ REFUSED = {
     "seed: !!int five": "'five' is not a valid int",
     "bias: !!bool maybe": "'maybe' is not a valid bool",
     "seed: " + 5000 * "9": "'" + 40 * "9" + "...' is not a valid int",
+    "x: {values: " + 60 * "[" + 60 * "]" + "}": "nested more than 40 deep",
     "x: {values: " + 100_000 * "[" + 100_000 * "]" + "}": "nested more than 40 deep",
 }
 
@@ -386,7 +387,7 @@ def test_values_may_have_a_leading_axis_of_rows() -> None:
 
 
 @pytest.mark.parametrize("key", ["T", "B", "I", "H"])
-@pytest.mark.parametrize("size", [10**9, 10**18])
+@pytest.mark.parametrize("size", [10**9, 10**18, 2**62])
 def test_absurd_sizes_are_refused_at_once(key: str, size: int) -> None:
     old = next(line for line in CASE.splitlines(keepends=True) if line.strip().startswith(f"{key}:"))
     start = time.monotonic()
@@ -521,6 +522,14 @@ def test_what_ails_every_variation_is_told_once() -> None:
 def test_a_problem_in_defaults_is_told_once() -> None:
     text = DEFAULTS.replace("  T: 4\n", "  T: 0\n") + "  - name: b\n"
     assert problem(text) == "s.yaml:3: T: Input should be greater than or equal to 1 (got 0)"
+
+
+def test_a_problem_in_an_override_is_told_at_the_override() -> None:
+    assert problem(DEFAULTS + "    T: 0\n").startswith("s.yaml:14: T: Input should be greater")
+    text = DEFAULTS + "    weights:\n      b_w: {constant: 0}\n      W: {constant: one}\n"
+    assert problem(text) == "s.yaml:16: weights.W.constant: Input should be a valid number (got 'one')"
+    text = text.replace("one}", "1}").replace("R: {constant: 2}", "R: {constant: two}")
+    assert problem(text) == "s.yaml:7: weights.R.constant: Input should be a valid number (got 'two')"
 
 
 def test_every_problem_of_every_file_is_told() -> None:

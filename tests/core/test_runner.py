@@ -42,12 +42,12 @@ FAULTS = {
     "raises-without-a-word": ("errored", "ValueError: (no message)"),
     "calls-sys-exit": ("errored", "SystemExit: giving up"),
     "not-a-dict": ("errored", "TypeError: the adapter returned list, needs a dict of arrays"),
-    "a-list": ("failed", "y: is a list, needs to be a NumPy array"),
+    "a-list": ("failed", "y: is a list, needs to be a NumPy array of float32"),
     "missing": ("failed", "c_n: not returned"),
     "more-than-asked": ("passed", "noise "),
     "wrong-shape": ("failed", "y: has shape (2, 3, 4), needs (3, 2, 4)"),
     "float64": ("failed", "y: has dtype float64, needs float32"),
-    "int32": ("failed", "y: is an array of dtype int32, needs to be a NumPy array"),
+    "int32": ("failed", "y: is an array of dtype int32, needs to be a NumPy array of float32"),
     "nan": ("failed", "y: 1 of 24 elements differ; worst nan at (1, 0, 2): got nan, golden "),
     "one-element": ("failed", "h_n: 1 of 8 elements differ; worst 0.25 at (0, 1, 2): got "),
     "coarse": ("passed", "noise "),
@@ -212,7 +212,7 @@ def test_one_process_serves_all_cases_and_is_gone_with_its_log_when_the_runner_i
     monkeypatch.setattr(tempfile, "tempdir", str(logs))
     monkeypatch.setenv("LSTM_BROKEN_STARTS", str(tmp_path / "starts"))
     run_all("counts-starts", suite)
-    [pid] = (tmp_path / "starts").read_text().split()
+    pid, _ = (tmp_path / "starts").read_text().split()
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid), 0)
     assert list(logs.iterdir()) == []

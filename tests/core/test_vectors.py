@@ -418,6 +418,18 @@ def test_two_processes_give_the_same_store_as_one(stored: tuple[Path, list[Case]
     assert contents(tmp_path / "again") == contents(root)
 
 
+def test_the_order_in_which_vectors_are_saved_does_not_change_the_manifest(
+    stored: tuple[Path, list[Case]], tmp_path: Path
+) -> None:
+    root, cases = stored
+    for order in (cases, cases[::-1]):
+        store = VectorStore(tmp_path / f"from-{order[0].id.replace('/', '-')}")
+        for case in order:
+            store.save(case, (root / f"{case.id}.safetensors").read_bytes(), 128)
+        store.write_manifest()
+        assert contents(store.root) == contents(root)
+
+
 def ulp_up(tensors: dict[str, Array]) -> None:
     tensors["y"].flat[0] = np.nextafter(tensors["y"].flat[0], np.inf)
 

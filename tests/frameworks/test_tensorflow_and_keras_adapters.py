@@ -100,15 +100,18 @@ SHAPES: list[Fields] = [
     {"blocks": (2, 3), "c0": None, "layers": 2, "head": {"O": 2, "after": "last_step"}},
     {"T": 3, "blocks": (1, 1, 1), "head": {"O": 2}},
     {"lengths": (3, 3, 3), "padding": NAN, "layers": 3},
-    {"lengths": (3, 5, 2), "padding": NAN, "bias": False},
     {"lengths": (3, 4, 2), "padding": NAN, "direction": "reverse", "layers": 2, "h0": None},
+    {"lengths": (3, 5, 2), "padding": NAN, "bias": False},
     {"lengths": (3, 5, 1), "padding": NAN, "direction": "bidirectional", "layers": 2, "head": {"O": 2}},
     {"direction": "reverse", "layers": 2, "head": {"O": 2}},
     {"direction": "reverse", "bias": False, "c0": None},
     {"direction": "bidirectional", "layers": 3, "head": {"O": 2}},
 ]
-# JAX compiles every call of a layer anew, so a few names must do; the callables are the same on all backends.
-NAMES = ["tanh", "hard_sigmoid", "elu", "softsign"] if BACKEND == "jax" else list(FUNCTIONS)
+NAMES = list(FUNCTIONS)
+HALF_TYPES = ["float16", "bfloat16"]
+if BACKEND == "jax":
+    # JAX compiles every call of a layer anew, so fewer must do. The adapter is the same on all backends.
+    SHAPES, NAMES, HALF_TYPES = SHAPES[1::2], ["tanh", "hard_sigmoid", "elu", "softsign"], ["bfloat16"]
 ACTIVATIONS: list[Fields] = [
     *(
         {"T": 3, "activations": {"gate": activation(gate), **both(activation(cell))}}
@@ -135,13 +138,17 @@ EXPORTED: list[Fields] = [
 
 
 def case_of(fields: Fields) -> Case:
-    return Case(**({"id": "test/adapter", "seed": 7, "T": 5, "B": 3, "I": 4, "H": 6} | fields))
+    defaults: Fields = {"id": "test/adapter", "seed": 7, "T": 5, "B": 3, "I": 4, "H": 6}
+    return Case(**(defaults | fields))
 
 
 def adapter_of(kind: Kind) -> Adapter:
     for package in PACKAGES[kind]:
         pytest.importorskip(package)
-    return _made(kind)
+    try:
+        return _made(kind)
+    except AdapterUnavailable as error:  # another module has brought Keras or a GPU into this process
+        pytest.skip(str(error))
 
 
 @functools.cache
@@ -204,7 +211,7 @@ HALF: list[Fields] = [
 
 
 @pytest.mark.parametrize(
-    ("kind", "fields"), accepted(LAYERS, [row | {"dtype": d} for row in HALF for d in ("float16", "bfloat16")])
+    ("kind", "fields"), accepted(LAYERS, [row | {"dtype": dtype} for row in HALF for dtype in HALF_TYPES])
 )
 def test_agrees_in_half_precision(kind: Kind, fields: Fields) -> None:
     assert_agrees(adapter_of(kind), fields)
@@ -221,10 +228,8 @@ FLOAT64: list[Fields] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("kind", "fields"),
-    accepted([kind for kind in KERAS if kind is not KerasJax], [row | {"dtype": "float64"} for row in FLOAT64]),
-)
+@pytest.mark.skipif(BACKEND == "jax", reason="Keras computes no float64 on JAX, whatever it says")
+@pytest.mark.parametrize(("kind", "fields"), accepted(KERAS, [row | {"dtype": "float64"} for row in FLOAT64]))
 def test_agrees_in_float64(kind: Kind, fields: Fields) -> None:
     assert_agrees(adapter_of(kind), fields)
 
@@ -385,7 +390,7 @@ def test_says_plainly_that_there_is_no_gpu() -> None:
 
     with pytest.raises(AdapterUnavailable, match="no device 'tpu'; it has cpu, gpu"):
         BlockLSTM("tpu")
-    if tf.config.list_physical_devices("GPU"):
+    if tf.config.get_visible_devices("GPU"):
         pytest.skip("there is one")
     with pytest.raises(AdapterUnavailable, match="finds no GPU here"):
         BlockLSTM("gpu")

@@ -1,0 +1,298 @@
+"""The documents say what is so: links lead somewhere, commands parse, specs load, the worked adapter works.
+
+Fenced blocks are told apart by what stands after the three backticks (see the comment in docs/specs.md). A python or
+toml block whose first line is a comment with a file name is that file.
+"""
+
+import configparser
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import click
+import pytest
+import yaml
+
+from conformance.adapters import registry
+from conformance.adapters.capabilities import Capabilities
+from conformance.case.errors import SpecError
+from conformance.case.load import CASE_KEYS, SPEC_KEYS, load_spec, load_specs
+from conformance.case.model import WeightSources
+from conformance.case.options import ActivationName, Tolerance
+from conformance.case.source import KINDS
+from conformance.cli import main
+from conformance.golden.store import VectorStore
+from conformance.run.deviations import Deviation, load_deviations
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(
+    (ROOT / "docs").glob("*.md")
+)
+SPECS, ADAPTERS, FAILURE = (ROOT / "docs" / name for name in ("specs.md", "adapters.md", "reading-a-failure.md"))
+FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[[^]]*\]\(([^)\s]+)\)")
+EXAMPLE_NAMES = {"acme", "NAME", "mine", "mine@npu"}
+COMMAND = "import sys; sys.argv[0] = 'conformance'; from conformance.cli import main; main()"
+
+
+def of_each_document(values) -> list:
+    return [pytest.param(path, value, id=f"{path.name}-{value}") for path in DOCUMENTS for value in values(path)]
+
+
+def prose(path: Path) -> str:
+    """A document without its fenced blocks, code spans and comments."""
+    text = FENCE.sub("", path.read_text())
+    return re.sub(r"`[^`\n]*`|<!--.*?-->", "", text, flags=re.DOTALL)
+
+
+def blocks(path: Path, kind: str) -> list[str]:
+    return [text for found, text in FENCE.findall(path.read_text()) if found == kind]
+
+
+def links(path: Path) -> list[str]:
+    return [link for link in LINK.findall(prose(path)) if not link.startswith(("https://", "http://"))]
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", FENCE.sub("", path.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def commands(path: Path) -> list[str]:
+    """Every command line that starts with `conformance`, from code spans and from lines of code."""
+    spans = re.findall(r"`(conformance [^`\n]+)`", FENCE.sub("", path.read_text()))
+    lines = re.findall(r"^ *(?:again: )?(conformance [^\n]+)$", path.read_text(), re.MULTILINE)
+    return [*spans, *lines]
+
+
+@pytest.mark.parametrize(("path", "link"), of_each_document(links))
+def test_links_lead_to_files_and_headings(path, link):
+    name, _, anchor = link.partition("#")
+    target = path.parent / name if name else path
+    assert target.exists(), f"{path.name} links to {name}, which is not there"
+    if anchor:
+        assert anchor in anchors(target), f"{target.name} has no heading #{anchor}; it has {sorted(anchors(target))}"
+
+
+def test_every_document_is_in_the_table_of_contents():
+    index = ROOT / "docs" / "index.md"
+    assert {path.name for path in (ROOT / "docs").glob("*.md")} - {"index.md"} <= set(links(index))
+
+
+@pytest.mark.parametrize(("path", "command"), of_each_document(commands))
+def test_commands_parse(path, command):
+    words = shlex.split(re.split(r" [>|] ", command)[0], comments=True)[1:]
+    assert words[0] in main.commands, f"no command {words[0]}"
+    chosen = main.commands[words[0]]
+    options, _, _ = chosen.make_parser(click.Context(chosen)).parse_args(words[1:])  # raises for an unknown option
+    for adapter in options.get("adapters", []):
+        assert adapter in EXAMPLE_NAMES or registry.split(adapter)[0] in registry.names()
+
+
+@pytest.mark.parametrize(
+    ("path", "option"), of_each_document(lambda path: sorted(set(re.findall(r"--lstm-[a-z]+", path.read_text()))))
+)
+def test_pytest_options_exist(path, option, pytestconfig):
+    pytestconfig.getoption(option.lstrip("-").replace("-", "_"))  # raises for an unknown one
+
+
+def test_contributing_names_the_checks_there_are():
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini")
+    there = set(re.split(r"[,\s]+", tox["tox"]["env_list"].strip()))
+    named = re.findall(r"^\| `tox -e ([\w-]+)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert set(named) == there
+
+
+# Specs
+
+
+def written(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The text as specs/example.yaml below the working directory, as docs/specs.md calls it."""
+    monkeypatch.chdir(folder)
+    (folder / "specs").mkdir()
+    path = folder / "specs" / "example.yaml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("text", [*blocks(SPECS, "yaml"), *blocks(ROOT / "README.md", "yaml")])
+def test_specs_load(text, tmp_path, monkeypatch):
+    assert load_spec(written(tmp_path, text, monkeypatch))
+
+
+@pytest.mark.parametrize("text", blocks(SPECS, "yaml fragment"))
+def test_fragments_load_in_a_case(text, tmp_path, monkeypatch):
+    case = {"name": "fragment", "T": 3, "B": 2, "I": 2, "H": 4} | yaml.safe_load(text)
+    spec = yaml.safe_dump({"family": "example", "cases": [case]})
+    assert load_spec(written(tmp_path, spec, monkeypatch))
+
+
+def test_refused_specs_say_what_is_printed(tmp_path, monkeypatch):
+    refused = re.findall(
+        r"^```yaml refused\n(.*?)^```\n\n```text\n(.*?)^```$", SPECS.read_text(), re.MULTILINE | re.DOTALL
+    )
+    assert len(refused) == len(blocks(SPECS, "yaml refused")) > 0
+    for number, (text, message) in enumerate(refused):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with pytest.raises(SpecError) as raised:
+            load_spec(written(folder, text, monkeypatch))
+        assert str(raised.value).splitlines() == message.splitlines()
+
+
+def test_the_first_spec_has_the_cases_that_are_named(tmp_path, monkeypatch):
+    ids = [case.id for case in load_spec(written(tmp_path, blocks(SPECS, "yaml")[0], monkeypatch))]
+    assert len(ids) == 9
+    assert ids[0] == "example/plain"
+    assert {"example/short-rows-forward-f32-both", "example/short-rows-reverse-f64-no-c0"} <= set(ids)
+
+
+@pytest.mark.parametrize(
+    "name", sorted({*CASE_KEYS, *SPEC_KEYS, *KINDS, *Tolerance.model_fields, *WeightSources.model_fields})
+)
+def test_every_key_and_source_is_explained(name):
+    assert re.search(rf"`{name}\b|^{name}:", SPECS.read_text(), re.MULTILINE), f"docs/specs.md has no {name}"
+
+
+def test_own_folder_commands_work(tmp_path):
+    pytest.importorskip("flint")
+    (tmp_path / "my-specs").mkdir()
+    (tmp_path / "my-specs" / "example.yaml").write_text(blocks(SPECS, "yaml")[0])
+    (block,) = blocks(SPECS, "sh")
+    for line in block.splitlines():
+        result = run(line, tmp_path)
+        assert result.returncode == 0, f"{line}\n{result.stdout}\n{result.stderr}"
+
+
+# The equations
+
+
+@pytest.mark.parametrize("name", get_args(ActivationName))
+def test_every_activation_has_its_row(name):
+    assert f"\n| `{name}` |" in (ROOT / "docs" / "equations.md").read_text()
+
+
+def test_what_the_code_refers_to_is_there():
+    equations = (ROOT / "docs" / "equations.md").read_text()
+    for source in (ROOT / "conformance").rglob("*.py"):
+        text = source.read_text()
+        for name in re.findall(r"(?<![\w/])docs/([\w-]+\.md)", text):
+            assert (ROOT / "docs" / name).exists(), f"{source.name} refers to docs/{name}"
+        for number in re.findall(r"docs/equations\.md, section (\d)", text):
+            assert f"\n## {number}. " in equations, f"{source.name} refers to section {number}"
+        for first, last in re.findall(r"[Ee]quations? \((\d)\)(?: to \((\d)\))?", text):
+            assert f"({first})\n" in equations, f"{source.name} refers to equation {first}"
+            assert not last or f"({last})\n" in equations, f"{source.name} refers to equation {last}"
+
+
+def test_the_worked_example_has_the_stored_numbers():
+    text = (ROOT / "docs" / "noise-units.md").read_text()
+    case_id = re.search(r"`conformance show ([\w/-]+)`", text)[1]
+    (case,) = [case for case in load_specs(ROOT / "specs") if case.id == case_id]
+    vector = VectorStore(ROOT / "vectors").load(case)
+    for name, stored in ("golden", vector.golden), ("kappa", vector.kappa):
+        printed = re.search(rf"^    {name}  +([-\d. ]+)$", text, re.MULTILINE)[1].split()
+        assert [float(number) for number in printed] == stored["h_n"].ravel().tolist()
+
+
+# The worked adapter, and the failure that comes of breaking it
+
+
+def run(line: str, cwd: Path, *path: Path) -> subprocess.CompletedProcess[str]:
+    """A line of a document: `conformance ...` or `pytest ...`."""
+    program, *words = shlex.split(line)
+    start = {"conformance": ["-c", COMMAND], "pytest": ["-m", "pytest", "-p", "no:cacheprovider"]}[program]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([*map(str, path), os.environ.get("PYTHONPATH", "")])}
+    return subprocess.run(
+        [sys.executable, *start, *words], cwd=cwd, env=env, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def files(path: Path) -> Iterator[tuple[str, str]]:
+    """The blocks of a document that are files, by name."""
+    for kind in ("python", "toml"):
+        for text in blocks(path, kind):
+            if name := re.match(r"# ([\w.]+)\n", text):
+                yield name[1], text
+
+
+def installed(folder: Path) -> Path:
+    """The package of docs/adapters.md, as pip would leave it in a folder."""
+    for name, text in files(ADAPTERS):
+        (folder / name).write_text(text)
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    info = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+    lines = [
+        f"[{group}]\n" + "".join(f"{n} = {v}\n" for n, v in e.items()) for group, e in project["entry-points"].items()
+    ]
+    (info / "entry_points.txt").write_text("\n".join(lines))
+    return folder
+
+
+@pytest.fixture
+def acme(tmp_path: Path) -> Path:
+    return installed(tmp_path)
+
+
+def test_the_worked_adapter_works(acme):
+    doctor = run("conformance doctor --adapter acme", acme, acme)
+    assert doctor.stdout.split(maxsplit=1) == ["acme", "acme-runtime 1.0 on cpu\n"]
+    suite = f"--specs {ROOT / 'specs'} --vectors {ROOT / 'vectors'}"
+    some = run(f"conformance run --adapter acme --case 'cell/*' --case 'lengths/*' {suite}", acme, acme)
+    assert some.returncode == 0, some.stdout
+    passed, failed, unsupported = re.search(r"│all +│ +(\d+)/(\d+)/(\d+)", some.stdout).groups()
+    assert int(passed) > 10
+    assert int(failed) == 0
+    assert int(unsupported) > 30
+
+
+def broken(acme: Path) -> Path:
+    """The same with the change of docs/reading-a-failure.md."""
+    (diff,) = blocks(FAILURE, "diff")
+    right, wrong = (line[1:] for line in diff.splitlines())
+    runtime = (acme / "acme_runtime.py").read_text()
+    assert runtime.count(right) == 1
+    (acme / "acme_runtime.py").write_text(runtime.replace(right, wrong))
+    return acme
+
+
+def without_measured_digits(message: str) -> list[str]:
+    """Counts and places stay; what a BLAS may change in its last digits goes, and the line of the spec."""
+    return [re.sub(r"-?\d+\.\d+(e[+-]\d+)?|(?<=yaml:)\d+", "#", line).rstrip() for line in message.splitlines()]
+
+
+def test_the_failure_is_what_is_printed(acme):
+    message = next(text for text in blocks(FAILURE, "text") if text.startswith("FAILED"))
+    (command,) = re.findall(r"again: (.*)", message)
+    result = run(f"{command} --specs specs --vectors {ROOT / 'vectors'}", ROOT, broken(acme))
+    assert result.returncode == 1
+    assert without_measured_digits(message) == without_measured_digits(result.stdout.split("\n\n")[0])
+
+
+def test_the_deviations_explain_the_failure(acme, tmp_path):
+    (text,) = blocks(ADAPTERS, "yaml deviations")
+    folder = tmp_path / "deviations"
+    folder.mkdir()
+    (folder / "acme.yaml").write_text(text)
+    assert load_deviations(folder, "acme")
+    suite = f"--specs {ROOT / 'specs'} --vectors {ROOT / 'vectors'} --deviations {folder}"
+    line = f"conformance run --adapter acme --case 'lengths/*-reverse-f32' {suite}"
+    right = run(line, acme, acme)
+    assert right.returncode == 1, "a deviation that does not show is unexpected"
+    known = run(line, acme, broken(acme))
+    assert known.returncode == 0, known.stdout
+
+
+@pytest.mark.parametrize("name", [*Capabilities.__dataclass_fields__, *(n for n in Deviation.model_fields if n != "where")])
+def test_every_capability_and_deviation_key_is_explained(name):
+    assert f"`{name}`" in ADAPTERS.read_text()
