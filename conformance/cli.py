@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +73,7 @@ def main() -> None:
     show_default=True,
     help="Seconds a case may take.",
 )
+@click.option("-j", "--jobs", type=click.IntRange(1), help="Adapters side by side.  [default: one a core]")
 @click.option("-v", "--verbose", is_flag=True, help="Print each known deviation's message too.")
 def run(
     adapters: tuple[str, ...],
@@ -79,6 +83,7 @@ def run(
     deviations: Path,
     output: Path | None,
     timeout: float,
+    jobs: int | None,
     verbose: bool,
 ) -> None:
     """Run cases with adapters; print a matrix and every unexpected result.
@@ -100,23 +105,26 @@ def run(
         name: Runner(name, store, load_deviations(deviations, registry.split(name)[0]), timeout)
         for name in adapters or registry.names()
     }
+    jobs = jobs or os.cpu_count() or 1
     try:
         loaded = _start(console, runners, optional=not adapters)
         versions = {name: runner.versions for name, runner in loaded.items()}
         results: list[Result] = []
         if output is None:
-            _run_all(console, cases, loaded, (results.append,))
+            _run_all(console, cases, loaded, jobs, (results.append,))
         else:
             with ResultsFile(output, store.digest(), versions) as file:
-                _run_all(console, cases, loaded, (results.append, file.add))
+                _run_all(console, cases, loaded, jobs, (results.append, file.add))
     finally:
         for runner in runners.values():
             runner.close()
+    order = list(loaded)
+    results.sort(key=lambda result: order.index(result.adapter))  # each adapter's stay in the order of the specs
     for result in results:
         if result.unexpected or (verbose and result.deviates_as_known):
             console.print(result.message(), markup=False, highlight=False, soft_wrap=True)
             console.print()
-    console.print(matrix(results, list(loaded), breakable=console.is_terminal))
+    console.print(matrix(results, order, breakable=console.is_terminal))
     unexpected = sum(result.unexpected for result in results)
     click.echo(LEGEND)
     click.echo(f"{len(results)} results, {unexpected} unexpected" + (f"; written to {output}" if output else ""))
@@ -144,18 +152,41 @@ def _start(console: Console, runners: dict[str, Runner], *, optional: bool) -> d
 
 
 def _run_all(
-    console: Console, cases: list[Case], runners: dict[str, Runner], reports: tuple[Callable[[Result], None], ...]
+    console: Console,
+    cases: list[Case],
+    runners: dict[str, Runner],
+    jobs: int,
+    reports: tuple[Callable[[Result], None], ...],
 ) -> None:
-    """Every case with every adapter, one adapter after the other."""
-    with _progress(console) as progress:
-        for name, runner in runners.items():
-            task = progress.add_task(name, total=len(cases))
-            for case in cases:
-                result = runner.run(case)
+    """Every case with every adapter, so many adapters side by side."""
+    stopped, one_at_a_time = threading.Event(), threading.Lock()
+
+    def run_one(runner: Runner, task: Any) -> None:
+        progress.start_task(task)
+        for case in cases:
+            result = runner.run(case)
+            if stopped.is_set():
+                return
+            with one_at_a_time:
                 for report in reports:
                     report(result)
-                progress.advance(task)
-            runner.close()
+            progress.advance(task)
+        runner.close()
+
+    with _progress(console) as progress, ThreadPoolExecutor(jobs) as pool:
+        futures = [
+            pool.submit(run_one, runner, progress.add_task(name, total=len(cases), start=False))
+            for name, runner in runners.items()
+        ]
+        try:
+            for future in as_completed(futures):
+                future.result()
+        except BaseException:  # Ctrl-C too: without their workers the threads come to an end
+            stopped.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            for runner in runners.values():
+                runner.close()
+            raise
 
 
 @main.command("list")

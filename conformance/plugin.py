@@ -1,6 +1,5 @@
 """The pytest plugin: each case of a spec, with each adapter asked for, is a test named `case-id[adapter]`.
 
-    pytest specs/cell.yaml --lstm-adapter onnxruntime            # these specs
     pytest --lstm-suite --lstm-adapter torch --lstm-adapter mine@npu -n 4 --dist loadgroup
     pytest specs --lstm-adapter mine -m "lstm(family='lengths')" -k "not reverse" --junitxml report.xml
 
@@ -44,18 +43,17 @@ def pytest_configure(config: pytest.Config) -> None:
     """Switch on where an adapter is asked for."""
     adapters = list(dict.fromkeys(config.getoption("lstm_adapter")))
     if not adapters:
-        others = ("suite", "case", "vectors", "deviations", "results", "timeout")
-        if given := [f"--lstm-{name}" for name in others if config.getoption(f"lstm_{name}")]:
-            raise pytest.UsageError(f"{given[0]} needs an adapter: --lstm-adapter NAME; names: conformance doctor")
+        for name in ("suite", "case", "vectors", "deviations", "results", "timeout"):
+            if config.getoption(f"lstm_{name}"):
+                raise pytest.UsageError(f"--lstm-{name} needs --lstm-adapter NAME; names: conformance doctor")
         return
     from conformance.case.errors import ConformanceError
 
     config.addinivalue_line("markers", "lstm(family, adapter, dtype): a case, as in -m \"lstm(family='cell')\"")
     try:
-        session = ConformanceSession(config, adapters)
+        config.pluginmanager.register(ConformanceSession(config, adapters), "lstm-conformance-session")
     except ConformanceError as error:
         raise pytest.UsageError(str(error)) from error
-    config.pluginmanager.register(session, "lstm-conformance-session")
 
 
 class ConformanceSession:
@@ -74,7 +72,9 @@ class ConformanceSession:
         self.config = config
         self.store = VectorStore(_folder(config, "vectors", own.vectors))
         deviations = _folder(config, "deviations", own.deviations)
-        seconds = config.getoption("lstm_timeout") or CASE_SECONDS
+        seconds = CASE_SECONDS if config.getoption("lstm_timeout") is None else config.getoption("lstm_timeout")
+        if not seconds > 0:
+            raise pytest.UsageError(f"--lstm-timeout: {seconds:g} is not a time")
         self.runners = {
             name: Runner(name, self.store, load_deviations(deviations, registry.split(name)[0]), seconds)
             for name in adapters
@@ -116,8 +116,8 @@ class ConformanceSession:
             dropped = [item for item in items if isinstance(item, CaseItem) and item.case.id not in wanted]
             self.config.hook.pytest_deselected(items=dropped)
             items[:] = [item for item in items if not isinstance(item, CaseItem) or item.case.id in wanted]
-        order = list(self.runners)
-        grouped = iter(sorted((i for i in items if isinstance(i, CaseItem)), key=lambda i: order.index(i.adapter)))
+        order = {adapter: n for n, adapter in enumerate(self.runners)}
+        grouped = iter(sorted((i for i in items if isinstance(i, CaseItem)), key=lambda i: order[i.adapter]))
         items[:] = [next(grouped) if isinstance(item, CaseItem) else item for item in items]
 
     def start(self, adapter: str) -> None:

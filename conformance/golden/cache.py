@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from pathlib import Path
 
 import platformdirs
@@ -15,12 +16,20 @@ from conformance.golden.store import FORMAT, verified, write_atomically
 from conformance.golden.vector import Vector
 
 
+_ONE_AT_A_TIME = threading.Lock()
+
+
 def cached(case: Case) -> Vector:
     """The vector of an on_demand case, from the cache or made now (which may take a minute).
 
     Raises:
         GenerationError: it is not in the cache and cannot be made here.
     """
+    with _ONE_AT_A_TIME:  # adapters run side by side; the second one waits for the vector instead of making it again
+        return _cached(case)
+
+
+def _cached(case: Case) -> Vector:
     path = folder() / f"{case.digest()}-{__version__}-{FORMAT}.safetensors"
     digest_path = path.with_suffix(".sha256")
     try:

@@ -5,7 +5,7 @@ vector of the case -> worker -> outputs -> verdict -> known deviations -> Result
 
 from __future__ import annotations
 
-from conformance.case.errors import ConformanceError
+from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.case.model import Case
 from conformance.case.outcomes import Crashed, Errored, Outcome, TimedOut, Unsupported
 from conformance.case.tensors import from_bytes
@@ -28,7 +28,7 @@ class Runner:
         timeout: seconds a case may take.
 
     Raises:
-        AdapterUnavailable: from `start`, or from `run` where the worker had to be started again.
+        AdapterUnavailable: from `start`.
     """
 
     def __init__(
@@ -55,7 +55,10 @@ class Runner:
         except ConformanceError as error:
             # Not the framework's doing, so no known deviation can explain it.
             return Result(case, self.adapter, Errored(str(error)), self.versions)
-        worker = self.start()
+        try:
+            worker = self.start()
+        except AdapterUnavailable as error:  # it loaded before; after a crash or a hang it does not any more
+            return self._result(case, Errored(str(error)))
         try:
             answer = worker.ask(case, vector.arrays, self._timeout)
         except WorkerDied as error:

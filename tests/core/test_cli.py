@@ -115,7 +115,7 @@ def test_run_passes_with_a_matrix_and_exit_code_0(suite, broken_adapters, tmp_pa
     monkeypatch.setenv("LSTM_BROKEN_STARTS", str(tmp_path / "starts"))
     result = conformance("run", "--adapter", "counts-starts", "--case", "tiny/*", *suite.folders)
     assert result.exit_code == 0, result.output
-    assert "┃ counts-starts┃" in result.output.splitlines()[1]
+    assert "┃ counts-starts┃" in result.stdout.splitlines()[1]
     assert len((tmp_path / "starts").read_text().splitlines()) == 1
     passed, noise = matrix_row(result.output, "tiny")[1].split()
     assert passed == matrix_row(result.output, "all")[1].split()[0] == "5/0/0"

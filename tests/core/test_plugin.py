@@ -214,7 +214,7 @@ def test_a_failure_shows_the_message_of_the_command_line_and_nothing_else(whole,
     shown = whole.outcomes[f"broken/{way}[broken]"]
     assert (shown.kind, shown.properties["outcome"]) == ("failure", outcome)
     line = next(li for li in whole.results if (li.get("case"), li.get("adapter")) == (f"broken/{way}", "broken"))
-    assert shown.text == line["message"]
+    assert shown.text == shown.message == line["message"]
     assert f"\n  {message}\n" in shown.text
     where = project.suite.cases[f"broken/{way}"].origin.line
     assert f"   specs/broken.yaml:{where}\n" in shown.text
@@ -385,9 +385,10 @@ def test_a_pattern_that_matches_no_case_is_an_error_that_names_what_is_near(proj
     ("arguments", "message"),
     [
         (adapters("nunpy"), "no adapter 'nunpy'; did you mean 'numpy'? installed: "),
-        (["--lstm-suite"], "--lstm-suite needs an adapter: --lstm-adapter NAME; names: conformance doctor"),
+        (["--lstm-suite"], "--lstm-suite needs --lstm-adapter NAME; names: conformance doctor"),
         ([*adapters("numpy"), "--lstm-deviations", "nowhere"], "--lstm-deviations: no folder nowhere"),
         ([*adapters("numpy"), "--lstm-vectors", "nowhere"], "--lstm-vectors: no folder nowhere"),
+        ([*adapters("numpy"), "--lstm-timeout", "0"], "--lstm-timeout: 0 is not a time"),
         ([*adapters("broken"), "--lstm-deviations", "wrong"], "wrong/broken.yaml:1: cases: Field required"),
     ],
 )
