@@ -15,7 +15,6 @@ from conformance.golden.build import build
 from conformance.golden.store import FORMAT, verified, write_atomically
 from conformance.golden.vector import Vector
 
-
 _ONE_AT_A_TIME = threading.Lock()
 
 

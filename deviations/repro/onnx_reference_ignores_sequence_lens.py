@@ -19,7 +19,9 @@ def final_h(x, length):
     node = helper.make_node("LSTM", ["x", "W", "R", "", "lens"], ["", "h"], hidden_size=H)
     values = [helper.make_tensor_value_info(n, types[a.dtype], a.shape) for n, a in inputs.items()]
     output = helper.make_tensor_value_info("h", TensorProto.FLOAT, [1, B, H])
-    model = helper.make_model(helper.make_graph([node], "g", values, [output]), opset_imports=[helper.make_opsetid("", 22)])
+    model = helper.make_model(
+        helper.make_graph([node], "g", values, [output]), opset_imports=[helper.make_opsetid("", 22)]
+    )
     return ReferenceEvaluator(model).run(None, inputs)[0]
 
 

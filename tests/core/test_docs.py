@@ -293,6 +293,8 @@ def test_the_deviations_explain_the_failure(acme, tmp_path):
     assert known.returncode == 0, known.stdout
 
 
-@pytest.mark.parametrize("name", [*Capabilities.__dataclass_fields__, *(n for n in Deviation.model_fields if n != "where")])
+@pytest.mark.parametrize(
+    "name", [*Capabilities.__dataclass_fields__, *(n for n in Deviation.model_fields if n != "where")]
+)
 def test_every_capability_and_deviation_key_is_explained(name):
     assert f"`{name}`" in ADAPTERS.read_text()

@@ -98,8 +98,19 @@ def test_a_stream_has_the_golden_values_of_the_whole_sequence():
         assert values.tobytes() == events[name].tobytes()
 
 
-@pytest.mark.parametrize("family", ["tf-constant-half", "tf-two-layers", "torch-two-hundred", "reference-card",
-                                    "keras-hard-sigmoid-stack", "lecture-batched", "deep-breathe", "onnx-exports"])  # fmt: skip
+HISTORIC = [
+    "tf-constant-half",
+    "tf-two-layers",
+    "torch-two-hundred",
+    "reference-card",
+    "keras-hard-sigmoid-stack",
+    "lecture-batched",
+    "deep-breathe",
+    "onnx-exports",
+]
+
+
+@pytest.mark.parametrize("family", HISTORIC)
 def test_historic_families_name_their_source(family):
     cases = [case for case in CASES.values() if case.family == family]
     assert cases

@@ -92,11 +92,7 @@ LENGTHS: list[Fields] = [
     {"lengths": (2, 2, 2), "direction": "bidirectional"},
 ]
 ACTIVATIONS: list[Fields] = [
-    *(
-        {"activations": {position: activation(n)}}
-        for position in ("gate", "cell", "hidden")
-        for n in FUNCTIONS
-    ),
+    *({"activations": {position: activation(n)}} for position in ("gate", "cell", "hidden") for n in FUNCTIONS),
     {"activations": MIXED, "direction": "bidirectional", "lengths": (3, 5, 2)},
     {"activations": MIXED[::-1], "direction": "bidirectional", "layers": 2},
     {"activations": MIXED[0], "direction": "reverse"},
@@ -164,9 +160,7 @@ def test_agrees_with_the_reference_in_float64(kind: type[Adapter], fields: Field
 
 
 @pytest.mark.parametrize("kind", [TorchLSTM, TorchLSTMCell, OnnxRuntime])
-@pytest.mark.parametrize(
-    "fields", [{"T": 1}, {"T": 4, "blocks": (1, 1, 1, 1)}, {"direction": "bidirectional"}]
-)
+@pytest.mark.parametrize("fields", [{"T": 1}, {"T": 4, "blocks": (1, 1, 1, 1)}, {"direction": "bidirectional"}])
 def test_agrees_with_the_reference_on_cuda(kind: type[Adapter], fields: Fields) -> None:
     adapter_of(kind)
     case = case_of(fields)
