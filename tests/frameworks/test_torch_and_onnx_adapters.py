@@ -105,7 +105,7 @@ GRID: dict[type[Adapter], list[Fields]] = {
     OnnxEvaluator: SHAPES,
     # An export takes up to seconds: one format, but for a few; with torch.export as few cases as will do.
     TorchScriptExport: [*SHAPES, *LENGTHS, *({"dtype": "float16"} | fields for fields in LENGTHS)],
-    TorchDynamoExport: [{"T": 3, "B": 1, "blocks": (1, 2), "bias": False, "h0": None}],
+    TorchDynamoExport: [{"T": 4, "B": 1, "blocks": (2, 2), "bias": False, "h0": None}],
 }
 FORMATS: dict[type[Adapter], set[str]] = {TorchScriptExport: {"float32"}, TorchDynamoExport: {"float32"}}
 
