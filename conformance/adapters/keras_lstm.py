@@ -15,7 +15,7 @@ import os
 import sys
 from abc import abstractmethod
 from importlib.metadata import version
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 
@@ -24,22 +24,10 @@ from conformance.adapters.capabilities import ActivationSupport, Capabilities, a
 from conformance.adapters.keras_model import CaseModel
 from conformance.case.errors import AdapterUnavailable
 from conformance.case.model import Case
+from conformance.case.options import ActivationName
 from conformance.case.tensors import Inputs, Outputs, Weights
 
-CALLABLES = any_of(
-    "sigmoid",
-    "tanh",
-    "relu",
-    "hard_sigmoid",
-    "affine",
-    "leaky_relu",
-    "thresholded_relu",
-    "scaled_tanh",
-    "elu",
-    "softsign",
-    "softplus",
-    "linear",
-)
+CALLABLES = any_of(*get_args(ActivationName))
 """Keras takes any callable: all the activations the suite knows."""
 
 ACTIVATIONS = ActivationSupport(CALLABLES, CALLABLES, CALLABLES, hidden_is_cell=True, per_direction=True)
