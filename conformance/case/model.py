@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -252,7 +253,7 @@ def _shape_problems(case: Case) -> list[str]:
     shapes = [*case.weight_shapes.values(), *case.input_shapes.values(), *case.outputs.values()]
     # Beside the tensors themselves: the four gates and two states of every step, all in float64.
     steps = case.T * case.B * case.layers * case.D * (4 * case.H + 2 * case.H)
-    size = 8 * (sum(int(np.prod(shape, dtype=object)) for shape in shapes) + steps)
+    size = 8 * (sum(math.prod(shape) for shape in shapes) + steps)
     if size > MEMORY_BOUND:
         problems.append(f"these sizes need {size / 2**30:.3g} GiB; at most {MEMORY_BOUND / 2**30:g} GiB are allowed")
     return problems
