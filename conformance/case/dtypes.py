@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import ml_dtypes
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 DTypeName = Literal["float16", "bfloat16", "float32", "float64"]
 Precision = Literal["float16", "bfloat16", "tf32", "float32", "float64"]
-
-_NUMPY: dict[str, np.dtype[Any]] = {
-    "float16": np.dtype(np.float16),
-    "bfloat16": np.dtype(ml_dtypes.bfloat16),
-    "float32": np.dtype(np.float32),
-    "float64": np.dtype(np.float64),
-}
 
 UNIT_ROUNDOFF: dict[str, float] = {
     "bfloat16": 2.0**-8,
@@ -31,4 +24,8 @@ SHORT = {"float16": "f16", "bfloat16": "bf16", "float32": "f32", "float64": "f64
 
 def numpy_dtype(name: str) -> np.dtype[Any]:
     """The NumPy dtype of a format name (bfloat16 is that of the ml_dtypes package)."""
-    return _NUMPY[name]
+    # Imported here, so that reading and listing specs does not wait for NumPy.
+    import ml_dtypes
+    import numpy as np
+
+    return np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from conformance.case.dtypes import SHORT, DTypeName, numpy_dtype
@@ -28,6 +27,9 @@ from conformance.case.options import (
     Tolerance,
 )
 from conformance.case.source import Source, Uniform
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MEMORY_BOUND = 2 * 2**30
 """The most bytes the arrays of one case may take together; a larger case is refused when its spec is read."""
