@@ -23,13 +23,14 @@ from conformance.case.tensors import Array, Inputs, Outputs, Weights
 
 Model = Callable[[Inputs], Outputs]
 PaddedY = Literal["zeros", "last"]
+EmptyRows = Literal["initial", "zeros"]
 
 
 class Adapter(ABC):
     """One framework's LSTM behind canonical arrays.
 
-    A model is called with `inputs` whose x is (T', B, I): T' = case.T, or the length of a block where the case is a
-    stream. It returns every tensor of `case.outputs` (y with T' steps), each in the case's own dtype, and leaves its
+    A model is called with `inputs` whose x is (T', B', I): T' = case.T, or the length of a block where the case is a
+    stream; B' = case.B, or the rows of one call where the case has several. It returns every tensor of `case.outputs` (y with T' steps, B' rows), each in the case's own dtype, and leaves its
     inputs unchanged. Absent states (None) mean zeros; where the interface allows it, leave them out.
     """
 
@@ -66,11 +67,21 @@ class Adapter(ABC):
         return dtype  # type: ignore[return-value]  # every dtype name is a precision name
 
     def padded_y(self, case: Case) -> PaddedY:
-        """The framework's documented contract for y past a row's length: zeros, or its last valid y repeated."""
+        """The framework's documented contract for y at steps a row leaves out: zeros, or the y computed before it.
+
+        "Before" is in the order of the scan; where nothing was computed before, zeros.
+        """
         return "zeros"
 
+    def empty_rows(self, case: Case) -> EmptyRows:
+        """The framework's documented contract for h_n and c_n of a row of length 0: its initial state, or zeros."""
+        return "initial"
+
     def run(self, case: Case, weights: Weights, inputs: Inputs) -> Outputs:
-        """The framework's answer to a case; a stream is fed block by block with the state carried on.
+        """The framework's answer to a case.
+
+        A stream is fed block by block with the state carried on; where the case has calls, the one prepared model is
+        called with one group of rows after the other.
 
         Raises:
             UnsupportedOption: `capabilities` or `prepare` refuses the case.
@@ -79,7 +90,9 @@ class Adapter(ABC):
         if reason is not None:
             raise UnsupportedOption(f"{self.name} {reason}")
         model = self.prepare(case, weights)
-        return model(inputs) if case.blocks is None else _stream(model, case, inputs)
+        if case.blocks is not None:
+            return _stream(model, case, inputs)
+        return model(inputs) if case.calls is None else _in_turn(model, case, inputs)
 
 
 def _stream(model: Model, case: Case, inputs: Inputs) -> Outputs:
@@ -98,9 +111,25 @@ def _stream(model: Model, case: Case, inputs: Inputs) -> Outputs:
     return whole
 
 
+def _in_turn(model: Model, case: Case, inputs: Inputs) -> Outputs:
+    """Calls with case.calls rows each; every tensor's rows are its next to last axis, but for lengths."""
+    assert case.calls is not None
+    parts: list[Outputs] = []
+    start = 0
+    for count in case.calls:
+        rows = slice(start, start + count)
+        arrays = {name: getattr(inputs, name) for name in ("x", "mask", "h0", "c0")}
+        taken = {n: None if a is None else a[:, rows] for n, a in arrays.items()}
+        lengths = None if inputs.lengths is None else inputs.lengths[rows]
+        # Joined at the end only: an answer that a later call overwrites is a wrong answer.
+        parts.append(model(replace(inputs, lengths=lengths, **taken)))
+        start += count
+    return {name: np.concatenate([part[name] for part in parts], axis=-2) for name in parts[0]}
+
+
 def zeros_if_absent(case: Case, inputs: Inputs) -> tuple[Array, Array]:
     """h0 (L*D, B, P) and c0 (L*D, B, H), zeros in place of an absent one, for interfaces that want both."""
-    rows = case.layers * case.D
-    h0 = inputs.h0 if inputs.h0 is not None else np.zeros((rows, case.B, case.output_size), case.np_dtype)
-    c0 = inputs.c0 if inputs.c0 is not None else np.zeros((rows, case.B, case.H), case.np_dtype)
+    rows, batch = case.layers * case.D, inputs.x.shape[1]
+    h0 = inputs.h0 if inputs.h0 is not None else np.zeros((rows, batch, case.output_size), case.np_dtype)
+    c0 = inputs.c0 if inputs.c0 is not None else np.zeros((rows, batch, case.H), case.np_dtype)
     return h0, c0

@@ -40,6 +40,7 @@ class ActivationSupport:
     """Which activations each of the three positions accepts.
 
     `hidden_is_cell`: one argument sets both G and Hh. `per_direction`: each direction has its own list.
+    `defaults`: whose default alpha and beta it promises where they are left out (conformance.case.options.DEFAULTS).
     """
 
     gate: ActivationSet = field(default_factory=lambda: SIGMOID)
@@ -47,6 +48,7 @@ class ActivationSupport:
     hidden: ActivationSet = field(default_factory=lambda: TANH)
     hidden_is_cell: bool = False
     per_direction: bool = False
+    defaults: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,14 @@ class Capabilities:
 
     dtypes: formats it computes in. directions: directions it has. max_layers, max_steps: None for any number.
     lengths: `each` row its own, one `common` to the batch, or `none`; min_length: the shortest it accepts.
+    lengths_via: the documented ways of handing lengths over, beside the adapter's own choice (Case.lengths_via).
+    holes: whether a mask may leave out steps in the middle of a row.
     forget_bias: whether a forget bias can be given at run time. blocks: whether a state can be carried on.
     head: whether the framework has a dense layer to put behind the LSTM.
+    batch_major: whether the interface can be asked for the batch-major layout.
+    peephole, cell_clip, projection, projection_bias, projection_clip: whether it has the option.
+    gate_clip: the readings of a gate clip that its documentation or its makers state.
+    coupling, layer_norm: the kinds it has.
     """
 
     dtypes: frozenset[str] = frozenset({"float32"})
@@ -65,10 +73,21 @@ class Capabilities:
     max_steps: int | None = None
     lengths: Literal["each", "common", "none"] = "none"
     min_length: int = 1
+    lengths_via: frozenset[str] = frozenset()
+    holes: bool = False
     activations: ActivationSupport = field(default_factory=ActivationSupport)
     forget_bias: bool = False
     blocks: bool = True
     head: bool = True
+    batch_major: bool = False
+    peephole: bool = False
+    gate_clip: frozenset[str] = frozenset()
+    cell_clip: bool = False
+    projection: bool = False
+    projection_bias: bool = False
+    projection_clip: bool = False
+    coupling: frozenset[str] = frozenset()
+    layer_norm: frozenset[str] = frozenset()
 
     def refusal(self, case: Case) -> str | None:
         """Why a case cannot be put to the interface at all; None when it can."""
@@ -87,16 +106,34 @@ class Capabilities:
             return "has no forget bias at run time"
         if case.head is not None and not self.head:
             return "has no dense layer"
-        return self._lengths_refusal(case) or self._activations_refusal(case)
+        if case.layout == "batch_major" and not self.batch_major:
+            return "has no batch-major layout"
+        return self._option_refusal(case) or self._lengths_refusal(case) or self._activations_refusal(case)
+
+    def _option_refusal(self, case: Case) -> str | None:
+        for option, words in _SWITCHES.items():
+            if getattr(case, option) not in (None, False) and not getattr(self, _FIELDS.get(option, option)):
+                return f"has no {words}"
+        reading = case.gate_clip.reading if case.gate_clip else None
+        kinds = (("gate_clip", reading), ("coupling", case.coupling), ("layer_norm", case.layer_norm))
+        for option, kind in kinds:
+            has: frozenset[str] = getattr(self, option)
+            if kind is not None and kind not in has:
+                return f"has no {option} {kind}" + (f"; it has {_words(has)}" if has else "")
+        return None
 
     def _lengths_refusal(self, case: Case) -> str | None:
+        if case.skip is not None and not self.holes:
+            return "takes no mask with holes"
+        if case.lengths_via is not None and case.lengths_via not in self.lengths_via:
+            return f"does not take lengths by way of {case.lengths_via}"
         if case.lengths is None:
             return None
         if self.lengths == "none":
             return "takes no lengths"
         if self.lengths == "common" and len(set(case.lengths)) > 1:
             return "takes one length for the whole batch, not one a row"
-        if min(case.lengths) < self.min_length:
+        if min(case.lengths, default=self.min_length) < self.min_length:
             return f"takes lengths of {self.min_length} or more"
         return None
 
@@ -111,9 +148,22 @@ class Capabilities:
                 parameters = accepted.get(activation.name, frozenset())
                 if parameters is not None and (activation.alpha, activation.beta) not in parameters:
                     return f"does not take {activation} as its {position} activation"
+                if activation.defaults is not None and activation.defaults not in support.defaults:
+                    return f"does not promise {activation.defaults}'s default parameters"
             if support.hidden_is_cell and chosen.cell != chosen.hidden:
                 return "has one activation for both the cell candidate and the output"
         return None
+
+
+_SWITCHES = {
+    "peephole": "peepholes",
+    "cell_clip": "clip of the cell state",
+    "P": "projection",
+    "projection_bias": "projection bias",
+    "projection_clip": "clip of the projection",
+}
+_FIELDS = {"P": "projection"}
+"""The capability's name where it is not the case's."""
 
 
 def _words(names: frozenset[str]) -> str:

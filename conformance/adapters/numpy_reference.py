@@ -7,6 +7,7 @@ import numpy as np
 from conformance.adapters.base import Adapter, Model
 from conformance.adapters.capabilities import ActivationSupport, Capabilities, any_of
 from conformance.case.model import Case
+from conformance.case.options import DEFAULTS
 from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
 from conformance.lstm.activations import FUNCTIONS
 from conformance.lstm.reference import Reference
@@ -22,8 +23,19 @@ class NumpyReference(Adapter):
         dtypes=frozenset({"float16", "bfloat16", "float32", "float64"}),
         directions=frozenset({"forward", "reverse", "bidirectional"}),
         lengths="each",
-        activations=ActivationSupport(_ALL, _ALL, _ALL, per_direction=True),
+        min_length=0,
+        lengths_via=frozenset({"argument"}),
+        holes=True,
+        activations=ActivationSupport(_ALL, _ALL, _ALL, per_direction=True, defaults=frozenset(DEFAULTS)),
         forget_bias=True,
+        peephole=True,
+        gate_clip=frozenset({"gates", "all"}),
+        cell_clip=True,
+        projection=True,
+        projection_bias=True,
+        projection_clip=True,
+        coupling=frozenset({"forget=1-input", "input=1-forget"}),
+        layer_norm=frozenset({"basic-lstm-cell", "nnapi"}),
     )
 
     @property
@@ -44,7 +56,7 @@ class NumpyReference(Adapter):
 
         def model(inputs: Inputs) -> Outputs:
             x = inputs.x.astype(working)
-            arrays = Arrays(wide, Inputs(x, inputs.lengths, cast(inputs.h0), cast(inputs.c0)), {})
+            arrays = Arrays(wide, Inputs(x, inputs.lengths, inputs.mask, cast(inputs.h0), cast(inputs.c0)), {})
             return {name: array.astype(case.np_dtype) for name, array in Reference(case).run(arrays).items()}
 
         return model

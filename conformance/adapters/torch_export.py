@@ -23,6 +23,7 @@ import logging
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,7 @@ class _TorchExport(Adapter):
         def model(inputs: Inputs) -> Outputs:
             has_state = inputs.h0 is not None or inputs.c0 is not None
             h0, c0 = zeros_if_absent(case, inputs) if has_state else (None, None)
-            given = feeds(Inputs(inputs.x, inputs.lengths, h0, c0), np.dtype(np.int64))
+            given = feeds(replace(inputs, h0=h0, c0=c0), np.dtype(np.int64))
             found = runner(inputs.x.shape[0], has_state)(given)
             return dict(zip(case.outputs, map(np.array, found), strict=True))
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from conformance.case.checks import problems_of
 from conformance.case.dtypes import SHORT, DTypeName, numpy_dtype
 from conformance.case.options import (
     Activations,
@@ -23,6 +23,7 @@ from conformance.case.options import (
     Head,
     Listed,
     Number,
+    Poison,
     Positive,
     Tolerance,
 )
@@ -30,9 +31,6 @@ from conformance.case.source import Source, Uniform
 
 if TYPE_CHECKING:
     import numpy as np
-
-MEMORY_BOUND = 2 * 2**30
-"""The most bytes the arrays of one case may take together; a larger case is refused when its spec is read."""
 
 _WEIGHT = Source(uniform=Uniform(gain=1.5))
 _STATE = Source(uniform=Uniform(low=-1.0, high=1.0))
@@ -76,7 +74,7 @@ class Case(Frozen):
     origin: Origin | None = None
 
     T: int = Field(ge=1)
-    B: int = Field(ge=1)
+    B: int = Field(ge=0)
     I: int = Field(ge=1)
     H: int = Field(ge=1)
     P: int | None = Field(default=None, ge=1)
@@ -96,8 +94,11 @@ class Case(Frozen):
     peephole: bool = False
     projection_bias: bool = False
     lengths: Listed[int] | None = None
+    skip: Listed[Listed[int]] | None = None
+    lengths_via: Literal["argument", "packed", "packed-sorted", "upstream"] | None = None
     padding: Number = 1e3
     blocks: Listed[int] | None = None
+    calls: Listed[int] | None = None
     head: Head | None = None
     gradients: Literal["whole", "truncated"] | None = None
 
@@ -107,9 +108,11 @@ class Case(Frozen):
     x: Source = Source(uniform=Uniform(low=-2.0, high=2.0))
     h0: Source | None = _STATE
     c0: Source | None = _STATE
+    poison: Poison | None = None
 
     tolerance: Tolerance = Tolerance()
     on_demand: bool = False
+    exempt: dict[str, str] = {}
 
     @field_validator("activations", mode="before")
     @classmethod
@@ -118,8 +121,7 @@ class Case(Frozen):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Case:
-        problems = [*_shape_problems(self), *_option_problems(self), *_source_problems(self)]
-        if problems:
+        if problems := problems_of(self):
             raise ValueError("; ".join(problems))
         return self
 
@@ -185,9 +187,9 @@ class Case(Frozen):
                 if self.projection_bias:
                     per_row["projection_bias"] = (P,)
             if self.layer_norm is not None:
-                per_row |= {"gamma": (4, H), "beta": (4, H)}
+                per_row["gamma"] = (4, H)
             if self.layer_norm == "basic-lstm-cell":
-                per_row |= {"gamma_cell": (H,), "beta_cell": (H,)}
+                per_row |= {"beta": (4, H), "gamma_cell": (H,), "beta_cell": (H,)}
             shapes |= {f"{name}.{row}": shape for name, shape in per_row.items()}
         if self.head is not None:
             shapes |= {"W_y": (self.head.O, self.D * P), "b_y": (self.head.O,)}
@@ -204,117 +206,54 @@ class Case(Frozen):
             shapes["c0"] = (rows, self.B, self.H)
         return shapes
 
+    @property
+    def masked(self) -> bool:
+        """Whether some step of some row may be left out: the case has lengths or holes."""
+        return self.lengths is not None or self.skip is not None
+
+    def valid_steps(self, row: int) -> list[int]:
+        """The steps that count for a batch row, ascending: those within its length that are not skipped."""
+        length = self.T if self.lengths is None else self.lengths[row]
+        skipped = () if self.skip is None else self.skip[row]
+        return [t for t in range(length) if t not in skipped]
+
     def digest(self) -> str:
         """SHA-256 of everything that decides the numbers: not the wording, the place, or the tolerance."""
-        fields = self.model_dump(mode="json", exclude={"description", "source", "origin", "tolerance", "on_demand"})
+        fields = self.model_dump(mode="json", exclude={"description", "source", "origin", "tolerance", "on_demand", "exempt"})
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
     def not_built(self) -> list[str]:
         """The options this case uses whose mathematics this version of the suite does not have yet."""
         used = {
-            "P": self.P is not None,
-            "peephole": self.peephole,
-            "gate_clip": self.gate_clip is not None,
-            "cell_clip": self.cell_clip is not None,
-            "projection_clip": self.projection_clip is not None,
-            "coupling": self.coupling is not None,
-            "layer_norm": self.layer_norm is not None,
             "gradients": self.gradients is not None,
             "head.softmax": self.head is not None and self.head.softmax,
             "head.cross_entropy": self.head is not None and self.head.cross_entropy,
-            "layout": self.layout != "time_major",
-            "lengths of 0": self.lengths is not None and 0 in self.lengths,
         }
         return [name for name, is_used in used.items() if is_used]
 
     def summary(self) -> str:
         """Shapes and the options that differ from the plain LSTM, in one line."""
         parts = [f"T={self.T} B={self.B} I={self.I} H={self.H}"]
+        parts += [f"P={self.P}"] if self.P is not None else []
         parts += [f"L={self.layers}"] if self.layers > 1 else []
         parts += [self.direction, SHORT[self.dtype]]
         if any(a != Activations() for a in self.activations):
             parts.append("activations " + " / ".join(map(str, self.activations)))
         parts += ["no bias"] if not self.bias else []
         parts += [f"forget_bias={self.forget_bias:g}"] if self.forget_bias else []
+        parts += [f"{name}" for name in ("peephole", "projection_bias") if getattr(self, name)]
+        parts += [f"gate_clip={self.gate_clip.bound:g} ({self.gate_clip.reading})"] if self.gate_clip else []
+        clips = (("cell_clip", self.cell_clip), ("projection_clip", self.projection_clip))
+        parts += [f"{name}={bound:g}" for name, bound in clips if bound is not None]
+        parts += [self.coupling] if self.coupling else []
+        parts += [f"layer_norm={self.layer_norm}"] if self.layer_norm else []
+        parts += [self.layout] if self.layout != "time_major" else []
         parts += ["lengths " + ",".join(map(str, self.lengths))] if self.lengths else []
+        parts += ["holes"] if self.skip else []
+        parts += [f"lengths via {self.lengths_via}"] if self.lengths_via else []
         parts += [f"{len(self.blocks)} blocks"] if self.blocks else []
+        parts += [f"{len(self.calls)} calls"] if self.calls else []
         parts += [f"no {name}" for name in ("h0", "c0") if getattr(self, name) is None]
+        parts += [f"{self.poison.value:g} in {self.poison.tensor}"] if self.poison else []
         parts += [f"head O={self.head.O} {self.head.after}"] if self.head else []
         return " ".join(parts)
-
-
-def _shape_problems(case: Case) -> list[str]:
-    problems = []
-    if case.lengths is not None:
-        if len(case.lengths) != case.B:
-            problems.append(f"lengths has {len(case.lengths)} numbers for B={case.B} rows")
-        if any(not 0 <= length <= case.T for length in case.lengths):
-            problems.append(f"lengths must lie between 0 and T={case.T}")
-    if case.blocks is not None and (sum(case.blocks) != case.T or min(case.blocks, default=0) < 1):
-        problems.append(f"blocks must be positive and add up to T={case.T}")
-    shapes = [*case.weight_shapes.values(), *case.input_shapes.values(), *case.outputs.values()]
-    # Beside the tensors themselves: the four gates and two states of every step, all in float64.
-    steps = case.T * case.B * case.layers * case.D * (4 * case.H + 2 * case.H)
-    size = 8 * (sum(math.prod(shape) for shape in shapes) + steps)
-    if size > MEMORY_BOUND:
-        problems.append(f"these sizes need {size / 2**30:.3g} GiB; at most {MEMORY_BOUND / 2**30:g} GiB are allowed")
-    return problems
-
-
-def _option_problems(case: Case) -> list[str]:
-    problems = []
-    if len(case.activations) not in (1, case.D):
-        problems.append(f"activations: give one set, or one for each of the {case.D} directions")
-    if case.blocks is not None and (case.direction != "forward" or case.lengths is not None):
-        problems.append("blocks (a stream) goes with direction forward and without lengths")
-    last_step_only = case.head is not None and case.head.after == "last_step"
-    if last_step_only and (case.direction != "forward" or case.lengths is not None):
-        problems.append("head after last_step goes with direction forward and without lengths")
-    if case.projection_bias and case.P is None:
-        problems.append("projection_bias needs a projection: set P")
-    if case.projection_clip is not None and case.P is None:
-        problems.append("projection_clip needs a projection: set P")
-    return problems
-
-
-def _source_problems(case: Case) -> list[str]:
-    problems = []
-    shapes = case.input_shapes | case.weight_shapes
-    rows = case.layers * case.D
-    for name, shape in shapes.items():
-        field = name.partition(".")[0]
-        source: Source = getattr(case, field) if field in ("x", "h0", "c0") else getattr(case.weights, field)
-        per_row = field not in ("x", "h0", "c0", "W_y", "b_y")
-        if source.values is not None:
-            got = _nested_shape(source.values)
-            if got not in ((shape, (rows, *shape)) if per_row else (shape,)):
-                problems.append(f"{field}: values of shape {got} where {shape} is needed")
-        if source.torch is not None:
-            if case.torch_seed is None:
-                problems.append(f"{field}: a torch source needs torch_seed")
-            if (source.torch == "default") == (field in ("x", "h0", "c0")):
-                problems.append(f"{field}: torch: default is for weights; rand and randn are for x, h0 and c0")
-        if source.keras is not None and field in ("x", "h0", "c0"):
-            problems.append(f"{field}: keras: initialisers are for weights")
-        if source.keras == "unit_forget_bias" and field not in ("b_w", "b_r"):
-            problems.append(f"{field}: keras: unit_forget_bias is for b_w and b_r")
-    weights = case.weights
-    kinds = {weights.W.torch, weights.R.torch} | ({weights.b_w.torch, weights.b_r.torch} if case.bias else set())
-    if "default" in kinds and kinds != {"default"}:
-        problems.append("torch: default draws W, R, b_w and b_r together; give it for all of them")
-    if case.head is not None and (weights.W_y.torch is None) != (weights.b_y.torch is None):
-        problems.append("torch: default draws W_y and b_y together; give it for both")
-    return sorted(set(problems))
-
-
-def _nested_shape(values: Any) -> tuple[int, ...] | str:
-    """The shape of nested lists of numbers, or what is wrong with them."""
-    if isinstance(values, bool) or not isinstance(values, (int, float, list)):
-        return f"containing {values!r}"
-    if not isinstance(values, list):
-        return ()
-    inner = {_nested_shape(value) for value in values}
-    problem = next((shape for shape in inner if isinstance(shape, str)), None)
-    if problem is not None or len(inner) != 1:
-        return problem or "ragged or empty"
-    return (len(values), *inner.pop())

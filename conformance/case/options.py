@@ -32,6 +32,22 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
 }
 """The parameters each activation takes; one that is not listed takes none."""
 
+DEFAULTS: dict[str, dict[str, dict[str, float]]] = {
+    "onnx": {
+        "hard_sigmoid": {"alpha": 0.2, "beta": 0.5},
+        "leaky_relu": {"alpha": 0.01},
+        "thresholded_relu": {"alpha": 1.0},
+        "elu": {"alpha": 1.0},
+    },
+    "keras": {
+        "hard_sigmoid": {"alpha": 1 / 6, "beta": 0.5},
+        "leaky_relu": {"alpha": 0.2},
+        "elu": {"alpha": 1.0},
+    },
+}
+"""What a framework's documentation says of parameters that are left out: those of the ONNX operators of the same
+names, those of keras.activations. An activation that is not listed has no default there."""
+
 
 def _number(value: Any) -> Any:
     """Accept "1/6" where a number is meant: the float64 nearest to the fraction."""
@@ -64,16 +80,37 @@ class Frozen(BaseModel):
 
 
 class Activation(Frozen):
-    """One activation function with its parameters; `{name: hard_sigmoid, alpha: 1/6, beta: 0.5}` or just a name."""
+    """One activation function with its parameters; `{name: hard_sigmoid, alpha: 1/6, beta: 0.5}` or just a name.
+
+    `defaults`: the framework is called without alpha and beta, and has to take those its documentation promises.
+    """
 
     name: ActivationName
     alpha: Finite | None = None
     beta: Finite | None = None
+    defaults: Literal["onnx", "keras"] | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _from_name(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
+        if isinstance(value, str):
+            return {"name": value}
+        if isinstance(value, dict) and isinstance(value.get("defaults"), str):
+            known = DEFAULTS.get(value["defaults"], {}).get(value.get("name", ""), {})
+            return known | {key: given for key, given in value.items() if given is not None}
+        return value
+
+    @model_validator(mode="after")
+    def _defaults_are_those(self) -> Activation:
+        if self.defaults is None:
+            return self
+        known = DEFAULTS[self.defaults].get(self.name)
+        if known is None:
+            have = ", ".join(DEFAULTS[self.defaults])
+            raise ValueError(f"{self.defaults} defines no default parameters for {self.name}; it does for {have}")
+        if any(getattr(self, parameter) != value for parameter, value in known.items()):
+            raise ValueError(f"with defaults: {self.defaults}, leave alpha and beta out; they are {known}")
+        return self
 
     @model_validator(mode="after")
     def _parameters_fit(self) -> Activation:
@@ -88,7 +125,8 @@ class Activation(Frozen):
 
     def __str__(self) -> str:
         given = [f"{v:.9g}" for v in (self.alpha, self.beta) if v is not None]
-        return f"{self.name}({', '.join(given)})" if given else self.name
+        text = f"{self.name}({', '.join(given)})" if given else self.name
+        return f"{text} by default of {self.defaults}" if self.defaults else text
 
 
 class Activations(Frozen):
@@ -107,6 +145,14 @@ class GateClip(Frozen):
 
     bound: Positive
     reading: Literal["gates", "all"]
+
+
+class Poison(Frozen):
+    """One element that is replaced: of the tensor of that name (`x`, `h0`, `W.0`, ...), at that index, by that value."""
+
+    tensor: str
+    at: Listed[int]
+    value: Number
 
 
 class Head(Frozen):

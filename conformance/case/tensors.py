@@ -66,10 +66,14 @@ class Weights:
 
 @dataclass(frozen=True)
 class Inputs:
-    """x (T, B, I); lengths (B,) int64 or None for all T; h0 and c0 None for zeros."""
+    """x (T, B, I); lengths (B,) int64 or None for all T; h0 and c0 None for zeros.
+
+    mask (T, B), False at the steps a row leaves out: given where there are holes, and says what lengths say too.
+    """
 
     x: Array
     lengths: Array | None = None
+    mask: Array | None = None
     h0: Array | None = None
     c0: Array | None = None
 

@@ -58,13 +58,13 @@ def build(case: Case) -> Built:
 
 def in_float64(arrays: Arrays) -> Arrays:
     """The same numbers as float64 arrays."""
-    flat = {n: a if a.dtype == np.int64 else a.astype(np.float64) for n, a in arrays.flat.items()}
+    flat = {n: a if a.dtype in (np.int64, np.bool_) else a.astype(np.float64) for n, a in arrays.flat.items()}
     return Arrays.from_tensors(flat)
 
 
 def _reference_noise(case: Case, arrays: Arrays, vector: Vector) -> float:
     got = Reference(case.model_copy(update={"dtype": "float64"})).run(in_float64(arrays))
-    return max(float(noise(got[n], g, vector.kappa[n], "float64").max()) for n, g in vector.golden.items())
+    return max(float(noise(got[n], g, vector.kappa[n], "float64").max(initial=0.0)) for n, g in vector.golden.items())
 
 
 def _judgeable(case: Case, vector: Vector) -> None:
@@ -73,7 +73,7 @@ def _judgeable(case: Case, vector: Vector) -> None:
         return
     u = UNIT_ROUNDOFF[case.dtype]
     for name, golden in vector.golden.items():
-        largest = float(np.max(np.abs(golden), initial=0.0))
+        largest = float(np.max(np.abs(golden[np.isfinite(golden)]), initial=0.0))
         allowed = case.tolerance.noise * u * float(np.max(vector.kappa[name], initial=0.0))
         if largest and allowed >= largest:
             raise GenerationError(

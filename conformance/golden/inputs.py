@@ -20,7 +20,7 @@ _GRID = {"float16": 8, "bfloat16": 6}
 
 
 def make_arrays(case: Case) -> Arrays:
-    """The weights and inputs of a case, row = layer * D + direction; the padding of x filled with `case.padding`.
+    """The weights and inputs of a case, row = layer * D + direction; what x holds at steps left out is `case.padding`.
 
     Raises:
         GenerationError: a number does not fit the case's dtype, or a source needs a package that is not installed.
@@ -37,10 +37,20 @@ def make_arrays(case: Case) -> Arrays:
         tensors[f"inputs.{name}"] = _in_dtype(case, name, value)
     if case.lengths is not None:
         tensors["inputs.lengths"] = np.array(case.lengths, np.int64)
-        past = np.arange(case.T)[:, None] >= tensors["inputs.lengths"]
+    if case.masked:
+        mask = np.zeros((case.T, case.B), np.bool_)
+        for row in range(case.B):
+            mask[case.valid_steps(row), row] = True
+        if case.skip is not None:
+            tensors["inputs.mask"] = mask
         x = tensors["inputs.x"].copy()
-        x[past] = _in_dtype(case, "padding", case.padding)
+        x[~mask] = _in_dtype(case, "padding", case.padding)
         tensors["inputs.x"] = x
+    if case.poison is not None:
+        kind = "inputs" if case.poison.tensor in case.input_shapes else "weights"
+        poisoned = tensors[f"{kind}.{case.poison.tensor}"].copy()
+        poisoned[case.poison.at] = case.poison.value
+        tensors[f"{kind}.{case.poison.tensor}"] = poisoned
     return Arrays.from_tensors(tensors)
 
 

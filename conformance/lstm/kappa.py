@@ -109,7 +109,7 @@ class Perturbed(np.ndarray[Any, np.dtype[np.float64]]):
         squares = _partial_sums_squared(first, b).reshape(steps, 1, self.rows, -1)
         variance = np.broadcast_to(squares, (steps, self.samples, self.rows, shape[-1])).reshape(shape)
         noise: Array = SCALE * np.sqrt(variance / 3.0) * self.generator.standard_normal(shape)
-        return noise
+        return np.where(np.isfinite(noise), noise, 0.0)  # an infinity stays what it is, and a NaN is one already
 
 
 def kappa(case: Case, arrays: Arrays) -> Outputs:
@@ -117,6 +117,8 @@ def kappa(case: Case, arrays: Arrays) -> Outputs:
     digest = hashlib.sha256(f"kappa:{case.id}".encode()).digest()
     generator = np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16], "little")))
     exact = Reference(case).run(_mapped(arrays, lambda a: a))
+    if case.B == 0:
+        return {name: np.zeros(plain.shape) for name, plain in exact.items()}
     samples = max(FEWEST_SAMPLES, min(SAMPLES, _BUDGET // (case.T * case.B * case.H)))
 
     def perturbed_array(array: Array) -> Perturbed:
@@ -125,13 +127,15 @@ def kappa(case: Case, arrays: Arrays) -> Outputs:
         return wrapped
 
     start = _mapped(arrays, perturbed_array, lambda a: np.tile(a, (1, samples, 1)))
-    perturbed = Reference(case).run(start)
+    with np.errstate(invalid="ignore", over="ignore"):
+        perturbed = Reference(case).run(start)
     result: Outputs = {}
     for name, plain in exact.items():
         sampled = np.asarray(perturbed[name]).reshape(*plain.shape[:-2], samples, case.B, plain.shape[-1])
         with np.errstate(invalid="ignore"):
             moved = (sampled - plain[..., None, :, :]) / SCALE
-        result[name] = np.sqrt(np.mean(moved**2, axis=-3))
+            spread = np.sqrt(np.mean(moved**2, axis=-3))
+        result[name] = np.where(np.isfinite(plain), spread, 0.0)  # NaN and infinities are compared by position
     return result
 
 
@@ -148,10 +152,12 @@ def _mapped(arrays: Arrays, wrap: Callable[[Array], Array], tile: Callable[[Arra
     rows = tuple(LayerWeights(**{n: weight(getattr(row, n)) for n in names}) for row in arrays.weights.rows)  # type: ignore[arg-type]
     weights = Weights(rows, weight(arrays.weights.W_y), weight(arrays.weights.b_y))
     old = arrays.inputs
-    lengths = old.lengths
+    lengths, mask = old.lengths, old.mask
     if lengths is not None:
         lengths = tile(lengths.reshape(1, -1, 1)).reshape(-1)
-    inputs = Inputs(cast(Array, batch(old.x)), lengths, batch(old.h0), batch(old.c0))
+    if mask is not None:
+        mask = tile(mask[..., None])[..., 0]
+    inputs = Inputs(cast(Array, batch(old.x)), lengths, mask, batch(old.h0), batch(old.c0))
     return Arrays(weights, inputs, {})
 
 

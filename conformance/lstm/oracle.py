@@ -7,14 +7,19 @@ it rounds to one float64, that float64 is the correctly rounded true value, on e
 everything is computed again with twice the bits. The code is this module's own: of the package it knows the
 vocabulary only.
 
-A batch row is a list of its valid steps, so padding does not exist here; a stream cut into blocks is the
-whole sequence, so `Case.blocks` is not looked at.
+A batch row is a list of its valid steps, so padding and holes do not exist here; a stream cut into blocks is
+the whole sequence and rows are alone anyway, so `Case.blocks` and `Case.calls` are not looked at.
+
+NaN and infinities exist only where a case poisons an element. They then go through balls as they go through IEEE
+754 arithmetic: inf - inf and 0 * inf are NaN, sigmoid and tanh have their limits at the infinities.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -32,6 +37,7 @@ Balls = dict[str, Array]
 """Output tensors by name, in their final shapes; the elements are balls (dtype object)."""
 Function = Callable[[arb], arb]
 
+_EPSILON = {"basic-lstm-cell": Fraction(1, 10**12), "nnapi": Fraction(1, 10**8)}
 _FORMATS: tuple[DTypeName, ...] = ("float16", "bfloat16", "float32", "float64")
 
 
@@ -46,7 +52,7 @@ class Proof:
 def prove(case: Case, arrays: Arrays, *, first_bits: int = 128, most_bits: int = 65536) -> Proof:
     """The outputs of a case for these weights and inputs, each the float64 nearest to the true value.
 
-    y (T, B, D*P) is 0 past a row's length; h_n (L*D, B, P) and c_n (L*D, B, H) are the states after the last
+    y (T, B, D*P) is 0 at the steps a row leaves out; h_n (L*D, B, P) and c_n (L*D, B, H) are the states after the last
     valid step that a row's scan meets; logits (T, B, O) or (B, O). Zeros are +0.0. Raises GenerationError for
     options that are not built, arrays that do not fit the case, values that are not finite or overflow, and
     where `most_bits` bits leave an element undecided (a true value halfway between two float64 that no finite
@@ -77,46 +83,63 @@ def evaluate(case: Case, arrays: Arrays, bits: int) -> Balls:
             for direction in range(case.D):
                 row = layer * case.D + direction
                 cell = _cell(case, row, arrays.weights.rows[row])
-                reverse, watched = case.reverse(direction), layer == case.layers - 1
+                # A poisoned element's NaN is no loss of precision.
+                reverse, watched = case.reverse(direction), layer == case.layers - 1 and case.poison is None
                 scans.append(_scan(cell, rows, h_n[row], c_n[row], reverse=reverse, watched=watched))
             rows = scans[0] if case.D == 1 else _concatenated(scans[0], scans[1])
         y = _filled(case.outputs["y"], arb(0))
         for b, steps in enumerate(rows):
-            for t, features in enumerate(steps):
+            for t, features in zip(case.valid_steps(b), steps, strict=True):
                 y[t, b, :] = features
         return {"y": y, "h_n": h_n, "c_n": c_n} | _head(case, arrays, y)
 
 
 @dataclass(frozen=True)
 class _Cell:
-    """One layer in one direction.
+    """One layer in one direction, every number an exact ball.
 
-    `joined` (I_l + 2 + P, 4H) is [W | b_w | b_r | R] transposed; without biases its middle rows are left out.
+    `joined` (I_l + 2 + P, 4H) is [W | b_w | b_r | R] transposed; without biases, or with a layer norm, after which they
+    are added, its middle rows are left out. `peephole` is one vector (H) for each of i, f, o; `gamma` and `beta` one for
+    each gate, the biases' sum being beta in NNAPI's norm.
     """
 
+    case: Case
     joined: arb_mat
     ones: Vector
-    hidden_size: int
-    forget_bias: arb
+    peephole: list[Vector] | None
+    gamma: list[Vector] | None
+    beta: list[Vector] | None
+    cell_norm: tuple[Vector, Vector] | None
+    projection: arb_mat | None
+    projection_bias: Vector | None
     S: Function
     G: Function
     Hh: Function
 
 
 def _cell(case: Case, row: int, weights: LayerWeights) -> _Cell:
-    shapes, H = case.weight_shapes, case.H
-    names = ("W", "b_w", "b_r", "R") if case.bias else ("W", "R")
-    parts = []
-    for name in names:
-        balls = _exact(case, f"{name}.{row}", getattr(weights, name), shapes[f"{name}.{row}"])
-        parts.append(balls.reshape(4 * H, -1))
-    joined = np.concatenate(parts, axis=1)
+    H = case.H
+    given = {
+        name: _exact(case, f"{name}.{row}", getattr(weights, name), case.weight_shapes[f"{name}.{row}"])
+        for name in LayerWeights.__dataclass_fields__
+        if f"{name}.{row}" in case.weight_shapes
+    }
+    bias_in_product = case.bias and case.layer_norm is None
+    parts = [given[name].reshape(4 * H, -1) for name in ("W", *(("b_w", "b_r") if bias_in_product else ()), "R")]
+    beta = given.get("beta")
+    if case.layer_norm == "nnapi" and case.bias:
+        beta = given["b_w"] + given["b_r"]
     activations = case.activations_of(row % case.D)
     return _Cell(
-        joined=arb_mat(joined.T.tolist()),
-        ones=[arb(1), arb(1)] if case.bias else [],
-        hidden_size=H,
-        forget_bias=arb(case.forget_bias),
+        case=case,
+        joined=arb_mat(np.concatenate(parts, axis=1).T.tolist()),
+        ones=[arb(1), arb(1)] if bias_in_product else [],
+        peephole=given["peephole"].tolist() if case.peephole else None,
+        gamma=given["gamma"].tolist() if case.layer_norm else None,
+        beta=None if beta is None else beta.tolist(),
+        cell_norm=(given["gamma_cell"].tolist(), given["beta_cell"].tolist()) if "gamma_cell" in given else None,
+        projection=arb_mat(given["projection"].T.tolist()) if case.P is not None else None,
+        projection_bias=given["projection_bias"].tolist() if case.projection_bias else None,
         S=_activation(activations.gate),
         G=_activation(activations.cell),
         Hh=_activation(activations.hidden),
@@ -126,12 +149,12 @@ def _cell(case: Case, row: int, weights: LayerWeights) -> _Cell:
 def _scan(
     cell: _Cell, rows: list[list[Vector]], h: Array, c: Array, *, reverse: bool, watched: bool
 ) -> list[list[Vector]]:
-    """The h of every valid step, `[batch row][step]`; h (B, P) and c (B, H) become the final states.
+    """The h of every valid step, in the order of time; `h` (B, P) and `c` (B, H) become the final states.
 
     A reverse scan starts at each row's own last valid step. Watched: give up once an h is hopelessly wide.
     """
     outputs: list[list[Vector]] = [[] for _ in rows]
-    for n in range(max(map(len, rows))):
+    for n in range(max(map(len, rows), default=0)):
         active = [b for b, steps in enumerate(rows) if n < len(steps)]
         x = {b: rows[b][len(rows[b]) - 1 - n if reverse else n] for b in active}
         # z = W x + b_w + b_r + R h, as one product: a matrix row [x 1 1 h] for each active batch row.
@@ -145,18 +168,64 @@ def _scan(
 
 
 def _step(cell: _Cell, z: Vector, c: Vector) -> tuple[Vector, Vector]:
-    """A step of one batch row: the new h and c, from pre-activations z (4H: i, f, g, o) and the old c."""
-    H = cell.hidden_size
-    next_h, next_c = [], []
-    for j in range(H):
-        i = cell.S(z[j])
-        f = cell.S(z[H + j] + cell.forget_bias)
-        g = cell.G(z[2 * H + j])
-        c_t = f * c[j] + i * g
-        o = cell.S(z[3 * H + j])
-        next_c.append(c_t)
-        next_h.append(o * cell.Hh(c_t))
-    return next_h, next_c
+    """A step of one batch row: the new h (P) and c (H), from W x + R h (4H: i, f, g, o) and the old c."""
+    case, H = cell.case, cell.case.H
+    z_i, z_f, z_g, z_o = (z[k * H : (k + 1) * H] for k in range(4))
+    i = [cell.S(v) for v in _input_of_gate(cell, 0, z_i, c)]
+    f = [cell.S(v) for v in _input_of_gate(cell, 1, z_f, c)]
+    g = [cell.G(v) for v in _input_of_gate(cell, 2, z_g, c)]
+    if case.coupling == "forget=1-input":
+        f = [1 - v for v in i]
+    elif case.coupling == "input=1-forget":
+        i = [1 - v for v in f]
+    new_c = [f[j] * c[j] + i[j] * g[j] for j in range(H)]
+    if cell.cell_norm is not None:
+        gamma, beta = cell.cell_norm
+        new_c = _norm(new_c, gamma, beta, _EPSILON["basic-lstm-cell"])
+    if case.cell_clip is not None:
+        new_c = _within(new_c, case.cell_clip)
+    o = [cell.S(v) for v in _input_of_gate(cell, 3, z_o, new_c)]
+    literal = case.gate_clip is not None and case.gate_clip.reading == "all"
+    shown = _within(new_c, case.gate_clip.bound) if literal and case.gate_clip else new_c
+    h = [o[j] * cell.Hh(shown[j]) for j in range(H)]
+    return (h if cell.projection is None else _projected(cell, h)), new_c
+
+
+def _input_of_gate(cell: _Cell, k: int, z: Vector, c: Vector) -> Vector:
+    """The argument of a gate's activation, from its W x + R h; c is the state that its peephole looks at."""
+    case = cell.case
+    if cell.peephole is not None and k != 2:
+        p = cell.peephole[min(k, 2)]
+        z = [z[j] + p[j] * c[j] for j in range(case.H)]
+    if case.layer_norm is not None and cell.gamma is not None:
+        beta = [arb(0)] * case.H if cell.beta is None else cell.beta[k]
+        z = _norm(z, cell.gamma[k], beta, _EPSILON[case.layer_norm])
+    if k == 1:
+        z = [v + arb(case.forget_bias) for v in z]
+    return z if case.gate_clip is None else _within(z, case.gate_clip.bound)
+
+
+def _norm(values: Vector, gamma: Vector, beta: Vector, epsilon: Fraction) -> Vector:
+    """Layer norm over the H units: gamma (v - mean) / sqrt(variance + epsilon) + beta."""
+    n = len(values)
+    mean = sum(values, arb(0)) / n
+    deviations = [v - mean for v in values]
+    variance = sum((d * d for d in deviations), arb(0)) / n
+    # A square is not negative, which a ball around 0 does not know of itself.
+    scale = (variance.max(0) + arb(epsilon.numerator) / epsilon.denominator).sqrt()
+    return [g * d / scale + b for g, d, b in zip(gamma, deviations, beta, strict=True)]
+
+
+def _projected(cell: _Cell, m: Vector) -> Vector:
+    assert cell.projection is not None
+    h: Vector = (arb_mat([m]) * cell.projection).tolist()[0]
+    if cell.projection_bias is not None:
+        h = [v + b for v, b in zip(h, cell.projection_bias, strict=True)]
+    return h if cell.case.projection_clip is None else _within(h, cell.case.projection_clip)
+
+
+def _within(values: Vector, bound: float) -> Vector:
+    return [v.max(-bound).min(bound) for v in values]
 
 
 def _concatenated(forward: list[list[Vector]], reverse: list[list[Vector]]) -> list[list[Vector]]:
@@ -172,6 +241,8 @@ def _head(case: Case, arrays: Arrays, y: Array) -> Balls:
     W_y = _exact(case, "W_y", weights.W_y, shapes["W_y"])
     b_y = _exact(case, "b_y", weights.b_y, shapes["b_y"])
     seen = y if case.head.after == "every_step" else y[-1]
+    if seen.size == 0:
+        return {"logits": _filled(case.outputs["logits"], arb(0))}
     vectors = arb_mat([[*vector, arb(1)] for vector in seen.reshape(-1, y.shape[-1])])
     logits = vectors * arb_mat([[*column, bias] for column, bias in zip(W_y, b_y, strict=True)]).transpose()
     return {"logits": np.array(logits.tolist(), dtype=object).reshape(case.outputs["logits"])}
@@ -237,11 +308,11 @@ def _refuse_unfit(case: Case, arrays: Arrays) -> None:
 
 
 def _valid_steps(case: Case, x: Array) -> list[list[Vector]]:
-    """The steps of x as `[batch row][valid step]`; nothing past a row's length is read."""
+    """The steps of x as `[batch row][valid step]`; nothing that a row leaves out is read."""
     if x.shape != case.input_shapes["x"]:
         raise GenerationError(f"{case.id}: x is {x.shape}, not {case.input_shapes['x']}")
-    lengths = [case.T] * case.B if case.lengths is None else case.lengths
-    rows = [_exact(case, "x", x[:length, b], (length, case.I)) for b, length in enumerate(lengths)]
+    valid = [case.valid_steps(b) for b in range(case.B)]
+    rows = [_exact(case, "x", x[steps, b], (len(steps), case.I)) for b, steps in enumerate(valid)]
     return [[list(step) for step in row] for row in rows]
 
 
@@ -267,8 +338,8 @@ def _exact(case: Case, name: str, array: Array | None, shape: tuple[int, ...]) -
     if array.dtype not in [numpy_dtype(known) for known in _FORMATS]:
         raise GenerationError(f"{case.id}: {name} has dtype {array.dtype}, not one of {', '.join(_FORMATS)}")
     numbers = array.astype(np.float64)  # exact: float64 holds every number of the four formats
-    if not np.isfinite(numbers).all():
-        raise GenerationError(f"{case.id}: {name} holds NaN or infinity, which the oracle cannot take yet")
+    if case.poison is None and not np.isfinite(numbers).all():
+        raise GenerationError(f"{case.id}: {name} holds NaN or infinity, and the case has no poison")
     balls = np.empty(numbers.size, dtype=object)
     balls[:] = [arb(number) for number in numbers.ravel().tolist()]
     return balls.reshape(shape)
@@ -278,6 +349,9 @@ def _rounded(case: Case, name: str, balls: Array) -> np.ndarray[Any, np.dtype[np
     """The float64 that each ball is proven to round to; `Undecided`, with the element's place, if none is."""
     numbers = np.zeros(balls.shape, dtype=np.float64)
     for place, ball in np.ndenumerate(balls):
+        if case.poison is not None and (not_finite := _not_finite(ball)) is not None:
+            numbers[place] = not_finite
+            continue
         try:
             numbers[place] = nearest(ball)
         except Undecided as reason:
@@ -285,3 +359,13 @@ def _rounded(case: Case, name: str, balls: Array) -> np.ndarray[Any, np.dtype[np
         if np.isinf(numbers[place]):
             raise GenerationError(f"{case.id}: {name}{list(place)} is beyond the largest float64")
     return numbers
+
+
+def _not_finite(ball: arb) -> float | None:
+    """The NaN or infinity that a ball is; None where it is a number, known well or not at all."""
+    middle = ball.mid()
+    if middle.is_nan():
+        return math.nan
+    if middle.is_finite() or not ball.rad().is_finite():
+        return None
+    return math.inf if middle > 0 else -math.inf

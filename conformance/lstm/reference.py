@@ -1,22 +1,30 @@
 """The reference: an LSTM in NumPy, written to be read beside docs/equations.md, in whatever float dtype it is given.
 
-    step       one time step of one layer in one direction: equations (1) to (4)
-    scan       the steps of a sequence, forward or reverse, each row up to its own length
-    layer      one or two directions
     run        the stack of layers and the head
+    layer      one or two directions
+    scan       the steps of a sequence, forward or reverse, each row's own steps only
+    step       one time step of one layer in one direction: equations (1) to (4), every option in its place
 
-Every method does one thing, so that a variant of the LSTM can be stated as a subclass that replaces one of them.
+Every method does one thing, so that a variant of the LSTM, a mistake among them, is a subclass that replaces one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from conformance.case.model import Case
+from conformance.case.options import Activations
 from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
 from conformance.lstm.activations import apply
+
+I, F, G, O = range(4)
+"""The gates' places on the axis of 4: input, forget, cell candidate, output."""
+PEEPHOLES = {I: 0, F: 1, O: 2}
+"""The gates' places on the axis of 3."""
+EPSILON = {"basic-lstm-cell": 1e-12, "nnapi": 1e-8}
 
 
 @dataclass(frozen=True)
@@ -51,14 +59,25 @@ class Reference:
                 outputs["logits"] = self.head(y if case.head.after == "every_step" else y[-1], weights)
         return outputs
 
+    # One layer.
+
     def layer(self, layer: int, x: Array, weights: Weights, inputs: Inputs) -> tuple[Array, list[State]]:
         """One layer: y (T, B, D*P), directions side by side, and each direction's final state."""
-        results = []
+        valid = self.valid(x, inputs)
+        ys, finals = [], []
         for direction in range(self.case.D):
             row = layer * self.case.D + direction
             state = self.initial_state(row, x, inputs)
-            results.append(self.scan(direction, x, weights.rows[row], state, inputs.lengths))
-        return np.concatenate([y for y, _ in results], axis=-1), [final for _, final in results]
+            y, final = self.scan(direction, x, self.row_weights(row, weights), state, valid)
+            ys.append(y)
+            finals.append(final)
+        return self.joined(ys), finals
+
+    def valid(self, x: Array, inputs: Inputs) -> Array | None:
+        """(T, B), whether a step counts for a row; None where all do."""
+        if inputs.mask is not None:
+            return inputs.mask
+        return None if inputs.lengths is None else np.arange(x.shape[0])[:, None] < inputs.lengths
 
     def initial_state(self, row: int, x: Array, inputs: Inputs) -> State:
         """The given state of a layer and direction, zeros for what is absent."""
@@ -67,57 +86,168 @@ class Reference:
         c = inputs.c0[row] if inputs.c0 is not None else np.zeros((batch, self.case.H), x.dtype)
         return State(h, c)
 
-    def scan(
-        self, direction: int, x: Array, weights: LayerWeights, state: State, lengths: Array | None
-    ) -> tuple[Array, State]:
-        """All steps of one direction: y (T, B, P), zero past each row's length, and the state after the last one.
+    def row_weights(self, row: int, weights: Weights) -> LayerWeights:
+        """The weights of a layer and direction."""
+        return weights.rows[row]
 
-        A row's state stands still outside its length, so a reverse scan starts at the row's last valid step.
+    def joined(self, ys: Sequence[Array]) -> Array:
+        """The y of all directions as the layer's y."""
+        return np.concatenate(ys, axis=-1)
+
+    # One direction.
+
+    def scan(
+        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
+    ) -> tuple[Array, State]:
+        """All steps of one direction: y (T, B, P), zero at the steps a row leaves out, and the state after the last.
+
+        A row's state stands still where it leaves a step out, so a reverse scan starts at the row's last valid step.
         """
-        steps = range(x.shape[0])
-        y: list[Array] = [x[0]] * len(steps)
+        y: list[Array] = [x[0]] * x.shape[0]
         from_input = self.input_part(x, weights)
-        for t in reversed(steps) if self.case.reverse(direction) else steps:
+        for t in self.order(direction, x.shape[0]):
             new = self.step(direction, from_input[t], state, weights)
-            if lengths is None:
+            if valid is None:
                 state, y[t] = new, new.h
             else:
-                valid = (t < lengths)[:, None]
-                state = State(np.where(valid, new.h, state.h), np.where(valid, new.c, state.c))
-                y[t] = np.where(valid, new.h, np.zeros_like(new.h))
+                now = valid[t][:, None]
+                y[t] = self.left_out(now, new, state)
+                state = self.held(now, new, state)
         return np.stack(y), state
+
+    def order(self, direction: int, steps: int) -> Sequence[int]:
+        """The steps in the order in which the direction takes them."""
+        return range(steps)[::-1] if self.case.reverse(direction) else range(steps)
+
+    def held(self, valid: Array, new: State, old: State) -> State:
+        """The new state where the step counts, the old one where it is left out. `valid` (B, 1)."""
+        return State(np.where(valid, new.h, old.h), np.where(valid, new.c, old.c))
+
+    def left_out(self, valid: Array, new: State, old: State) -> Array:
+        """y of a step: the new h where it counts, zeros where it is left out."""
+        return np.where(valid, new.h, np.zeros_like(new.h))
+
+    # One step.
 
     def input_part(self, x: Array, weights: LayerWeights) -> Array:
         """W_k x + b_w_k for every step at once: (T, B, 4, H). Equation (1), the part without h."""
-        _, H, I = weights.W.shape
-        z = (x.reshape(-1, I) @ weights.W.reshape(4 * H, I).T).reshape(*x.shape[:-1], 4, H)
-        return z if weights.b_w is None else z + weights.b_w
+        _, H, I_l = weights.W.shape
+        z = (x.reshape(-1, I_l) @ weights.W.reshape(4 * H, I_l).T).reshape(*x.shape[:-1], 4, H)
+        return z if weights.b_w is None or self.case.layer_norm else z + weights.b_w
 
     def recurrent_part(self, h: Array, weights: LayerWeights) -> Array:
         """R_k h + b_r_k: (B, 4, H). Equation (1), the part with h."""
         _, H, P = weights.R.shape
         z = (h @ weights.R.reshape(4 * H, P).T).reshape(-1, 4, H)
-        return z if weights.b_r is None else z + weights.b_r
+        return z if weights.b_r is None or self.case.layer_norm else z + weights.b_r
 
-    def step(self, direction: int, from_input: Array, state: State, weights: LayerWeights) -> State:
+    def step(self, direction: int, from_input: Array, old: State, weights: LayerWeights) -> State:
         """One step: the state after it. Equations (1) to (4)."""
-        act = self.case.activations_of(direction)
-        z = from_input + self.recurrent_part(state.h, weights)
-        z_i, z_f, z_g, z_o = (z[:, gate] for gate in range(4))
-        i = apply(act.gate, z_i)
-        f = apply(act.gate, self.forget_preactivation(z_f))
-        g = apply(act.cell, z_g)
-        c = f * state.c + i * g
-        o = apply(act.gate, z_o)
-        h = o * apply(act.hidden, c)
-        return State(h, c)
+        act = self.activations(direction)
+        z = from_input + self.recurrent_part(old.h, weights)
+        i = self.squashed(act, I, self.preactivation(I, z[:, I], old.c, weights))
+        f = self.squashed(act, F, self.preactivation(F, z[:, F], old.c, weights))
+        g = self.squashed(act, G, self.preactivation(G, z[:, G], old.c, weights))
+        i, f = self.coupled(i, f)
+        c = self.stored(self.cell(i, f, g, old.c), weights)
+        o = self.squashed(act, O, self.preactivation(O, z[:, O], self.seen_by_output_gate(old.c, c), weights))
+        return State(self.projected(self.output(act, o, c), weights), c)
 
-    def forget_preactivation(self, z_f: Array) -> Array:
+    def activations(self, direction: int) -> Activations:
+        """The activations of a direction."""
+        return self.case.activations_of(direction)
+
+    def preactivation(self, gate: int, z: Array, c: Array, weights: LayerWeights) -> Array:
+        """The activation's input from W x + R h and biases: peephole, layer norm, forget bias, clip, in this order."""
+        z = self.with_peephole(gate, z, c, weights)
+        if self.case.layer_norm is not None:
+            z = self.normalised_gate(gate, z, weights)
+        if gate == F:
+            z = self.with_forget_bias(z)
+        return self.clipped_gate(gate, z)
+
+    def with_peephole(self, gate: int, z: Array, c: Array, weights: LayerWeights) -> Array:
+        """z + p_k c, for the gates that have a peephole. Equation (1)."""
+        if weights.peephole is None or gate not in PEEPHOLES:
+            return z
+        return z + weights.peephole[PEEPHOLES[gate]] * c
+
+    def seen_by_output_gate(self, old_c: Array, c: Array) -> Array:
+        """The cell state that the output peephole sees: the new one."""
+        return c
+
+    def normalised_gate(self, gate: int, z: Array, weights: LayerWeights) -> Array:
+        """Layer norm of a gate over its H units; in NNAPI's form the bias is added after it. Equation (6)."""
+        assert weights.gamma is not None
+        z = weights.gamma[gate] * self.normalised(z)
+        if weights.beta is not None:
+            return z + weights.beta[gate]
+        return z if weights.b_w is None or weights.b_r is None else z + weights.b_w[gate] + weights.b_r[gate]
+
+    def normalised(self, v: Array) -> Array:
+        """(v - mean) / sqrt(variance + epsilon) over the last axis."""
+        assert self.case.layer_norm is not None
+        deviation = v - self.mean(v)
+        return deviation / np.sqrt(self.mean(deviation * deviation) + EPSILON[self.case.layer_norm])
+
+    def mean(self, v: Array) -> Array:
+        """The mean over the last axis, kept as an axis of 1."""
+        units = v.shape[-1]
+        return (v @ np.ones((units, 1), v.dtype)) / units
+
+    def with_forget_bias(self, z_f: Array) -> Array:
         """z_f + forget_bias, added at run time before S. Equation (2)."""
         return z_f + self.case.forget_bias if self.case.forget_bias else z_f
+
+    def clipped_gate(self, gate: int, z: Array) -> Array:
+        """The pre-activation within the gate clip."""
+        return z if self.case.gate_clip is None else bounded(z, self.case.gate_clip.bound)
+
+    def squashed(self, act: Activations, gate: int, z: Array) -> Array:
+        """S(z) of a gate, G(z) of the cell candidate. Equation (2)."""
+        return apply(act.cell if gate == G else act.gate, z)
+
+    def coupled(self, i: Array, f: Array) -> tuple[Array, Array]:
+        """i and f, one of them made from the other where they are coupled."""
+        if self.case.coupling == "forget=1-input":
+            return i, 1.0 - i
+        return (1.0 - f, f) if self.case.coupling == "input=1-forget" else (i, f)
+
+    def cell(self, i: Array, f: Array, g: Array, old_c: Array) -> Array:
+        """f c_{t-1} + i g. Equation (3)."""
+        return f * old_c + i * g
+
+    def stored(self, c: Array, weights: LayerWeights) -> Array:
+        """What is stored of a new cell state: normalised, or within the cell clip."""
+        if weights.gamma_cell is not None and weights.beta_cell is not None:
+            c = weights.gamma_cell * self.normalised(c) + weights.beta_cell
+        return c if self.case.cell_clip is None else bounded(c, self.case.cell_clip)
+
+    def output(self, act: Activations, o: Array, c: Array) -> Array:
+        """o Hh(c): (B, H). Equation (4)."""
+        return o * apply(act.hidden, self.clipped_cell(c))
+
+    def clipped_cell(self, c: Array) -> Array:
+        """The input of Hh: within the gate clip too, in its literal reading."""
+        clip = self.case.gate_clip
+        return bounded(c, clip.bound) if clip is not None and clip.reading == "all" else c
+
+    def projected(self, m: Array, weights: LayerWeights) -> Array:
+        """h (B, P) from m = o Hh(c) (B, H). Equation (4)."""
+        if weights.projection is None:
+            return m
+        h = m @ weights.projection.T
+        h = h if weights.projection_bias is None else h + weights.projection_bias
+        return h if self.case.projection_clip is None else bounded(h, self.case.projection_clip)
 
     def head(self, y: Array, weights: Weights) -> Array:
         """W_y y + b_y: logits (..., O). Equation (5)."""
         assert weights.W_y is not None and weights.b_y is not None
         logits = y.reshape(-1, y.shape[-1]) @ weights.W_y.T + weights.b_y
-        return logits.reshape(*y.shape[:-1], -1)
+        return logits.reshape(*y.shape[:-1], weights.b_y.size)
+
+
+def bounded(v: Array, bound: float) -> Array:
+    """V within +-bound."""
+    result: Array = np.minimum(np.maximum(v, -bound), bound)
+    return result

@@ -16,6 +16,7 @@ from conformance.run.deviations import Deviation, find
 from conformance.run.process import Worker, WorkerDied, WorkerSilent
 from conformance.run.result import Result
 from conformance.verdict.compare import judge
+from conformance.verdict.contracts import Contracts
 
 CASE_SECONDS = 300.0
 
@@ -84,8 +85,8 @@ class Runner:
 
     def _judged(self, case: Case, vector: Vector, answer: dict[str, object]) -> Result:
         outputs = from_bytes(answer["outputs"]) | answer["strange"]  # type: ignore[arg-type, operator]
-        precision, padded_y = str(answer["precision"]), str(answer["padded_y"])
-        outcome = judge(case, outputs, vector.golden, vector.kappa, precision=precision, padded_y=padded_y)
+        precision, contracts = str(answer["precision"]), Contracts(str(answer["padded_y"]), str(answer["empty_rows"]))
+        outcome = judge(case, outputs, vector.golden, vector.kappa, precision=precision, contracts=contracts)
         return self._result(case, outcome, precision, float(answer["seconds"]))  # type: ignore[arg-type]
 
     def _result(self, case: Case, outcome: Outcome, precision: str | None = None, seconds: float = 0.0) -> Result:

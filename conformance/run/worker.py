@@ -18,7 +18,7 @@ from typing import Any, get_args
 import numpy as np
 
 from conformance.adapters import registry
-from conformance.adapters.base import Adapter, PaddedY
+from conformance.adapters.base import Adapter, EmptyRows, PaddedY
 from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.errors import AdapterUnavailable, UnsupportedOption
 from conformance.case.model import Case
@@ -44,8 +44,8 @@ def serve(channel: Any) -> None:
 def answer(adapter: Adapter, request: Message) -> Message:
     """One case's answer.
 
-    `outputs` (safetensors bytes), `strange` (name -> what was returned instead of an array), `padded_y`, `precision`,
-    `seconds`; or `unsupported`, the reason; or `raised` and `traceback`.
+    `outputs` (safetensors bytes), `strange` (name -> what was returned instead of an array), `padded_y`,
+    `empty_rows`, `precision`, `seconds`; or `unsupported`, the reason; or `raised` and `traceback`.
     """
     case = Case.model_validate_json(request["case"])
     arrays = Arrays.from_tensors(from_bytes(request["tensors"]))
@@ -68,8 +68,13 @@ def _declared(adapter: Adapter, case: Case) -> dict[str, str]:
     Raises:
         ValueError: the suite knows no such precision or contract.
     """
-    declared: dict[str, str] = {"precision": adapter.precision(case.dtype), "padded_y": adapter.padded_y(case)}
-    for name, allowed in ("precision", tuple(UNIT_ROUNDOFF)), ("padded_y", get_args(PaddedY)):
+    declared: dict[str, str] = {
+        "precision": adapter.precision(case.dtype),
+        "padded_y": adapter.padded_y(case),
+        "empty_rows": adapter.empty_rows(case),
+    }
+    known = {"precision": tuple(UNIT_ROUNDOFF), "padded_y": get_args(PaddedY), "empty_rows": get_args(EmptyRows)}
+    for name, allowed in known.items():
         if declared[name] not in allowed:
             raise ValueError(f"the adapter declares {name} {declared[name]!r}; allowed: {', '.join(allowed)}")
     return declared

@@ -12,6 +12,7 @@ from conformance.case.model import Case
 from conformance.case.options import Tolerance
 from conformance.case.outcomes import Difference, Failed, Passed
 from conformance.case.tensors import Array
+from conformance.verdict.contracts import Contracts
 from conformance.verdict.noise import noise
 
 
@@ -22,16 +23,17 @@ def judge(
     kappa: Mapping[str, Array],
     *,
     precision: str,
-    padded_y: str = "zeros",
+    contracts: Contracts = Contracts(),
 ) -> Passed | Failed:
     """Whether every output tensor of a case is right.
 
     Args:
         outputs: NumPy arrays by name; a text in an array's place says what was returned instead.
-        golden, kappa: of the same names and shapes as `case.outputs`; golden y is zero past each row's length.
+        golden, kappa: of the same names and shapes as `case.outputs`, under the default contracts.
         precision: the format the arithmetic was done in; its unit roundoff is the one allowed.
-        padded_y: the contract that y past a row's length is held to: `zeros`, or `last` valid y repeated.
+        contracts: what the adapter declares where the equations leave room; it is held to that.
     """
+    golden, kappa = contracts.applied(case, dict(golden)), contracts.applied(case, dict(kappa))
     differences: list[Difference] = []
     worst, first_wrong = 0.0, None
     for name, shape in case.outputs.items():
@@ -40,9 +42,6 @@ def judge(
             differences.append(Difference(name, problem))
             continue
         got, want, scale = outputs[name], golden[name], kappa[name]
-        # y, and logits where the head is on every step, have something to say past a row's length; final states do not.
-        if case.lengths is not None and padded_y == "last" and name in ("y", "logits"):
-            want, scale = _carried(case.lengths, want), _carried(case.lengths, scale)
         found = noise(got, want, scale, precision)
         worst = max(worst, float(np.max(found, initial=0.0)))
         wrong = ~_within(got, want, scale, found, case.tolerance, precision)
@@ -66,14 +65,6 @@ def _form_problem(got: Any, shape: tuple[int, ...], case: Case) -> str | None:
     if got.dtype != case.np_dtype:
         return f"has dtype {got.dtype}, needs {case.dtype}"
     return None
-
-
-def _carried(lengths: tuple[int, ...], per_step: Array) -> Array:
-    """A tensor (T, B, n) with each row's last valid step repeated up to T."""
-    carried = per_step.copy()
-    for row, length in enumerate(lengths):
-        carried[length:, row] = per_step[length - 1, row]
-    return carried
 
 
 def _within(got: Array, golden: Array, kappa: Array, found: Array, tolerance: Tolerance, precision: str) -> Array:

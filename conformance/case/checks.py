@@ -1,0 +1,148 @@
+"""What only two or more keys of a case together can get wrong; each problem a line for the user."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from conformance.case.model import Case
+    from conformance.case.source import Source
+
+MEMORY_BOUND = 2 * 2**30
+"""The most bytes the arrays of one case may take together; a larger case is refused when its spec is read."""
+
+
+def problems_of(case: Case) -> list[str]:
+    """Every problem of a case whose keys are right one by one."""
+    return [*_shape_problems(case), *_sequence_problems(case), *_option_problems(case), *_source_problems(case)]
+
+
+def _shape_problems(case: Case) -> list[str]:
+    shapes = [*case.weight_shapes.values(), *case.input_shapes.values(), *case.outputs.values()]
+    # Beside the tensors themselves: the four gates and two states of every step, all in float64.
+    steps = case.T * case.B * case.layers * case.D * (4 * case.H + 2 * case.H)
+    size = 8 * (sum(math.prod(shape) for shape in shapes) + steps)
+    if size > MEMORY_BOUND:
+        return [f"these sizes need {size / 2**30:.3g} GiB; at most {MEMORY_BOUND / 2**30:g} GiB are allowed"]
+    return []
+
+
+def _sequence_problems(case: Case) -> list[str]:
+    """Lengths, holes, blocks and calls: which steps and rows there are, and how they are handed over."""
+    problems = []
+    if case.lengths is not None:
+        if len(case.lengths) != case.B:
+            problems.append(f"lengths has {len(case.lengths)} numbers for B={case.B} rows")
+        if any(not 0 <= length <= case.T for length in case.lengths):
+            problems.append(f"lengths must lie between 0 and T={case.T}")
+    if case.skip is not None:
+        if len(case.skip) != case.B:
+            problems.append(f"skip has {len(case.skip)} lists of steps for B={case.B} rows")
+        if any(list(steps) != sorted({t for t in steps if 0 <= t < case.T}) for steps in case.skip):
+            problems.append(f"skip: each row's steps must ascend and lie between 0 and T-1={case.T - 1}")
+    if case.lengths_via is not None and not case.masked:
+        problems.append("lengths_via says how lengths or skip are handed over: give one of the two")
+    if case.lengths_via is not None and case.lengths_via.startswith("packed") and case.skip is not None:
+        problems.append("a packed sequence has no holes: lengths_via packed goes without skip")
+    if case.lengths_via == "upstream" and not math.isfinite(case.padding):
+        problems.append("lengths_via upstream marks padding by its value, which must be finite")
+    if case.blocks is not None:
+        if sum(case.blocks) != case.T or min(case.blocks, default=0) < 1:
+            problems.append(f"blocks must be positive and add up to T={case.T}")
+        if case.direction != "forward" or case.masked:
+            problems.append("blocks (a stream) goes with direction forward and without lengths")
+        if case.calls is not None:
+            problems.append("blocks cut the steps and calls cut the rows: give one of the two")
+    if case.calls is not None and (sum(case.calls) != case.B or min(case.calls, default=0) < 1):
+        problems.append(f"calls must be positive and add up to B={case.B}")
+    last_step_only = case.head is not None and case.head.after == "last_step"
+    if last_step_only and (case.direction != "forward" or case.masked):
+        problems.append("head after last_step goes with direction forward and without lengths")
+    return problems
+
+
+def _option_problems(case: Case) -> list[str]:
+    """Combinations that nobody has given a meaning, or in which an option would do nothing."""
+    problems = []
+    if len(case.activations) not in (1, case.D):
+        problems.append(f"activations: give one set, or one for each of the {case.D} directions")
+    chosen = {a.defaults for each in case.activations for a in (each.gate, each.cell, each.hidden) if a.alpha is not None}
+    if len(chosen) > 1:
+        problems.append("activations: parameters are left out (defaults) or given, for all that take them alike")
+    for option in ("projection_bias", "projection_clip"):
+        if getattr(case, option) not in (None, False) and case.P is None:
+            problems.append(f"{option} needs a projection: set P")
+    if case.coupling == "forget=1-input" and case.forget_bias:
+        problems.append("forget_bias does nothing where the forget gate is 1 - i")
+    problems += _layer_norm_problems(case)
+    if case.poison is not None:
+        shape = (case.weight_shapes | case.input_shapes).get(case.poison.tensor)
+        if shape is None:
+            names = ", ".join([*case.input_shapes, *case.weight_shapes])
+            problems.append(f"poison: the case has no tensor {case.poison.tensor!r}; it has {names}")
+        elif len(case.poison.at) != len(shape) or any(
+            not 0 <= i < n for i, n in zip(case.poison.at, shape, strict=True)
+        ):
+            problems.append(f"poison: {list(case.poison.at)} is no index of {case.poison.tensor} of shape {shape}")
+    return problems
+
+
+def _layer_norm_problems(case: Case) -> list[str]:
+    if case.layer_norm is None:
+        return []
+    used = {
+        "gate_clip": case.gate_clip is not None,
+        "peephole": case.peephole,
+        "cell_clip": case.cell_clip is not None,
+        "coupling": case.coupling is not None,
+        "P": case.P is not None,
+        "bias": case.bias,
+    }
+    # NNAPI's cell has everything but a gate clip; LayerNormBasicLSTMCell has nothing besides its forget bias.
+    refused = ["gate_clip"] if case.layer_norm == "nnapi" else list(used)
+    found = [name for name in refused if used[name]]
+    return [f"layer_norm {case.layer_norm} has no {', '.join(found)}"] if found else []
+
+
+def _source_problems(case: Case) -> list[str]:
+    problems = []
+    shapes = case.input_shapes | case.weight_shapes
+    rows = case.layers * case.D
+    for name, shape in shapes.items():
+        field = name.partition(".")[0]
+        source: Source = getattr(case, field) if field in ("x", "h0", "c0") else getattr(case.weights, field)
+        per_row = field not in ("x", "h0", "c0", "W_y", "b_y")
+        if source.values is not None:
+            got = _nested_shape(source.values)
+            if got not in ((shape, (rows, *shape)) if per_row else (shape,)):
+                problems.append(f"{field}: values of shape {got} where {shape} is needed")
+        if source.torch is not None:
+            if case.torch_seed is None:
+                problems.append(f"{field}: a torch source needs torch_seed")
+            if (source.torch == "default") == (field in ("x", "h0", "c0")):
+                problems.append(f"{field}: torch: default is for weights; rand and randn are for x, h0 and c0")
+        if source.keras is not None and field in ("x", "h0", "c0"):
+            problems.append(f"{field}: keras: initialisers are for weights")
+        if source.keras == "unit_forget_bias" and field not in ("b_w", "b_r"):
+            problems.append(f"{field}: keras: unit_forget_bias is for b_w and b_r")
+    weights = case.weights
+    kinds = {weights.W.torch, weights.R.torch} | ({weights.b_w.torch, weights.b_r.torch} if case.bias else set())
+    if "default" in kinds and kinds != {"default"}:
+        problems.append("torch: default draws W, R, b_w and b_r together; give it for all of them")
+    if case.head is not None and (weights.W_y.torch is None) != (weights.b_y.torch is None):
+        problems.append("torch: default draws W_y and b_y together; give it for both")
+    return sorted(set(problems))
+
+
+def _nested_shape(values: Any) -> tuple[int, ...] | str:
+    """The shape of nested lists of numbers, or what is wrong with them."""
+    if isinstance(values, bool) or not isinstance(values, (int, float, list)):
+        return f"containing {values!r}"
+    if not isinstance(values, list):
+        return ()
+    inner = {_nested_shape(value) for value in values}
+    problem = next((shape for shape in inner if isinstance(shape, str)), None)
+    if problem is not None or len(inner) != 1:
+        return problem or "ragged or empty"
+    return (len(values), *inner.pop())
