@@ -150,7 +150,7 @@ def merged(base: LocatedDict, over: LocatedDict) -> LocatedDict:
     return result
 
 
-MERGED_KEYS = frozenset({"weights", "tolerance"})
+MERGED_KEYS = frozenset({"weights", "tolerance", "exempt"})
 """The keys whose mappings are merged key by key; every other value replaces the one below it."""
 
 

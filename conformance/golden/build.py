@@ -11,6 +11,7 @@ from conformance.case.errors import GenerationError
 from conformance.case.model import Case
 from conformance.case.tensors import Arrays
 from conformance.golden.inputs import make_arrays
+from conformance.golden.lint import findings
 from conformance.golden.vector import Vector
 from conformance.lstm.kappa import kappa
 from conformance.lstm.reference import Reference
@@ -22,11 +23,16 @@ REFERENCE_NOISE = 16.0
 
 @dataclass(frozen=True)
 class Built:
-    """A vector with what its making showed: oracle bits, and the reference's worst noise against the oracle."""
+    """A vector with what its making showed.
+
+    bits: the oracle's. reference_noise: the reference's worst noise against the oracle. lint: what the rules of
+    conformance.golden.lint find in its numbers, exemptions not regarded.
+    """
 
     vector: Vector
     bits: int
     reference_noise: float
+    lint: dict[str, str]
 
 
 def build(case: Case) -> Built:
@@ -53,7 +59,7 @@ def build(case: Case) -> Built:
         raise GenerationError(
             f"{case.id}: reference and oracle disagree: noise {worst:.3g}, allowed {REFERENCE_NOISE:g}"
         )
-    return Built(stored, proof.bits, worst)
+    return Built(stored, proof.bits, worst, findings(case, arrays))
 
 
 def in_float64(arrays: Arrays) -> Arrays:

@@ -13,6 +13,7 @@ import numpy as np
 
 from conformance.case.errors import ConformanceError
 from conformance.case.model import Case
+from conformance.golden import lint
 from conformance.golden.build import Built, build
 from conformance.golden.store import VectorStore
 from conformance.golden.vector import Vector
@@ -30,9 +31,10 @@ class Summary:
     reference_noise: float = 0.0
     problems: list[str] = field(default_factory=list)
 
-    def add(self, built: Built) -> None:
-        """Count one vector."""
+    def add(self, case: Case, built: Built) -> None:
+        """Count one vector, and note what is wrong with its numbers."""
         self.made += 1
+        self.problems += lint.problems(case, built.lint)
         self.most_bits = max(self.most_bits, built.bits)
         self.reference_noise = max(self.reference_noise, built.reference_noise)
 
@@ -53,7 +55,7 @@ def generate(cases: Sequence[Case], store: VectorStore, *, prune: bool, jobs: in
     try:
         for case, built in _build_all([c for c in cases if not c.on_demand], jobs, summary):
             if built is not None:
-                summary.add(built)
+                summary.add(case, built)
                 store.save(case, built.vector.to_bytes(), built.bits)
             report(case, built)
     finally:
@@ -74,7 +76,7 @@ def check(cases: Sequence[Case], store: VectorStore, *, whole: bool, jobs: int |
             summary.problems.append(f"{case_id}: stored, but no spec asks for it")
     for case, built in _build_all(shipped, jobs, summary):
         if built is not None:
-            summary.add(built)
+            summary.add(case, built)
             problem = _stored_differs(case, built, store)
             if problem is None:
                 summary.same_bytes += 1
