@@ -30,10 +30,12 @@ class Summary:
     most_bits: int = 0
     reference_noise: float = 0.0
     problems: list[str] = field(default_factory=list)
+    lint: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def add(self, case: Case, built: Built) -> None:
         """Count one vector, and note what is wrong with its numbers."""
         self.made += 1
+        self.lint[case.id] = built.lint
         self.problems += lint.problems(case, built.lint)
         self.most_bits = max(self.most_bits, built.bits)
         self.reference_noise = max(self.reference_noise, built.reference_noise)
@@ -60,6 +62,8 @@ def generate(cases: Sequence[Case], store: VectorStore, *, prune: bool, jobs: in
             report(case, built)
     finally:
         store.write_manifest()
+    if prune:
+        summary.problems += lint.stale(cases, summary.lint)
     return summary
 
 
@@ -83,6 +87,8 @@ def check(cases: Sequence[Case], store: VectorStore, *, whole: bool, jobs: int |
             else:
                 summary.problems.append(f"{case.id}: {problem}")
         report(case, built)
+    if whole:
+        summary.problems += lint.stale(shipped, summary.lint)
     return summary
 
 

@@ -39,8 +39,8 @@ def make_arrays(case: Case) -> Arrays:
         tensors["inputs.lengths"] = np.array(case.lengths, np.int64)
     if case.masked:
         mask = np.zeros((case.T, case.B), np.bool_)
-        for row in range(case.B):
-            mask[case.valid_steps(row), row] = True
+        for b in range(case.B):
+            mask[case.valid_steps(b), b] = True
         if case.skip is not None:
             tensors["inputs.mask"] = mask
         x = tensors["inputs.x"].copy()

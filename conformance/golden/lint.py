@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -31,16 +31,38 @@ def problems(case: Case, found: dict[str, str]) -> list[str]:
     """A line for each finding that the case is not exempt from, and for each exemption from no rule."""
     lines = [f"{case.origin}: {case.id}: {rule}: {text}" for rule, text in found.items() if rule not in case.exempt]
     if lines:
-        lines[-1] += "; if that is wanted, say why in exempt: {" + next(r for r in found if r not in case.exempt) + ": ...}"
+        lines[-1] += (
+            "; if that is wanted, say why in exempt: {" + next(r for r in found if r not in case.exempt) + ": ...}"
+        )
     unknown = [rule for rule in case.exempt if rule not in RULES]
     return lines + [f"{case.origin}: exempt: no rule {rule!r}; there are {', '.join(RULES)}" for rule in unknown]
 
 
+def stale(cases: Sequence[Case], found: Mapping[str, Collection[str]]) -> list[str]:
+    """A line for each exemption that no case of its file needs any more; `found`: case id -> the rules that found."""
+    given: dict[tuple[str, str], list[Case]] = {}
+    for case in cases:
+        if case.origin is not None and case.id in found:
+            for rule in case.exempt:
+                given.setdefault((case.origin.file, rule), []).append(case)
+    return [
+        f"{exempted[0].origin}: exempt: {rule}: nothing of the kind is found in this file; take it out"
+        for (_, rule), exempted in given.items()
+        if not any(rule in found[case.id] for case in exempted)
+    ]
+
+
+_NEVER_CONSTANT = ("W", "R", "peephole", "projection")
+
+
+def _constant(array: Array | None) -> bool:
+    return array is not None and array.size > 1 and bool(np.all(array == array.flat[0]))
+
+
 def _constant_weights(case: Case, arrays: Arrays) -> Iterator[str]:
     for row, weights in enumerate(arrays.weights.rows):
-        for name in ("W", "R", "peephole", "projection"):
-            array: Array | None = getattr(weights, name)
-            if array is not None and array.size > 1 and np.all(array == array.flat[0]):
+        for name in _NEVER_CONSTANT:
+            if _constant(getattr(weights, name)):
                 yield f"every number of {name}.{row} is the same"
 
 
@@ -48,7 +70,8 @@ def _equal_gates(case: Case, arrays: Arrays) -> Iterator[str]:
     for row, weights in enumerate(arrays.weights.rows):
         for name in ("W", "R", "b_w", "b_r", "peephole", "gamma", "beta"):
             array: Array | None = getattr(weights, name)
-            if array is None or not array.any():  # zero biases have a rule of their own
+            # Constant weights and zero biases have a rule of their own.
+            if array is None or not array.any() or (name in _NEVER_CONSTANT and _constant(array)):
                 continue
             for a, b in itertools.combinations(range(len(array)), 2):
                 if np.array_equal(array[a], array[b]):
@@ -126,4 +149,4 @@ RULES: dict[str, Callable[[Case, Arrays], Iterator[str]]] = {
 def _same(a: LayerWeights, b: LayerWeights, name: str) -> bool:
     first: Array | None = getattr(a, name)
     second: Array | None = getattr(b, name)
-    return first is not None and second is not None and first.any() and np.array_equal(first, second)
+    return first is not None and second is not None and bool(first.any()) and np.array_equal(first, second)
