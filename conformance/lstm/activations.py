@@ -35,6 +35,11 @@ def _elu(z: Array, alpha: float, beta: float) -> Array:
     return np.where(z >= 0, z, alpha * np.expm1(np.minimum(z, 0.0)))
 
 
+def _thresholded_relu(z: Array, alpha: float, beta: float) -> Array:
+    # Not below the threshold, so that NaN stays what it is.
+    return np.where(z < alpha, np.zeros_like(z), z)
+
+
 def _softplus(z: Array, alpha: float, beta: float) -> Array:
     # log(1 + e^z) without overflow: max(z, 0) + log(1 + e^-|z|).
     result: Array = np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z)))
@@ -48,7 +53,7 @@ FUNCTIONS: dict[str, Function] = {
     "hard_sigmoid": _hard_sigmoid,
     "affine": lambda z, alpha, beta: alpha * z + beta,
     "leaky_relu": lambda z, alpha, beta: np.where(z >= 0, z, alpha * z),
-    "thresholded_relu": lambda z, alpha, beta: np.where(z >= alpha, z, 0.0 * z),
+    "thresholded_relu": _thresholded_relu,
     "scaled_tanh": lambda z, alpha, beta: alpha * np.tanh(beta * z),
     "elu": _elu,
     "softsign": lambda z, alpha, beta: z / (1.0 + np.abs(z)),

@@ -73,7 +73,7 @@ def prove(case: Case, arrays: Arrays, *, first_bits: int = 128, most_bits: int =
 def evaluate(case: Case, arrays: Arrays, bits: int) -> Balls:
     """Balls that hold the true outputs, from one pass with `bits` working bits.
 
-    Raises `Undecided` as soon as an element of y is so wide that it cannot be proven.
+    Raises `Undecided` as soon as a number is so wide that nothing can be proven with it.
     """
     with ctx.workprec(bits):
         h_n, c_n = _state(case, "h0", arrays.inputs.h0), _state(case, "c0", arrays.inputs.c0)
@@ -99,8 +99,8 @@ class _Cell:
     """One layer in one direction, every number an exact ball.
 
     `joined` (I_l + 2 + P, 4H) is [W | b_w | b_r | R] transposed; without biases, or with a layer norm, after which they
-    are added, its middle rows are left out. `peephole` is one vector (H) for each of i, f, o; `gamma` and `beta` one for
-    each gate, the biases' sum being beta in NNAPI's norm.
+    are added, its middle rows are left out. `peephole` has a vector (H) for each of i, f, o, `gamma` and `beta` for
+    each gate; in NNAPI's norm the biases' sum is beta.
     """
 
     case: Case
@@ -213,7 +213,10 @@ def _norm(values: Vector, gamma: Vector, beta: Vector, epsilon: Fraction) -> Vec
     variance = sum((d * d for d in deviations), arb(0)) / n
     # A square is not negative, which a ball around 0 does not know of itself.
     scale = (variance.max(0) + arb(epsilon.numerator) / epsilon.denominator).sqrt()
-    return [g * d / scale + b for g, d, b in zip(gamma, deviations, beta, strict=True)]
+    result = [g * d / scale + b for g, d, b in zip(gamma, deviations, beta, strict=True)]
+    if all(v.is_finite() for v in (*values, *gamma, *beta)) and not all(v.is_finite() for v in result):
+        raise Undecided("the numbers of a layer norm are lost")
+    return result
 
 
 def _projected(cell: _Cell, m: Vector) -> Vector:
@@ -270,7 +273,16 @@ def _activation(activation: Activation) -> Function:
         "softplus": _softplus,
         "linear": lambda x: x,
     }
-    return functions[activation.name]
+    function = functions[activation.name]
+
+    def decided(x: arb) -> arb:
+        # Of a number comes a number. A ball so wide that the divisor may be 0 gives what looks like a NaN of the case.
+        value = function(x)
+        if x.is_finite() and not value.is_finite():
+            raise Undecided(f"the argument of {activation.name} is lost")
+        return value
+
+    return decided
 
 
 def _branch(x: arb, border: Any, above: arb, below: arb) -> arb:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from conformance.case.model import Case
-from conformance.case.options import Activations
+from conformance.case.options import Activation, Activations
 from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
 from conformance.lstm.activations import apply
 
@@ -132,13 +132,13 @@ class Reference:
     def input_part(self, x: Array, weights: LayerWeights) -> Array:
         """W_k x + b_w_k for every step at once: (T, B, 4, H). Equation (1), the part without h."""
         _, H, I_l = weights.W.shape
-        z = (x.reshape(-1, I_l) @ weights.W.reshape(4 * H, I_l).T).reshape(*x.shape[:-1], 4, H)
+        z = self.product(x.reshape(-1, I_l), weights.W.reshape(4 * H, I_l)).reshape(*x.shape[:-1], 4, H)
         return z if weights.b_w is None or self.case.layer_norm else z + weights.b_w
 
     def recurrent_part(self, h: Array, weights: LayerWeights) -> Array:
         """R_k h + b_r_k: (B, 4, H). Equation (1), the part with h."""
         _, H, P = weights.R.shape
-        z = (h @ weights.R.reshape(4 * H, P).T).reshape(-1, 4, H)
+        z = self.product(h, weights.R.reshape(4 * H, P)).reshape(-1, 4, H)
         return z if weights.b_r is None or self.case.layer_norm else z + weights.b_r
 
     def step(self, direction: int, from_input: Array, old: State, weights: LayerWeights) -> State:
@@ -170,7 +170,8 @@ class Reference:
         """z + p_k c, for the gates that have a peephole. Equation (1)."""
         if weights.peephole is None or gate not in PEEPHOLES:
             return z
-        return z + weights.peephole[PEEPHOLES[gate]] * c
+        result: Array = z + weights.peephole[PEEPHOLES[gate]] * c
+        return result
 
     def seen_by_output_gate(self, old_c: Array, c: Array) -> Array:
         """The cell state that the output peephole sees: the new one."""
@@ -179,21 +180,29 @@ class Reference:
     def normalised_gate(self, gate: int, z: Array, weights: LayerWeights) -> Array:
         """Layer norm of a gate over its H units; in NNAPI's form the bias is added after it. Equation (6)."""
         assert weights.gamma is not None
-        z = weights.gamma[gate] * self.normalised(z)
-        if weights.beta is not None:
-            return z + weights.beta[gate]
-        return z if weights.b_w is None or weights.b_r is None else z + weights.b_w[gate] + weights.b_r[gate]
+        return self.with_bias_of_norm(gate, weights.gamma[gate] * self.normalised(z), weights)
+
+    def with_bias_of_norm(self, gate: int, z: Array, weights: LayerWeights) -> Array:
+        """z + beta, or in NNAPI's form z + b_w + b_r."""
+        for beta in (weights.beta, weights.b_w, weights.b_r):
+            z = z if beta is None else z + beta[gate]
+        return z
 
     def normalised(self, v: Array) -> Array:
         """(v - mean) / sqrt(variance + epsilon) over the last axis."""
-        assert self.case.layer_norm is not None
         deviation = v - self.mean(v)
-        return deviation / np.sqrt(self.mean(deviation * deviation) + EPSILON[self.case.layer_norm])
+        return deviation / np.sqrt(self.mean(deviation * deviation) + self.epsilon())
+
+    def epsilon(self) -> float:
+        """What keeps the divisor of a layer norm from being zero."""
+        assert self.case.layer_norm is not None
+        return EPSILON[self.case.layer_norm]
 
     def mean(self, v: Array) -> Array:
         """The mean over the last axis, kept as an axis of 1."""
         units = v.shape[-1]
-        return (v @ np.ones((units, 1), v.dtype)) / units
+        mean: Array = (v @ np.ones((units, 1), v.dtype)) / units
+        return mean
 
     def with_forget_bias(self, z_f: Array) -> Array:
         """z_f + forget_bias, added at run time before S. Equation (2)."""
@@ -201,11 +210,11 @@ class Reference:
 
     def clipped_gate(self, gate: int, z: Array) -> Array:
         """The pre-activation within the gate clip."""
-        return z if self.case.gate_clip is None else bounded(z, self.case.gate_clip.bound)
+        return z if self.case.gate_clip is None else self.bounded(z, self.case.gate_clip.bound)
 
     def squashed(self, act: Activations, gate: int, z: Array) -> Array:
         """S(z) of a gate, G(z) of the cell candidate. Equation (2)."""
-        return apply(act.cell if gate == G else act.gate, z)
+        return self.activation(act.cell if gate == G else act.gate, z)
 
     def coupled(self, i: Array, f: Array) -> tuple[Array, Array]:
         """i and f, one of them made from the other where they are coupled."""
@@ -215,39 +224,58 @@ class Reference:
 
     def cell(self, i: Array, f: Array, g: Array, old_c: Array) -> Array:
         """f c_{t-1} + i g. Equation (3)."""
-        return f * old_c + i * g
+        c: Array = f * old_c + i * g
+        return c
 
     def stored(self, c: Array, weights: LayerWeights) -> Array:
         """What is stored of a new cell state: normalised, or within the cell clip."""
-        if weights.gamma_cell is not None and weights.beta_cell is not None:
-            c = weights.gamma_cell * self.normalised(c) + weights.beta_cell
-        return c if self.case.cell_clip is None else bounded(c, self.case.cell_clip)
+        c = self.normalised_cell(c, weights)
+        return c if self.case.cell_clip is None else self.bounded(c, self.case.cell_clip)
+
+    def normalised_cell(self, c: Array, weights: LayerWeights) -> Array:
+        """Layer norm of the cell state, in the form that has one. Equation (6)."""
+        if weights.gamma_cell is None or weights.beta_cell is None:
+            return c
+        return weights.gamma_cell * self.normalised(c) + weights.beta_cell
 
     def output(self, act: Activations, o: Array, c: Array) -> Array:
         """o Hh(c): (B, H). Equation (4)."""
-        return o * apply(act.hidden, self.clipped_cell(c))
+        return o * self.activation(act.hidden, self.clipped_cell(c))
 
     def clipped_cell(self, c: Array) -> Array:
         """The input of Hh: within the gate clip too, in its literal reading."""
         clip = self.case.gate_clip
-        return bounded(c, clip.bound) if clip is not None and clip.reading == "all" else c
+        return self.bounded(c, clip.bound) if clip is not None and clip.reading == "all" else c
 
     def projected(self, m: Array, weights: LayerWeights) -> Array:
         """h (B, P) from m = o Hh(c) (B, H). Equation (4)."""
         if weights.projection is None:
             return m
-        h = m @ weights.projection.T
+        h = self.product(m, weights.projection)
         h = h if weights.projection_bias is None else h + weights.projection_bias
-        return h if self.case.projection_clip is None else bounded(h, self.case.projection_clip)
+        return self.clipped_projection(h)
+
+    def clipped_projection(self, h: Array) -> Array:
+        """The projected h within the projection clip."""
+        return h if self.case.projection_clip is None else self.bounded(h, self.case.projection_clip)
 
     def head(self, y: Array, weights: Weights) -> Array:
         """W_y y + b_y: logits (..., O). Equation (5)."""
         assert weights.W_y is not None and weights.b_y is not None
-        logits = y.reshape(-1, y.shape[-1]) @ weights.W_y.T + weights.b_y
+        logits = self.product(y.reshape(-1, y.shape[-1]), weights.W_y) + weights.b_y
         return logits.reshape(*y.shape[:-1], weights.b_y.size)
 
+    # What all of it is made of.
 
-def bounded(v: Array, bound: float) -> Array:
-    """V within +-bound."""
-    result: Array = np.minimum(np.maximum(v, -bound), bound)
-    return result
+    def product(self, rows: Array, matrix: Array) -> Array:
+        """The matrix times each row: (N, K) and (M, K) give (N, M)."""
+        return rows @ matrix.T
+
+    def activation(self, activation: Activation, z: Array) -> Array:
+        """The activation of every element."""
+        return apply(activation, z)
+
+    def bounded(self, v: Array, bound: float) -> Array:
+        """V within +-bound."""
+        result: Array = np.minimum(np.maximum(v, -bound), bound)
+        return result

@@ -1,13 +1,18 @@
-"""`Mistake`: one way to get an LSTM wrong, as data and as the wrong computation itself."""
+"""`Mistake`: one way to get an LSTM wrong, as data and as the wrong computation itself; `Axis` collects them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
 
 from conformance.case.model import Case
 from conformance.case.tensors import Arrays, Outputs
 from conformance.lstm.reference import Reference
+
+Variant = TypeVar("Variant", bound=type[Reference])
 
 
 @dataclass(frozen=True)
@@ -35,4 +40,48 @@ class Mistake:
 
     def outputs(self, case: Case, arrays: Arrays) -> Outputs:
         """The wrong answer, in the dtype of the arrays."""
-        return self.variant(case).run(arrays)
+        with np.errstate(all="ignore"):  # a wrong computation may well divide by zero
+            return self.variant(case).run(arrays)
+
+
+class Axis:
+    """The mistakes of one part of the LSTM. Called, it enters the class that follows as the variant of a new mistake.
+
+    Variants replace as narrow a method of the reference as they can and leave the rest to super(), so that
+    `type("Both", (A, B), {})` makes two mistakes at once.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._mistakes: list[Mistake] = []
+
+    def __call__(
+        self,
+        id: str,
+        what: str,
+        link: str | None = None,
+        *,
+        applies: Callable[[Case], bool] = lambda case: True,
+        precision: str | None = None,
+        approximate: bool = False,
+    ) -> Callable[[Variant], Variant]:
+        """A decorator that takes the other fields of `Mistake`."""
+
+        def enter(variant: Variant) -> Variant:
+            self._mistakes.append(Mistake(id, self.name, what, variant, link, applies, precision, approximate))
+            return variant
+
+        return enter
+
+    def __iter__(self) -> Iterator[Mistake]:
+        return iter(self._mistakes)
+
+
+def as_if(**fields: Any) -> type[Reference]:
+    """The reference of the case with other options than it has."""
+
+    class AsIf(Reference):
+        def __init__(self, case: Case) -> None:
+            super().__init__(case.model_copy(update=fields))
+
+    return AsIf

@@ -2,8 +2,55 @@
 
 from __future__ import annotations
 
-from conformance.lstm.mistakes import cell
-from conformance.lstm.mistakes.base import Mistake
+from conformance.lstm.mistakes import (
+    activation_parameters,
+    activations,
+    approximation,
+    cell,
+    clip,
+    direction,
+    gates,
+    layer_norm,
+    lengths,
+    non_finite,
+    padding,
+    peephole,
+    precision,
+    projection,
+    shape,
+    stack,
+    state,
+    stream,
+)
+from conformance.lstm.mistakes.base import Axis, Mistake
 
-CATALOGUE: tuple[Mistake, ...] = (*cell.MISTAKES,)
+AXES: tuple[Axis, ...] = (
+    gates.gates,
+    cell.cell,
+    cell.bias,
+    cell.forget_bias,
+    activations.activations,
+    activation_parameters.parameters,
+    approximation.approximation,
+    peephole.peephole,
+    peephole.coupling,
+    clip.clip,
+    projection.projection,
+    layer_norm.layer_norm,
+    direction.direction,
+    lengths.lengths,
+    padding.padding,
+    state.state,
+    state.layout,
+    stack.stack,
+    stack.head,
+    stream.stream,
+    stream.calls,
+    shape.shape,
+    non_finite.non_finite,
+    precision.precision,
+)
+"""The parts of the LSTM, in the order of docs/equations.md."""
+
+CATALOGUE: tuple[Mistake, ...] = tuple(mistake for axis in AXES for mistake in axis)
 BY_ID: dict[str, Mistake] = {mistake.id: mistake for mistake in CATALOGUE}

@@ -1,0 +1,227 @@
+"""Mistakes of the direction: the order of a scan, the two directions' weights and states, and how y joins them."""
+
+# ruff: noqa: D101, D102  (what each class does is said in the entry above it)
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from conformance.case.model import Case
+from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
+from conformance.lstm.mistakes.base import Axis
+from conformance.lstm.mistakes.lengths import leaves_out
+from conformance.lstm.reference import Reference, State
+
+direction = Axis("direction")
+
+
+def _goes_back(case: Case) -> bool:
+    return case.direction != "forward" and case.T > 1
+
+
+def _bidirectional(case: Case) -> bool:
+    return case.D == 2
+
+
+@direction(
+    "reverse-as-forward",
+    "scans forward where the direction is reverse",
+    "https://github.com/onnx/onnx/pull/7935",
+    applies=_goes_back,
+)
+class ReverseAsForward(Reference):
+    def order(self, direction: int, steps: int) -> Sequence[int]:
+        return range(steps)
+
+
+@direction(
+    "reverse-y-in-order-of-processing",
+    "gives the y of a reverse scan with its first step first, not in the order of time",
+    "https://github.com/onnx/keras-onnx/issues/523",
+    applies=_goes_back,
+)
+class ReverseYInOrderOfProcessing(Reference):
+    def scan(
+        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
+    ) -> tuple[Array, State]:
+        y, final = super().scan(direction, x, weights, state, valid)
+        return y[::-1] if self.case.reverse(direction) else y, final
+
+
+@direction(
+    "reverse-y-flipped-but-not-x",
+    "scans forward where the direction is reverse, and turns y round",
+    "https://github.com/stanfordmlgroup/nlc/issues/8",
+    applies=_goes_back,
+)
+class ReverseYFlippedButNotX(ReverseYInOrderOfProcessing):
+    def order(self, direction: int, steps: int) -> Sequence[int]:
+        return range(steps)
+
+
+@direction(
+    "reverse-over-features",
+    "turns x round along its features, not along time, for a reverse scan",
+    "https://github.com/kraiskil/onnx2c/issues/95",
+    applies=lambda case: case.direction != "forward",
+)
+class ReverseOverFeatures(Reference):
+    def scan(
+        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
+    ) -> tuple[Array, State]:
+        seen = x[..., ::-1] if self.case.reverse(direction) else x
+        return super().scan(direction, seen, weights, state, valid)
+
+    def order(self, direction: int, steps: int) -> Sequence[int]:
+        return range(steps)
+
+
+@direction(
+    "reverse-starts-in-padding",
+    "lets the reverse scan run through padding before it reaches a row's last step",
+    "https://github.com/onnx/onnx-tensorflow/issues/342",
+    applies=lambda case: _goes_back(case) and leaves_out(case),
+)
+class ReverseStartsInPadding(Reference):
+    reading_back: bool
+
+    def scan(
+        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
+    ) -> tuple[Array, State]:
+        self.reading_back = self.case.reverse(direction)
+        return super().scan(direction, x, weights, state, valid)
+
+    def held(self, valid: Array, new: State, old: State) -> State:
+        return new if self.reading_back else super().held(valid, new, old)
+
+
+@direction(
+    "reverse-reads-padding-for-steps",
+    "turns the whole padded row round and reads its first steps, padding among them, as those that count",
+    "https://github.com/NervanaSystems/ngraph/issues/3176",
+    applies=lambda case: _goes_back(case) and leaves_out(case),
+)
+class ReverseReadsPaddingForSteps(Reference):
+    def scan(
+        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
+    ) -> tuple[Array, State]:
+        if valid is not None and self.case.reverse(direction):
+            valid = valid[::-1]
+        return super().scan(direction, x, weights, state, valid)
+
+
+@direction(
+    "directions-share-input-weights",
+    "multiplies x with the first direction's W in both directions",
+    "https://github.com/mravanelli/pytorch-kaldi/issues/240",
+    applies=_bidirectional,
+)
+class ShareInputWeights(Reference):
+    def row_weights(self, row: int, weights: Weights) -> LayerWeights:
+        return replace(super().row_weights(row, weights), W=super().row_weights(row - row % self.case.D, weights).W)
+
+
+@direction(
+    "directions-share-all-weights",
+    "uses the first direction's weights in both directions",
+    applies=_bidirectional,
+)
+class ShareAllWeights(Reference):
+    def row_weights(self, row: int, weights: Weights) -> LayerWeights:
+        return super().row_weights(row - row % self.case.D, weights)
+
+
+@direction(
+    "directions-share-initial-state",
+    "starts both directions from the first one's state",
+    applies=lambda case: case.D == 2 and (case.h0 is not None or case.c0 is not None),
+)
+class ShareInitialState(Reference):
+    def initial_state(self, row: int, x: Array, inputs: Inputs) -> State:
+        return super().initial_state(row - row % self.case.D, x, inputs)
+
+
+@direction(
+    "initial-states-of-directions-swapped",
+    "starts each direction from the other one's state",
+    "https://github.com/onnx/onnx-tensorflow/issues/409",
+    applies=lambda case: case.D == 2 and (case.h0 is not None or case.c0 is not None),
+)
+class InitialStatesSwapped(Reference):
+    def initial_state(self, row: int, x: Array, inputs: Inputs) -> State:
+        return super().initial_state(row ^ 1 if self.case.D == 2 else row, x, inputs)
+
+
+@direction(
+    "second-direction-starts-from-first-s-end",
+    "starts the second direction from the state in which the first one ended",
+    applies=_bidirectional,
+)
+class SecondStartsFromFirstsEnd(Reference):
+    ended: State
+
+    def scan(
+        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
+    ) -> tuple[Array, State]:
+        y, self.ended = super().scan(direction, x, weights, self.ended if direction else state, valid)
+        return y, self.ended
+
+
+@direction(
+    "final-states-of-directions-swapped",
+    "returns h_n and c_n of the reverse direction before those of the forward one",
+    applies=_bidirectional,
+)
+class FinalStatesSwapped(Reference):
+    def run(self, arrays: Arrays) -> Outputs:
+        outputs = super().run(arrays)
+        if self.case.D == 1:
+            return outputs
+        rows = [row ^ 1 for row in range(len(outputs["h_n"]))]
+        return outputs | {name: outputs[name][rows] for name in ("h_n", "c_n")}
+
+
+@direction(
+    "reverse-final-state-zero",
+    "returns zeros for h_n and c_n of the reverse direction",
+    "https://github.com/apple/coremltools/issues/824",
+    applies=lambda case: case.direction != "forward",
+)
+class ReverseFinalStateZero(Reference):
+    def scan(
+        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
+    ) -> tuple[Array, State]:
+        y, final = super().scan(direction, x, weights, state, valid)
+        if not self.case.reverse(direction):
+            return y, final
+        return y, State(np.zeros_like(final.h), np.zeros_like(final.c))
+
+
+@direction(
+    "directions-interleaved",
+    "joins y unit by unit, both directions' first unit first",
+    "https://github.com/pytorch/pytorch/pull/11368",
+    applies=lambda case: case.D == 2 and case.output_size > 1,
+)
+class Interleaved(Reference):
+    def joined(self, ys: Sequence[Array]) -> Array:
+        y = np.stack(ys, axis=-1)
+        return y.reshape(*y.shape[:2], y.shape[2] * y.shape[3])
+
+
+@direction("reverse-half-first", "joins y with the reverse direction before the forward one", applies=_bidirectional)
+class ReverseHalfFirst(Reference):
+    def joined(self, ys: Sequence[Array]) -> Array:
+        return super().joined(ys[::-1])
+
+
+@direction(
+    "directions-summed-into-first-half",
+    "adds the two directions, though they are to be joined",
+    applies=_bidirectional,
+)
+class Summed(Reference):
+    def joined(self, ys: Sequence[Array]) -> Array:
+        return super().joined([sum(ys[1:], ys[0]), *(np.zeros_like(y) for y in ys[1:])])

@@ -1,0 +1,113 @@
+"""Mistakes at the steps that a row leaves out: what they do to its state, and what y holds there."""
+
+# ruff: noqa: D101, D102  (what each class does is said in the entry above it)
+from __future__ import annotations
+
+import numpy as np
+
+from conformance.case.tensors import Array, LayerWeights
+from conformance.lstm.mistakes.base import Axis
+from conformance.lstm.mistakes.lengths import leaves_out
+from conformance.lstm.reference import Reference, State
+
+padding = Axis("padding")
+
+
+@padding(
+    "padding-moves-state",
+    "computes padding like any step, though y is zero there",
+    "https://github.com/keras-team/keras/issues/1300",
+    applies=leaves_out,
+)
+class PaddingMovesState(Reference):
+    def held(self, valid: Array, new: State, old: State) -> State:
+        return new
+
+
+@padding(
+    "padding-moves-cell",
+    "holds h in padding, and lets c go on",
+    "https://github.com/deeplearning4j/deeplearning4j/issues/4631",
+    applies=leaves_out,
+)
+class PaddingMovesCell(Reference):
+    def held(self, valid: Array, new: State, old: State) -> State:
+        return State(super().held(valid, new, old).h, new.c)
+
+
+@padding("padding-moves-h", "holds c in padding, and lets h go on", applies=leaves_out)
+class PaddingMovesH(Reference):
+    def held(self, valid: Array, new: State, old: State) -> State:
+        return State(new.h, super().held(valid, new, old).c)
+
+
+@padding(
+    "padding-leaks",
+    "selects by multiplication with 0 and 1, so that a NaN in padding gets through",
+    "https://github.com/onnx/tensorflow-onnx/issues/1988",
+    applies=leaves_out,
+)
+class PaddingLeaks(Reference):
+    def held(self, valid: Array, new: State, old: State) -> State:
+        return State(_mixed(valid, new.h, old.h), _mixed(valid, new.c, old.c))
+
+    def left_out(self, valid: Array, new: State, old: State) -> Array:
+        return _mixed(valid, new.h, np.zeros_like(new.h))
+
+
+def _mixed(valid: Array, new: Array, old: Array) -> Array:
+    one = valid.astype(new.dtype)
+    result: Array = one * new + (1.0 - one) * old
+    return result
+
+
+@padding(
+    "padded-y-computed",
+    "leaves in y what was computed from padding",
+    "https://github.com/pytorch/pytorch/issues/48460",
+    applies=leaves_out,
+)
+class PaddedYComputed(Reference):
+    def left_out(self, valid: Array, new: State, old: State) -> Array:
+        return new.h
+
+
+class PaddedY(Reference):
+    """The reference with something else at the steps of y that a row leaves out."""
+
+    def scan(
+        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
+    ) -> tuple[Array, State]:
+        y, final = super().scan(direction, x, weights, state, valid)
+        if valid is not None:
+            y, before = y.copy(), state.h
+            begun = np.zeros_like(valid[0])
+            for t in self.order(direction, x.shape[0]):
+                begun = begun | valid[t]
+                before = np.where(valid[t][:, None], y[t], before)
+                y[t] = self.padded(y[t], before, valid[t][:, None], begun[:, None])
+        return y, final
+
+    def padded(self, y: Array, before: Array, valid: Array, begun: Array) -> Array:
+        return y
+
+
+@padding(
+    "padded-y-carried",
+    "repeats the last y in padding",
+    "https://github.com/microsoft/onnxruntime/issues/12492",
+    applies=leaves_out,
+)
+class PaddedYCarried(PaddedY):
+    def padded(self, y: Array, before: Array, valid: Array, begun: Array) -> Array:
+        return np.where(~valid & begun, before, super().padded(y, before, valid, begun))
+
+
+@padding(
+    "padded-y-holds-initial-state",
+    "gives h0 for y in the padding that a scan meets before a row's first step",
+    applies=lambda case: leaves_out(case) and case.h0 is not None,
+)
+class PaddedYHoldsInitialState(PaddedY):
+    def padded(self, y: Array, before: Array, valid: Array, begun: Array) -> Array:
+        return np.where(begun, super().padded(y, before, valid, begun), before)

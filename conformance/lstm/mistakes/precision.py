@@ -1,0 +1,157 @@
+"""Mistakes of precision: arithmetic or storage in a format narrower than the case's dtype."""
+
+# ruff: noqa: D101, D102  (what each class does is said in the entry above it)
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+
+import numpy as np
+
+from conformance.case.dtypes import UNIT_ROUNDOFF, numpy_dtype
+from conformance.case.model import Case
+from conformance.case.options import Activation, Activations
+from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
+from conformance.lstm.mistakes.base import Axis
+from conformance.lstm.reference import Reference, State
+
+precision = Axis("precision")
+
+
+def _narrower(name: str) -> Callable[[Case], bool]:
+    """Whether this format has fewer digits than the case's dtype."""
+    return lambda case: UNIT_ROUNDOFF[name] > UNIT_ROUNDOFF[case.dtype]
+
+
+def rounded(v: Array, name: str) -> Array:
+    """V rounded to a format, in v's own dtype."""
+    if name == "tf32":  # 11 significant bits and the exponents of float32
+        mantissa, exponent = np.frexp(v)
+        result: Array = np.ldexp(np.rint(mantissa * 2048.0) / 2048.0, exponent)
+        return result
+    return v.astype(numpy_dtype(name)).astype(v.dtype)
+
+
+def of_weights(weights: LayerWeights, change: Callable[[Array], Array]) -> LayerWeights:
+    """The weights with each array changed."""
+    given = {each.name: getattr(weights, each.name) for each in fields(weights)}
+    return replace(weights, **{name: change(array) for name, array in given.items() if array is not None})
+
+
+class Rounding(Reference):
+    """The reference, with a way to round to a format where it is narrower than the case's dtype."""
+
+    def rounded(self, v: Array, name: str) -> Array:
+        return rounded(v, name) if _narrower(name)(self.case) else v
+
+    def rounded_state(self, state: State, name: str) -> State:
+        return State(self.rounded(state.h, name), self.rounded(state.c, name))
+
+
+def multiplying_in(name: str) -> type[Reference]:
+    """The reference whose matrix products read factors rounded to a format."""
+
+    class MultiplyingIn(Rounding):
+        def product(self, rows: Array, matrix: Array) -> Array:
+            return super().product(self.rounded(rows, name), self.rounded(matrix, name))
+
+    return MultiplyingIn
+
+
+def computing_in(name: str) -> type[Reference]:
+    """The reference with weights, states and the result of every larger operation rounded to a format."""
+
+    class ComputingIn(Rounding):
+        def row_weights(self, row: int, weights: Weights) -> LayerWeights:
+            return of_weights(super().row_weights(row, weights), lambda array: self.rounded(array, name))
+
+        def initial_state(self, row: int, x: Array, inputs: Inputs) -> State:
+            return self.rounded_state(super().initial_state(row, x, inputs), name)
+
+        def product(self, rows: Array, matrix: Array) -> Array:
+            return self.rounded(super().product(self.rounded(rows, name), self.rounded(matrix, name)), name)
+
+        def activation(self, activation: Activation, z: Array) -> Array:
+            return self.rounded(super().activation(activation, self.rounded(z, name)), name)
+
+        def cell(self, i: Array, f: Array, g: Array, old_c: Array) -> Array:
+            return self.rounded(super().cell(i, f, g, old_c), name)
+
+        def output(self, act: Activations, o: Array, c: Array) -> Array:
+            return self.rounded(super().output(act, o, c), name)
+
+    return ComputingIn
+
+
+precision(
+    "products-in-tf32",
+    "multiplies matrices in TF32",
+    applies=_narrower("tf32"),
+    precision="tf32",
+)(multiplying_in("tf32"))
+precision(
+    "products-in-bfloat16",
+    "multiplies matrices in bfloat16",
+    applies=_narrower("bfloat16"),
+    precision="bfloat16",
+)(multiplying_in("bfloat16"))
+precision(
+    "computed-in-bfloat16",
+    "computes everything in bfloat16",
+    applies=_narrower("bfloat16"),
+    precision="bfloat16",
+)(computing_in("bfloat16"))
+precision(
+    "computed-in-float16",
+    "computes everything in float16",
+    applies=_narrower("float16"),
+    precision="float16",
+)(computing_in("float16"))
+
+
+@precision(
+    "state-kept-in-float16",
+    "computes in the dtype asked for and keeps h and c in float16 from step to step",
+    "https://github.com/uxlfoundation/oneDNN/issues/976",
+    applies=_narrower("float16"),
+    precision="float16",
+)
+class StateKeptInFloat16(Rounding):
+    def step(self, direction: int, from_input: Array, old: State, weights: LayerWeights) -> State:
+        return self.rounded_state(super().step(direction, from_input, old, weights), "float16")
+
+
+@precision(
+    "weights-in-float16",
+    "computes in the dtype asked for, with weights rounded to float16",
+    applies=_narrower("float16"),
+)
+class WeightsInFloat16(Rounding):
+    def row_weights(self, row: int, weights: Weights) -> LayerWeights:
+        return of_weights(super().row_weights(row, weights), lambda array: self.rounded(array, "float16"))
+
+
+@precision(
+    "float64-in-float32",
+    "computes float64 in float32",
+    "https://github.com/keras-team/keras/pull/21604",
+    applies=lambda case: case.dtype == "float64",
+    precision="float32",
+)
+class Float64InFloat32(Reference):
+    def run(self, arrays: Arrays) -> Outputs:
+        if self.case.dtype != "float64":
+            return super().run(arrays)
+
+        def narrow(array: Array) -> Array:
+            return array.astype(np.float32)
+
+        old, given = arrays.inputs, arrays.weights
+        x, h0, c0 = (None if each is None else narrow(each) for each in (old.x, old.h0, old.c0))
+        W_y, b_y = (None if each is None else narrow(each) for each in (given.W_y, given.b_y))
+        assert x is not None
+        inputs = replace(old, x=x, h0=h0, c0=c0)
+        outputs = super().run(
+            Arrays(Weights(tuple(of_weights(row, narrow) for row in given.rows), W_y, b_y), inputs, {})
+        )
+        return {name: array.astype(old.x.dtype) for name, array in outputs.items()}

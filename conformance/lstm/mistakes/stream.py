@@ -1,0 +1,202 @@
+"""Mistakes between calls: the state that a stream carries from block to block, and what one call leaves to the next."""
+
+# ruff: noqa: D101, D102  (what each class does is said in the entry above it)
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import accumulate
+
+import numpy as np
+
+from conformance.case.model import Case
+from conformance.case.tensors import Array, Arrays, Inputs, Outputs
+from conformance.lstm.mistakes.base import Axis
+from conformance.lstm.mistakes.lengths import leaves_out
+from conformance.lstm.reference import Reference
+
+stream = Axis("stream")
+calls = Axis("calls")
+
+
+def _blocks(least: int) -> Callable[[Case], bool]:
+    """Whether a case has so many blocks."""
+    return lambda case: case.blocks is not None and len(case.blocks) >= least
+
+
+class Streaming(Reference):
+    """The reference run block by block; `carried` makes the next block's inputs, less x, of what one returned."""
+
+    def run(self, arrays: Arrays) -> Outputs:
+        if self.case.blocks is None:
+            return super().run(arrays)
+        inputs, parts = arrays.inputs, []
+        for end, steps in zip(accumulate(self.case.blocks), self.case.blocks, strict=True):
+            inputs = replace(inputs, x=arrays.inputs.x[end - steps : end])
+            parts.append(super().run(replace(arrays, inputs=inputs)))
+            inputs = self.carried(arrays.inputs, inputs, parts)
+        whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0] if name in self.per_step}
+        return parts[-1] | whole
+
+    @property
+    def per_step(self) -> tuple[str, ...]:
+        """The outputs that have every step."""
+        head = self.case.head
+        return ("y", "logits") if head is not None and head.after == "every_step" else ("y",)
+
+    def carried(self, first: Inputs, last: Inputs, parts: list[Outputs]) -> Inputs:
+        return replace(last, h0=parts[-1]["h_n"], c0=parts[-1]["c_n"])
+
+
+@stream(
+    "stream-state-cleared",
+    "starts every block from zeros",
+    "https://github.com/ARM-software/CMSIS-NN/pull/219",
+    applies=_blocks(2),
+)
+class StateCleared(Streaming):
+    def carried(self, first: Inputs, last: Inputs, parts: list[Outputs]) -> Inputs:
+        return replace(super().carried(first, last, parts), h0=None, c0=None)
+
+
+@stream("stream-c-not-carried", "carries h from block to block and starts c from zeros", applies=_blocks(2))
+class CNotCarried(Streaming):
+    def carried(self, first: Inputs, last: Inputs, parts: list[Outputs]) -> Inputs:
+        return replace(super().carried(first, last, parts), c0=None)
+
+
+@stream("stream-h-not-carried", "carries c from block to block and starts h from zeros", applies=_blocks(2))
+class HNotCarried(Streaming):
+    def carried(self, first: Inputs, last: Inputs, parts: list[Outputs]) -> Inputs:
+        return replace(super().carried(first, last, parts), h0=None)
+
+
+@stream("stream-restarts", "starts every block from the first one's initial state", applies=_blocks(2))
+class Restarts(Streaming):
+    def carried(self, first: Inputs, last: Inputs, parts: list[Outputs]) -> Inputs:
+        return replace(super().carried(first, last, parts), h0=first.h0, c0=first.c0)
+
+
+@stream(
+    "stream-keeps-first-block-s-state",
+    "starts every later block from the state that the first one returned",
+    applies=_blocks(3),
+)
+class KeepsFirstBlocksState(Streaming):
+    def carried(self, first: Inputs, last: Inputs, parts: list[Outputs]) -> Inputs:
+        return super().carried(first, last, parts[:1])
+
+
+@stream(
+    "stream-carries-first-layer-only",
+    "carries the first layer's state from block to block and starts the others from zeros",
+    applies=lambda case: case.layers > 1 and _blocks(2)(case),
+)
+class CarriesFirstLayerOnly(Streaming):
+    def carried(self, first: Inputs, last: Inputs, parts: list[Outputs]) -> Inputs:
+        inputs = super().carried(first, last, parts)
+        return replace(inputs, h0=_first_layer(self.case, inputs.h0), c0=_first_layer(self.case, inputs.c0))
+
+
+def _first_layer(case: Case, states: Array | None) -> Array | None:
+    """States of all layers, zeros for those above the first."""
+    if states is None:
+        return None
+    kept = np.zeros_like(states)
+    kept[: case.D] = states[: case.D]
+    return kept
+
+
+class Calling(Reference):
+    """The reference called with the batch rows of each of the case's calls in turn.
+
+    `next_call` makes a call's inputs of those that belong to it and of the call before; `returned` makes what is found,
+    after the last call, in what a call returned.
+    """
+
+    def run(self, arrays: Arrays) -> Outputs:
+        if self.case.calls is None:
+            return super().run(arrays)
+        inputs: list[Inputs] = []
+        outputs: list[Outputs] = []
+        for end, rows in zip(accumulate(self.case.calls), self.case.calls, strict=True):
+            own = _of_call(arrays.inputs, slice(end - rows, end))
+            inputs.append(self.next_call(own, inputs, outputs) if inputs else own)
+            outputs.append(super().run(replace(arrays, inputs=inputs[-1])))
+        outputs = [self.returned(each, outputs) for each in outputs]
+        return {name: np.concatenate([each[name] for each in outputs], axis=-2) for name in outputs[0]}
+
+    def next_call(self, own: Inputs, inputs: list[Inputs], outputs: list[Outputs]) -> Inputs:
+        return own
+
+    def returned(self, own: Outputs, outputs: list[Outputs]) -> Outputs:
+        return own
+
+
+def _of_call(inputs: Inputs, rows: slice) -> Inputs:
+    """These batch rows of the inputs."""
+    x, mask, h0, c0 = (
+        None if each is None else each[:, rows] for each in (inputs.x, inputs.mask, inputs.h0, inputs.c0)
+    )
+    assert x is not None
+    return Inputs(x, None if inputs.lengths is None else inputs.lengths[rows], mask, h0, c0)
+
+
+def _rows(array: Array, count: int, axis: int = 1) -> Array:
+    """So many batch rows of an array; if it has fewer, they begin again with the first."""
+    taken: Array = np.take(array, np.arange(count) % max(array.shape[axis], 1), axis)
+    return taken
+
+
+def _has_calls(case: Case) -> bool:
+    return case.calls is not None and len(case.calls) > 1
+
+
+@calls(
+    "later-call-continues",
+    "starts a later call without initial state from where the call before ended",
+    "https://github.com/alibaba/MNN/issues/4447",
+    applies=lambda case: _has_calls(case) and (case.h0 is None or case.c0 is None),
+)
+class LaterCallContinues(Calling):
+    def next_call(self, own: Inputs, inputs: list[Inputs], outputs: list[Outputs]) -> Inputs:
+        own, rows = super().next_call(own, inputs, outputs), own.x.shape[1]
+        h0 = _rows(outputs[-1]["h_n"], rows) if own.h0 is None else own.h0
+        c0 = _rows(outputs[-1]["c_n"], rows) if own.c0 is None else own.c0
+        return replace(own, h0=h0, c0=c0)
+
+
+@calls(
+    "later-call-keeps-first-state",
+    "starts every call from the first one's initial state, as when that was made part of the model",
+    applies=lambda case: _has_calls(case) and (case.h0 is not None or case.c0 is not None),
+)
+class LaterCallKeepsFirstState(Calling):
+    def next_call(self, own: Inputs, inputs: list[Inputs], outputs: list[Outputs]) -> Inputs:
+        own, rows = super().next_call(own, inputs, outputs), own.x.shape[1]
+        h0, c0 = (None if each is None else _rows(each, rows) for each in (inputs[0].h0, inputs[0].c0))
+        return replace(own, h0=h0, c0=c0)
+
+
+@calls(
+    "later-call-keeps-first-lengths",
+    "takes the first call's lengths for every call, as when they were made part of the model",
+    "https://github.com/pytorch/pytorch/issues/62240",
+    applies=lambda case: _has_calls(case) and leaves_out(case),
+)
+class LaterCallKeepsFirstLengths(Calling):
+    def next_call(self, own: Inputs, inputs: list[Inputs], outputs: list[Outputs]) -> Inputs:
+        own, rows, first = super().next_call(own, inputs, outputs), own.x.shape[1], inputs[0]
+        lengths = None if first.lengths is None else _rows(first.lengths, rows, axis=0)
+        return replace(own, lengths=lengths, mask=None if first.mask is None else _rows(first.mask, rows))
+
+
+@calls(
+    "earlier-call-overwritten",
+    "overwrites what an earlier call returned when it is called again",
+    applies=_has_calls,
+)
+class EarlierCallOverwritten(Calling):
+    def returned(self, own: Outputs, outputs: list[Outputs]) -> Outputs:
+        own = super().returned(own, outputs)
+        return {name: _rows(outputs[-1][name], array.shape[-2], axis=-2) for name, array in own.items()}
