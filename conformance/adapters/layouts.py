@@ -2,7 +2,8 @@
 
 A `Layout` names the order of the gates and, for each of the framework's tensors, its parts: `W` (4, H, I),
 `R` (4, H, P), the biases `b_w`, `b_r` (4, H), or `b`, their sum. Matrices are laid as rows (gate * H, n) side by side
-along n, or transposed; vectors one behind the other.
+along n, or transposed; vectors one behind the other. Peepholes (3, H) and a projection (P, H) are tensors beside them,
+where there are any.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from conformance.case.tensors import Array, LayerWeights
 
 CANONICAL = "ifgo"
+_PEEPHOLES = "ifo"
 
 
 @dataclass(frozen=True)
@@ -23,19 +25,27 @@ class Layout:
 
     separate: every gate has a tensor of its own, named by the tensor's name with `{gate}` filled in.
     A bias among the parts of a matrix is one column of it.
+    peephole: the name of the tensor of the three peepholes, in the same order of gates without g; with `{gate}` in it,
+    each has a tensor of its own. projection: the name of the projection's tensor. What the weights lack is left out.
     """
 
     gates: str
     tensors: Mapping[str, tuple[str, ...]]
     transposed: bool = False
     separate: bool = False
+    peephole: str | None = None
+    projection: str | None = None
 
 
-TORCH = Layout("ifgo", {"weight_ih": ("W",), "weight_hh": ("R",), "bias_ih": ("b_w",), "bias_hh": ("b_r",)})
-ONNX = Layout("iofg", {"W": ("W",), "R": ("R",), "B": ("b_w", "b_r")})
+_TORCH = {"weight_ih": ("W",), "weight_hh": ("R",), "bias_ih": ("b_w",), "bias_hh": ("b_r",)}
+TORCH = Layout("ifgo", _TORCH, projection="weight_hr")
+ONNX = Layout("iofg", {"W": ("W",), "R": ("R",), "B": ("b_w", "b_r")}, peephole="P")
 KERAS = Layout("ifgo", {"kernel": ("W",), "recurrent_kernel": ("R",), "bias": ("b",)}, transposed=True)
-TF_BLOCK = Layout("igfo", {"w": ("W", "R"), "b": ("b",)}, transposed=True)
-TF_BLOCK_V2 = Layout("ifgo", {"w": ("W", "R"), "b": ("b",)}, transposed=True)
+_TF_BLOCK = {"w": ("W", "R"), "b": ("b",)}
+TF_BLOCK = Layout("igfo", _TF_BLOCK, transposed=True, peephole="wc{gate}")
+TF_BLOCK_V2 = Layout("ifgo", _TF_BLOCK, transposed=True, peephole="wc{gate}")
+_TF1_CELL = {"kernel": ("W", "R"), "bias": ("b",)}
+TF1_CELL = Layout("igfo", _TF1_CELL, transposed=True, peephole="w_{gate}_diag", projection="projection/kernel")
 DEEP_BREATHE = Layout("figo", {"weights": ("b", "R", "W")})
 
 _MATRICES = ("W", "R")
@@ -56,7 +66,7 @@ def pack(layout: Layout, weights: LayerWeights) -> dict[str, Array]:
         else:
             flat = [a.reshape(-1, a.shape[-1]) if is_matrix else a.reshape(-1) for a in arrays]
             packed[name] = _join(flat, is_matrix, layout.transposed)
-    return packed
+    return packed | _packed_options(layout, weights)
 
 
 def unpack(layout: Layout, tensors: Mapping[str, Array], input_size: int, hidden_size: int) -> LayerWeights:
@@ -67,10 +77,11 @@ def unpack(layout: Layout, tensors: Mapping[str, Array], input_size: int, hidden
         ValueError: a tensor's size does not fit `input_size` and `hidden_size`.
     """
     back = [layout.gates.index(gate) for gate in CANONICAL]
-    found: dict[str, Array] = {}
+    found = _unpacked_options(layout, tensors, hidden_size)
+    output_size = found["projection"].shape[0] if "projection" in found else hidden_size
     for name, parts in layout.tensors.items():
         is_matrix = any(part in _MATRICES for part in parts)
-        widths = [{"W": input_size, "R": hidden_size}.get(part, 1) for part in parts]
+        widths = [{"W": input_size, "R": output_size}.get(part, 1) for part in parts]
         if layout.separate:
             gates = [tensors[name.format(gate=gate)] for gate in layout.gates]
             stacked = np.stack([g.T if is_matrix and layout.transposed else g for g in gates])
@@ -89,6 +100,37 @@ def unpack(layout: Layout, tensors: Mapping[str, Array], input_size: int, hidden
         found["b_w"] = found.pop("b")
         found["b_r"] = np.zeros_like(found["b_w"])
     return LayerWeights(**found)
+
+
+def _peephole_names(layout: Layout) -> list[str]:
+    """The tensors of the peepholes, in their order: three, or the one that holds them all."""
+    assert layout.peephole is not None
+    names = (layout.peephole.format(gate=gate) for gate in layout.gates if gate in _PEEPHOLES)
+    return list(dict.fromkeys(names))
+
+
+def _packed_options(layout: Layout, weights: LayerWeights) -> dict[str, Array]:
+    """The tensors of the peepholes and of the projection, where the weights have them."""
+    packed: dict[str, Array] = {}
+    if layout.peephole is not None and weights.peephole is not None:
+        order = [_PEEPHOLES.index(gate) for gate in layout.gates if gate in _PEEPHOLES]
+        names = _peephole_names(layout)
+        packed |= zip(names, weights.peephole[order].reshape(len(names), -1), strict=True)
+    if layout.projection is not None and weights.projection is not None:
+        packed[layout.projection] = _join([weights.projection], True, layout.transposed)
+    return packed
+
+
+def _unpacked_options(layout: Layout, tensors: Mapping[str, Array], hidden_size: int) -> dict[str, Array]:
+    """`peephole` (3, H) and `projection` (P, H), where there are tensors of theirs."""
+    found: dict[str, Array] = {}
+    if layout.peephole is not None and _peephole_names(layout)[0] in tensors:
+        order = [gate for gate in layout.gates if gate in _PEEPHOLES]
+        stacked = np.concatenate([tensors[name] for name in _peephole_names(layout)]).reshape(3, hidden_size)
+        found["peephole"] = stacked[[order.index(gate) for gate in _PEEPHOLES]]
+    if layout.projection is not None and layout.projection in tensors:
+        found["projection"] = tensors[layout.projection].T if layout.transposed else tensors[layout.projection]
+    return found
 
 
 def _part(weights: LayerWeights, part: str) -> Array:

@@ -1,9 +1,13 @@
 """onnx.reference.ReferenceEvaluator, the ONNX project's own executable form of its operators.
 
 https://onnx.ai/onnx/api/reference.html. It stands for the operator's specification, so what the operator
-accepts (https://onnx.ai/onnx/operators/onnx__LSTM.html) is what is asked of it: activations, sequence_lens,
-every direction, and the four float types of opset 22. The specification says nothing about y past a row's
-length; 0 is what the engines that implement it put there.
+accepts (https://onnx.ai/onnx/operators/onnx__LSTM.html) is what is asked of it: activations, with their parameters
+or their defaults, peepholes, clip, input_forget, sequence_lens, both layouts, every direction, and the four float types
+of opset 22. Of clip the text says that it "is applied to the input of activations"; h in Ht = ot (.) h(Ct) is one of
+the three activations it speaks of, so taken by the letter the clip bounds Ct on its way into h as well.
+
+The specification says nothing about y past a row's length; 0 is what the engines that implement it put there. Of a row
+of length 0 it says nothing either (https://github.com/onnx/onnx/issues/1674); no step leaves the initial state.
 """
 
 from __future__ import annotations
@@ -29,7 +33,12 @@ class OnnxEvaluator(Adapter):
         directions=frozenset({"forward", "reverse", "bidirectional"}),
         lengths="each",
         min_length=0,
+        lengths_via=frozenset({"argument"}),
         activations=onnx_model.ACTIVATIONS,
+        batch_major=True,
+        peephole=True,
+        gate_clip=frozenset({"all"}),
+        coupling=onnx_model.COUPLING,
     )
 
     def __init__(self, device: str = "cpu") -> None:

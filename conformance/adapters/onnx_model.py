@@ -4,8 +4,9 @@ What the operator accepts and how its weights lie: https://onnx.ai/onnx/operator
 
 Graph inputs: x (T, B, I); h0, c0 (L*D, B, H) and lengths (B,) int32 only where they are given. Graph outputs:
 the names and shapes of `Case.outputs`. T and B are symbolic, so that one model serves every block of a
-stream. An option that is at its default is left out of the node, as exporters do; what is given, is given in
-full.
+stream and every call. In the batch-major layout (the attribute layout=1) the first two axes of all of them change
+places, those of the states too. An option that is at its default is left out of the node, as exporters do; what is
+given, is given in full.
 """
 
 from __future__ import annotations
@@ -48,8 +49,13 @@ _LINEAR = Activation(name="affine", alpha=1.0, beta=0.0)
 """ONNX has no identity among its activations; this is the same function."""
 
 _ALL = any_of("linear", *_NAMES)
-ACTIVATIONS = ActivationSupport(_ALL, _ALL, _ALL, per_direction=True)
-"""Any three for each direction: "A list of 3 (or 6 if bidirectional) activation functions"."""
+ACTIVATIONS = ActivationSupport(_ALL, _ALL, _ALL, per_direction=True, defaults=frozenset({"onnx"}))
+"""Any three for each direction: "A list of 3 (or 6 if bidirectional) activation functions"; with their parameters, or
+without: "Default values are the same as of corresponding ONNX operators"."""
+
+COUPLING = frozenset({"forget=1-input"})
+"""What input_forget=1 was made to mean (https://github.com/onnx/onnx/pull/149); the operator's own text only says that
+the two gates are coupled."""
 
 
 def prepare(case: Case, weights: Weights, load: Callable[[Any], Runner]) -> Model:
@@ -68,11 +74,21 @@ def prepare(case: Case, weights: Weights, load: Callable[[Any], Runner]) -> Mode
         return runners[has_h0, has_c0]
 
     def model(inputs: Inputs) -> Outputs:
-        found = runner(inputs.h0 is not None, inputs.c0 is not None)(feeds(inputs, np.dtype(np.int32)))
-        return dict(zip(case.outputs, map(np.array, found), strict=True))
+        given = feeds(inputs, np.dtype(np.int32))
+        run = runner("h0" in given, "c0" in given)
+        if case.layout == "batch_major":
+            found = map(_turned, run({name: _turned(array) for name, array in given.items()}))
+        else:
+            found = map(np.array, run(given))
+        return dict(zip(case.outputs, found, strict=True))
 
     runner(case.h0 is not None, case.c0 is not None)
     return model
+
+
+def _turned(array: Array) -> Array:
+    """Time and batch, or rows and batch, in each other's place; lengths and logits of one step have no such axes."""
+    return np.array(array.swapaxes(0, 1) if array.ndim == 3 else array, order="C")
 
 
 def feeds(inputs: Inputs, lengths_dtype: np.dtype[Any]) -> dict[str, Array]:
@@ -94,7 +110,7 @@ def build(case: Case, weights: Weights, has_h0: bool, has_c0: bool) -> Any:
     for layer in range(case.layers):
         y = graph.layer(layer, y, states)
     for name in ("h_n", "c_n"):
-        graph.node("Concat", [f"{name}.{layer}" for layer in range(case.layers)], [name], axis=0)
+        graph.node("Concat", [f"{name}.{layer}" for layer in range(case.layers)], [name], axis=graph.row_axis)
     if case.head is not None:
         graph.head(y, weights)
     inputs = ["x", *(name for name, present in states.items() if present)]
@@ -112,8 +128,11 @@ class _Graph:
         self.weights = weights
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
-        self.attributes = {"direction": case.direction, "hidden_size": case.H} | activation_attributes(case)
-        self.constant("flat", np.array([0, 0, -1], np.int64))
+        self.batch_major = case.layout == "batch_major"
+        self.row_axis = 1 if self.batch_major else 0
+        self.attributes = attributes(case)
+        # In an empty batch the size that -1 stands for is undefined.
+        self.constant("flat", np.array([0, 0, -1 if case.B else case.D * case.H], np.int64))
 
     def node(self, kind: str, inputs: list[str], outputs: list[str], **attributes: Any) -> None:
         self.nodes.append(self.onnx.helper.make_node(kind, inputs, outputs, outputs[0], **attributes))
@@ -125,30 +144,35 @@ class _Graph:
     def split_state(self, name: str) -> None:
         """h0 -> h0.0, h0.1, ...: (D, B, H) for each layer."""
         parts = [f"{name}.{layer}" for layer in range(self.case.layers)]
-        self.node("Split", [name], parts, axis=0, num_outputs=self.case.layers)
+        self.node("Split", [name], parts, axis=self.row_axis, num_outputs=self.case.layers)
 
     def layer(self, layer: int, x: str, states: Mapping[str, bool]) -> str:
-        """One LSTM node, and its y (T, D, B, H) brought to (T, B, D*H); the name of that."""
+        """One LSTM node, and its y brought to (T, B, D*H); the name of that."""
         case, D = self.case, self.case.D
         rows = [pack(ONNX, row) for row in self.weights.rows[layer * D : (layer + 1) * D]]
-        names = ["W", "R", "B"] if case.bias else ["W", "R"]
-        inputs = [x, *(self.constant(f"{n}.{layer}", np.stack([row[n] for row in rows])) for n in names)]
-        inputs += [] if case.bias else [""]
-        inputs.append("lengths" if case.lengths is not None else "")
-        inputs += [f"{name}.{layer}" if present else "" for name, present in states.items()]
+        given = {"W", "R"} | ({"B"} if case.bias else set()) | ({"P"} if case.peephole else set())
+        W, R, B, P = (
+            self.constant(f"{name}.{layer}", np.stack([row[name] for row in rows])) if name in given else ""
+            for name in "WRBP"
+        )
+        lengths = "lengths" if case.lengths is not None else ""
+        inputs = [x, W, R, B, lengths, *(f"{name}.{layer}" if present else "" for name, present in states.items()), P]
         while inputs[-1] == "":  # trailing absent inputs are left out altogether
             inputs.pop()
         y = "y" if layer == case.layers - 1 else f"y.{layer}"
-        self.node("LSTM", inputs, [f"{y}.tdbh", f"h_n.{layer}", f"c_n.{layer}"], **self.attributes)
-        self.node("Transpose", [f"{y}.tdbh"], [f"{y}.tbdh"], perm=[0, 2, 1, 3])
-        self.node("Reshape", [f"{y}.tbdh", "flat"], [y])
+        split = f"{y}.directions"
+        self.node("LSTM", inputs, [split, f"h_n.{layer}", f"c_n.{layer}"], **self.attributes)
+        if not self.batch_major:  # (T, D, B, H); batch-major it is (B, T, D, H) already
+            self.node("Transpose", [split], [split := f"{y}.turned"], perm=[0, 2, 1, 3])
+        self.node("Reshape", [split, "flat"], [y])
         return y
 
     def head(self, y: str, weights: Weights) -> None:
         """logits = y W_y^T + b_y, of every step or of the last one."""
         assert self.case.head is not None and weights.W_y is not None and weights.b_y is not None
         if self.case.head.after == "last_step":
-            self.node("Gather", [y, self.constant("last", np.array(-1, np.int64))], ["y.last"], axis=0)
+            axis = 1 if self.batch_major else 0
+            self.node("Gather", [y, self.constant("last", np.array(-1, np.int64))], ["y.last"], axis=axis)
             y = "y.last"
         self.node("MatMul", [y, self.constant("W_y", np.ascontiguousarray(weights.W_y.T))], ["y.W_y"])
         self.node("Add", ["y.W_y", self.constant("b_y", weights.b_y)], ["logits"])
@@ -175,27 +199,52 @@ class _Graph:
         shape[-2] = "B"
         if name not in ("h0", "c0", "h_n", "c_n") and len(shape) == 3:
             shape[0] = "T"
+        if self.batch_major and len(shape) == 3:
+            shape[:2] = shape[1::-1]
         return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(case.np_dtype), shape)
 
 
-def activation_attributes(case: Case) -> dict[str, Any]:
-    """The operator's activation attributes: three for each direction, or none at all for the defaults.
+def attributes(case: Case) -> dict[str, Any]:
+    """The operator's attributes, those at their defaults left out.
 
     Raises:
-        UnsupportedOption: a parameter needs more than float32, which is what the attributes are made of.
+        UnsupportedOption: a number needs more than float32, which is what the attributes are made of, or the operator
+            cannot say what the case says.
     """
+    found: dict[str, Any] = {"direction": case.direction, "hidden_size": case.H}
+    if case.gate_clip is not None:
+        found["clip"] = _float32(case, "clip", case.gate_clip.bound)
+    if case.coupling is not None:
+        found["input_forget"] = 1
+    if case.layout == "batch_major":
+        found["layout"] = 1
+    return found | _activation_attributes(case)
+
+
+def _float32(case: Case, attribute: str, value: float) -> float:
+    """A number for a float attribute of the operator, which is a float32."""
+    if case.dtype == "float64" and float(np.float32(value)) != value:
+        raise UnsupportedOption(f"ONNX keeps {attribute} in float32; {value!r} is not one")
+    return value
+
+
+def _activation_attributes(case: Case) -> dict[str, Any]:
+    """Three activations for each direction with their parameters, or nothing at all for the defaults."""
     if all(chosen == Activations() for chosen in case.activations):
         return {}
     chosen = [case.activations_of(direction) for direction in range(case.D)]
     flat = [activation for each in chosen for activation in (each.gate, each.cell, each.hidden)]
+    by_default = any(activation.defaults is not None for activation in flat)
+    if by_default and any(activation.name == "linear" for activation in flat):
+        raise UnsupportedOption(
+            "ONNX has linear as Affine with parameters of 1 and 0, which leaves none out for the others"
+        )
     flat = [_LINEAR if activation.name == "linear" else activation for activation in flat]
-    attributes: dict[str, Any] = {"activations": [_NAMES[activation.name] for activation in flat]}
-    for parameter in ("alpha", "beta"):
+    found: dict[str, Any] = {"activations": [_NAMES[activation.name] for activation in flat]}
+    for name in ("activation_alpha", "activation_beta"):
         # "The values are consumed in the order of activation functions": only those that take one have one.
-        values = [value for a in flat if (value := getattr(a, parameter)) is not None]
-        for value in values:
-            if case.dtype == "float64" and float(np.float32(value)) != value:
-                raise UnsupportedOption(f"ONNX keeps activation_{parameter} in float32; {value!r} is not one")
-        if values:
-            attributes[f"activation_{parameter}"] = values
-    return attributes
+        given = (getattr(activation, name.removeprefix("activation_")) for activation in flat)
+        values = [_float32(case, name, value) for value in given if value is not None]
+        if values and not by_default:
+            found[name] = values
+    return found

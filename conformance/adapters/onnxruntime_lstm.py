@@ -3,8 +3,17 @@
 What its providers compute in: https://github.com/microsoft/onnxruntime/blob/main/docs/OperatorKernels.md. The
 CPU's LSTM is float32. It is registered for double too but says "LSTM operator does not support double yet"; a
 float16 model runs through the casts that the session inserts. It takes all of the operator's activations with
-their alpha and beta, and sequence_lens from 0 to T (onnxruntime/core/providers/cpu/rnn/rnn_helpers.cc). y
-past a row's length is 0.
+their alpha and beta, and sequence_lens from 0 to T (onnxruntime/core/providers/cpu/rnn/rnn_helpers.cc); peepholes,
+clip and input_forget too (uni_directional_lstm.cc there). It refuses layout=1 in words of its own, which is what
+refuses such a case here, so that a version that takes it is noticed. y past a row's length is 0, and so is everything
+of a row of length 0.
+
+clip bounds the four gates' inputs, after peephole and bias, and not that of h(Ct). The operator's text can be read
+either way; that the other was expected was reported (https://github.com/microsoft/onnxruntime/issues/27224), and closed
+without a change. A model cannot say which it means, so the adapter stands for the reading that the kernel has.
+
+input_forget is f = 1 - i, and what there is of weights for the forget gate is not used, as was meant when the attribute
+was made: https://github.com/onnx/onnx/pull/149.
 """
 
 from __future__ import annotations
@@ -13,7 +22,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from conformance.adapters import onnx_model
-from conformance.adapters.base import Adapter, Model
+from conformance.adapters.base import Adapter, EmptyRows, Model
 from conformance.adapters.capabilities import Capabilities
 from conformance.case.errors import AdapterUnavailable, UnsupportedOption
 from conformance.case.model import Case
@@ -26,7 +35,11 @@ _PROVIDERS: dict[str, tuple[str, dict[str, str]]] = {
     "cpu": ("CPUExecutionProvider", {}),
     "cuda": ("CUDAExecutionProvider", {"use_tf32": "0"}),
 }
-_NOT_SUPPORTED = ("NOT_IMPLEMENTED", "assigned to the default CPU EP")
+_NOT_SUPPORTED = (
+    "NOT_IMPLEMENTED",
+    "assigned to the default CPU EP",
+    "Batchwise recurrent operations (layout == 1) are not supported",
+)
 """How onnxruntime says that a provider has no implementation of an operator as it is used."""
 
 _FATAL = 4
@@ -93,7 +106,12 @@ class OnnxRuntime(Adapter):
         directions=frozenset({"forward", "reverse", "bidirectional"}),
         lengths="each",
         min_length=0,
+        lengths_via=frozenset({"argument"}),
         activations=onnx_model.ACTIVATIONS,
+        batch_major=True,
+        peephole=True,
+        gate_clip=frozenset({"gates"}),
+        coupling=onnx_model.COUPLING,
     )
     devices = frozenset(_PROVIDERS)
 
@@ -109,6 +127,10 @@ class OnnxRuntime(Adapter):
     def versions(self) -> dict[str, str]:
         """The version of onnxruntime."""
         return {"onnxruntime": self._engine.version}
+
+    def empty_rows(self, case: Case) -> EmptyRows:
+        """Zeros: the operator's text is silent, https://github.com/microsoft/onnxruntime/pull/749 decided."""
+        return "zeros"
 
     def prepare(self, case: Case, weights: Weights) -> Model:
         """A session with the case's ONNX model."""

@@ -1,0 +1,114 @@
+"""OpenVINO on the CPU, through its reader of ONNX models.
+
+    openvino          the model as it is, T and B open, for calls of any size
+    openvino-static   `Model.reshape` to the sizes of a call first, which the CPU device's page recommends where they
+                      stay the same; every other size is compiled anew
+
+Each is a way of its own through the CPU plugin: what becomes a primitive of oneDNN and what a loop of operations is
+decided by other rules.
+
+The documents lie in https://github.com/openvinotoolkit/openvino. What the reader accepts is the operator LSTM without
+a limitation (src/frontends/onnx/docs/supported_ops.md): peepholes, input_forget, layout and six activations for two
+directions among it. The operator becomes an LSTMSequence, whose page says which activations there are, "any combination
+of relu, sigmoid, tanh" (docs/articles_en/documentation/openvino-ir-format/operation-sets/operation-specs/sequence/
+lstm-sequence-5.rst); the plugin refuses others.
+
+Of clip that page says that it is "performed before activations". Before which is said by the code alone: those of the
+four gates, not h(Ct) (src/common/transformations/src/transformations/op_conversions/lstm_cell_decomposition.cpp). Rows
+of length 0 and y past a length are in no document; the loop that a sequence with lengths becomes leaves zeros for both.
+
+The plugin computes in f32, f16 and bf16, and in what the processor does fastest of these where it is not told
+(docs/articles_en/openvino-workflow/running-inference/inference-devices-and-modes/cpu-device.rst). Here it is told f32,
+so that half formats are rounded at the end only. f64 is none of them: such a model runs, in f32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from conformance.adapters import onnx_model
+from conformance.adapters.base import Adapter, EmptyRows, Model
+from conformance.adapters.capabilities import ActivationSupport, Capabilities, any_of
+from conformance.case.model import Case
+from conformance.case.tensors import Array, Weights
+
+_ACTIVATIONS = any_of("relu", "sigmoid", "tanh")
+_CONFIG = {"INFERENCE_PRECISION_HINT": "f32"}
+
+
+class OpenVino(Adapter):
+    """One LSTM node a layer, read and compiled by OpenVINO with open sizes."""
+
+    name = "openvino"
+    capabilities = Capabilities(
+        dtypes=frozenset({"float16", "bfloat16", "float32"}),
+        directions=frozenset({"forward", "reverse", "bidirectional"}),
+        lengths="each",
+        min_length=0,
+        lengths_via=frozenset({"argument"}),
+        activations=ActivationSupport(_ACTIVATIONS, _ACTIVATIONS, _ACTIVATIONS, per_direction=True),
+        batch_major=True,
+        peephole=True,
+        gate_clip=frozenset({"gates"}),
+        coupling=onnx_model.COUPLING,
+    )
+    static: ClassVar[bool] = False
+
+    def __init__(self, device: str = "cpu") -> None:
+        super().__init__(device)
+        import onnx  # noqa: F401  # it builds the models; missing, it should show now
+        import openvino
+
+        self._openvino: Any = openvino
+        self._core = openvino.Core()
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """OpenVINO's version, without the build it came from."""
+        return {"openvino": str(self._openvino.__version__).partition("-")[0]}
+
+    def empty_rows(self, case: Case) -> EmptyRows:
+        """Zeros, which is what the loop that a sequence with lengths becomes leaves."""
+        return "zeros"
+
+    def prepare(self, case: Case, weights: Weights) -> Model:
+        """The case's ONNX model, compiled."""
+
+        def load(model: Any) -> onnx_model.Runner:
+            return self._runner(case, self._core.read_model(model.SerializeToString()))
+
+        return onnx_model.prepare(case, weights, load)
+
+    def _runner(self, case: Case, model: Any) -> onnx_model.Runner:
+        requests: dict[str, Any] = {}
+
+        def run(feeds: Mapping[str, Array]) -> list[Array]:
+            sizes = {name: list(array.shape) for name, array in feeds.items()}
+            key = str(sizes) if self.static else "any"
+            if key not in requests:
+                if self.static:
+                    model.reshape(sizes)
+                requests[key] = self._core.compile_model(model, "CPU", _CONFIG).create_infer_request()
+            request = requests[key]
+            request.infer({name: self._tensor(array) for name, array in feeds.items()})
+            # NumPy has no bfloat16: OpenVINO shows one as float16, bit by bit.
+            outputs = (request.get_output_tensor(index).data for index in range(len(case.outputs)))
+            return [output.view(case.np_dtype) for output in outputs]
+
+        return run
+
+    def _tensor(self, array: Array) -> Any:
+        """An array as OpenVINO takes it; bfloat16, which is not NumPy's own, as bits and a name for them."""
+        if array.dtype.kind in "fi":
+            return array
+        return self._openvino.Tensor(array.view(np.uint16), array.shape, self._openvino.Type.bf16)
+
+
+class OpenVinoStatic(OpenVino):
+    """The same model, reshaped to the sizes of each call and compiled for them."""
+
+    name = "openvino-static"
+    static = True
