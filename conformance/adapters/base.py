@@ -30,8 +30,9 @@ class Adapter(ABC):
     """One framework's LSTM behind canonical arrays.
 
     A model is called with `inputs` whose x is (T', B', I): T' = case.T, or the length of a block where the case is a
-    stream; B' = case.B, or the rows of one call where the case has several. It returns every tensor of `case.outputs` (y with T' steps, B' rows), each in the case's own dtype, and leaves its
-    inputs unchanged. Absent states (None) mean zeros; where the interface allows it, leave them out.
+    stream; B' = case.B, or the rows of one call where the case has several. It returns every tensor of `case.outputs`
+    (y with T' steps, B' rows), each in the case's own dtype, and leaves its inputs unchanged. Absent states (None) mean
+    zeros; where the interface allows it, leave them out.
     """
 
     name: ClassVar[str]

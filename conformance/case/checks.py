@@ -15,7 +15,8 @@ MEMORY_BOUND = 2 * 2**30
 
 def problems_of(case: Case) -> list[str]:
     """Every problem of a case whose keys are right one by one."""
-    return [*_shape_problems(case), *_sequence_problems(case), *_option_problems(case), *_source_problems(case)]
+    parts = (_shape_problems, _length_problems, _call_problems, _option_problems, _source_problems)
+    return [problem for part in parts for problem in part(case)]
 
 
 def _shape_problems(case: Case) -> list[str]:
@@ -28,8 +29,8 @@ def _shape_problems(case: Case) -> list[str]:
     return []
 
 
-def _sequence_problems(case: Case) -> list[str]:
-    """Lengths, holes, blocks and calls: which steps and rows there are, and how they are handed over."""
+def _length_problems(case: Case) -> list[str]:
+    """Lengths and holes: which steps of a row there are, and how that is handed over."""
     problems = []
     if case.lengths is not None:
         if len(case.lengths) != case.B:
@@ -47,18 +48,24 @@ def _sequence_problems(case: Case) -> list[str]:
         problems.append("a packed sequence has no holes: lengths_via packed goes without skip")
     if case.lengths_via == "upstream" and not math.isfinite(case.padding):
         problems.append("lengths_via upstream marks padding by its value, which must be finite")
+    return problems
+
+
+def _call_problems(case: Case) -> list[str]:
+    """Blocks, calls, and what goes with the last step alone: how steps and rows are cut up."""
+    problems = []
     if case.blocks is not None:
         if sum(case.blocks) != case.T or min(case.blocks, default=0) < 1:
             problems.append(f"blocks must be positive and add up to T={case.T}")
         if case.direction != "forward" or case.masked:
-            problems.append("blocks (a stream) goes with direction forward and without lengths")
+            problems.append("blocks (a stream) goes with direction forward and without lengths or skip")
         if case.calls is not None:
             problems.append("blocks cut the steps and calls cut the rows: give one of the two")
     if case.calls is not None and (sum(case.calls) != case.B or min(case.calls, default=0) < 1):
         problems.append(f"calls must be positive and add up to B={case.B}")
     last_step_only = case.head is not None and case.head.after == "last_step"
     if last_step_only and (case.direction != "forward" or case.masked):
-        problems.append("head after last_step goes with direction forward and without lengths")
+        problems.append("head after last_step goes with direction forward and without lengths or skip")
     return problems
 
 
@@ -67,8 +74,8 @@ def _option_problems(case: Case) -> list[str]:
     problems = []
     if len(case.activations) not in (1, case.D):
         problems.append(f"activations: give one set, or one for each of the {case.D} directions")
-    chosen = {a.defaults for each in case.activations for a in (each.gate, each.cell, each.hidden) if a.alpha is not None}
-    if len(chosen) > 1:
+    activations = [a for each in case.activations for a in (each.gate, each.cell, each.hidden)]
+    if len({a.defaults for a in activations if a.alpha is not None}) > 1:
         problems.append("activations: parameters are left out (defaults) or given, for all that take them alike")
     for option in ("projection_bias", "projection_clip"):
         if getattr(case, option) not in (None, False) and case.P is None:

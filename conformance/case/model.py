@@ -112,7 +112,7 @@ class Case(Frozen):
 
     tolerance: Tolerance = Tolerance()
     on_demand: bool = False
-    exempt: dict[str, str] = {}
+    exempt: dict[str, str] = Field(default={})
 
     @field_validator("activations", mode="before")
     @classmethod
@@ -219,7 +219,8 @@ class Case(Frozen):
 
     def digest(self) -> str:
         """SHA-256 of everything that decides the numbers: not the wording, the place, or the tolerance."""
-        fields = self.model_dump(mode="json", exclude={"description", "source", "origin", "tolerance", "on_demand", "exempt"})
+        words = {"description", "source", "origin", "tolerance", "on_demand", "exempt"}
+        fields = self.model_dump(mode="json", exclude=words)
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
     def not_built(self) -> list[str]:

@@ -95,8 +95,8 @@ class Activation(Frozen):
     def _from_name(cls, value: Any) -> Any:
         if isinstance(value, str):
             return {"name": value}
-        if isinstance(value, dict) and isinstance(value.get("defaults"), str):
-            known = DEFAULTS.get(value["defaults"], {}).get(value.get("name", ""), {})
+        if isinstance(value, dict) and isinstance(value.get("defaults"), str) and isinstance(value.get("name"), str):
+            known = DEFAULTS.get(value["defaults"], {}).get(value["name"], {})
             return known | {key: given for key, given in value.items() if given is not None}
         return value
 
@@ -148,7 +148,7 @@ class GateClip(Frozen):
 
 
 class Poison(Frozen):
-    """One element that is replaced: of the tensor of that name (`x`, `h0`, `W.0`, ...), at that index, by that value."""
+    """One element that is replaced: of the tensor of that name (`x`, `h0`, `W.0`, ...), at that index, by a value."""
 
     tensor: str
     at: Listed[int]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,21 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Suspect:
+    """What may have gone wrong: a mistake of the catalogue, or several that were made at once.
+
+    how: `reproduces`: its wrong answer is this one, within the tolerance; `precision`: the answer is as good as the
+    format that it computes in; `resembles`: the error is of its kind and size, the digits are the framework's own.
+    noise: of the answer held against the mistake's, in the unit of `precision`.
+    """
+
+    mistakes: tuple[str, ...]
+    how: Literal["reproduces", "precision", "resembles"]
+    noise: float
+    precision: str
+
+
+@dataclass(frozen=True)
 class Passed:
     """Every element within tolerance. `noise` is the worst one's, in noise units."""
 
@@ -23,11 +39,15 @@ class Passed:
 
 @dataclass(frozen=True)
 class Failed:
-    """At least one tensor is wrong. `noise` is infinite where no number can be given (shape, dtype, NaN)."""
+    """At least one tensor is wrong. `noise` is infinite where no number can be given (shape, dtype, NaN).
+
+    suspects: best first; empty where no mistake fits, None where there were no numbers to look at (a wrong shape).
+    """
 
     noise: float
     differences: tuple[Difference, ...]
     first_wrong: str | None = None
+    suspects: tuple[Suspect, ...] | None = None
 
 
 @dataclass(frozen=True)

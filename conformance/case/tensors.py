@@ -94,6 +94,11 @@ class Arrays:
         flat = {f"weights.{n}": a for n, a in weights.items()} | {f"inputs.{n}": a for n, a in inputs.items()}
         return cls(Weights.from_tensors(weights), Inputs(**inputs), flat)
 
+    def in_dtype(self, dtype: type[np.floating[Any]]) -> Arrays:
+        """The same numbers in another dtype; lengths and mask stay what they are."""
+        kept = (np.int64, np.bool_)
+        return Arrays.from_tensors({n: a if a.dtype in kept else a.astype(dtype) for n, a in self.flat.items()})
+
 
 _FROM_SAFETENSORS = {
     "F64": np.dtype(np.float64),

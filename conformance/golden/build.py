@@ -62,14 +62,8 @@ def build(case: Case) -> Built:
     return Built(stored, proof.bits, worst, findings(case, arrays))
 
 
-def in_float64(arrays: Arrays) -> Arrays:
-    """The same numbers as float64 arrays."""
-    flat = {n: a if a.dtype in (np.int64, np.bool_) else a.astype(np.float64) for n, a in arrays.flat.items()}
-    return Arrays.from_tensors(flat)
-
-
 def _reference_noise(case: Case, arrays: Arrays, vector: Vector) -> float:
-    got = Reference(case.model_copy(update={"dtype": "float64"})).run(in_float64(arrays))
+    got = Reference(case.model_copy(update={"dtype": "float64"})).run(arrays.in_dtype(np.float64))
     return max(float(noise(got[n], g, vector.kappa[n], "float64").max(initial=0.0)) for n, g in vector.golden.items())
 
 

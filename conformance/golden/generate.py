@@ -105,8 +105,8 @@ def _stored_differs(case: Case, built: Built, store: VectorStore) -> str | None:
 
 def _build_all(cases: Sequence[Case], jobs: int | None, summary: Summary) -> Iterable[tuple[Case, Built | None]]:
     """Every case with its vector as it gets ready, the largest first; None and a problem where it failed."""
-    ordered = sorted(cases, key=_cost, reverse=True)
-    with ProcessPoolExecutor(max_workers=jobs or os.cpu_count() or 1, initializer=_end_with_parent) as pool:
+    ordered = sorted(cases, key=cost, reverse=True)
+    with ProcessPoolExecutor(max_workers=jobs or os.cpu_count() or 1, initializer=end_with_parent) as pool:
         futures: dict[Future[Built], Case] = {pool.submit(build, case): case for case in ordered}
         try:
             for future in as_completed(futures):
@@ -120,7 +120,7 @@ def _build_all(cases: Sequence[Case], jobs: int | None, summary: Summary) -> Ite
             pool.shutdown(cancel_futures=True)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """In a worker process: do not outlive a killed parent, for whose next task it would wait for ever."""
     parent = multiprocessing.parent_process()
 
@@ -132,6 +132,7 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _cost(case: Case) -> float:
+def cost(case: Case) -> float:
+    """About what a case takes, in operations: for the order of work."""
     products = sum(float(np.prod(shape)) for shape in case.weight_shapes.values())
     return case.T * case.B * (products + 200.0 * case.H * case.layers * case.D)

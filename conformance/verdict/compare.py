@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from conformance.case.model import Case
 from conformance.case.options import Tolerance
 from conformance.case.outcomes import Difference, Failed, Passed
 from conformance.case.tensors import Array
-from conformance.verdict.contracts import Contracts
-from conformance.verdict.noise import noise
+from conformance.verdict.contracts import DEFAULTS, Contracts
+from conformance.verdict.noise import allowed, error, noise
 
 
 def judge(
@@ -23,7 +22,7 @@ def judge(
     kappa: Mapping[str, Array],
     *,
     precision: str,
-    contracts: Contracts = Contracts(),
+    contracts: Contracts = DEFAULTS,
 ) -> Passed | Failed:
     """Whether every output tensor of a case is right.
 
@@ -44,7 +43,7 @@ def judge(
         got, want, scale = outputs[name], golden[name], kappa[name]
         found = noise(got, want, scale, precision)
         worst = max(worst, float(np.max(found, initial=0.0)))
-        wrong = ~_within(got, want, scale, found, case.tolerance, precision)
+        wrong = ~_within(got, want, allowed(want, scale, case.tolerance, precision, case.np_dtype))
         if wrong.any():
             differences.append(_difference(name, got, want, found, wrong, case.tolerance))
             if name == "y":
@@ -52,6 +51,11 @@ def judge(
     if not differences:
         return Passed(worst)
     return Failed(max(worst, *(d.noise for d in differences)), tuple(differences), first_wrong)
+
+
+def has_the_form(case: Case, outputs: Mapping[str, Any]) -> bool:
+    """Whether every output is there, an array of the right shape and dtype: there are numbers to look at."""
+    return all(_form_problem(outputs.get(name), shape, case) is None for name, shape in case.outputs.items())
 
 
 def _form_problem(got: Any, shape: tuple[int, ...], case: Case) -> str | None:
@@ -67,29 +71,11 @@ def _form_problem(got: Any, shape: tuple[int, ...], case: Case) -> str | None:
     return None
 
 
-def _within(got: Array, golden: Array, kappa: Array, found: Array, tolerance: Tolerance, precision: str) -> Array:
-    """Which elements are within the largest term of the tolerance."""
-    exact: Array = found == 0.0
-    with np.errstate(invalid="ignore"):
-        error = np.abs(got.astype(np.float64) - golden)
-    allowed = np.zeros(golden.shape)
-    if tolerance.noise is not None:
-        exact |= found <= tolerance.noise
-    if tolerance.absolute is not None or tolerance.relative is not None:
-        allowed = (tolerance.absolute or 0.0) + (tolerance.relative or 0.0) * np.abs(golden)
-    if tolerance.ulp is not None:
-        allowed = np.maximum(allowed, tolerance.ulp * _ulp(golden, got.dtype))
-    result: Array = exact | (np.isfinite(golden) & (allowed > 0) & (error <= allowed))
+def _within(got: Array, golden: Array, largest: Array) -> Array:
+    """Which elements are right: equal, or no further from the golden value than the largest error allowed."""
+    apart = error(got.astype(np.float64), golden)
+    result: Array = (apart == 0.0) | (np.isfinite(golden) & (apart <= largest))
     return result
-
-
-def _ulp(golden: Array, dtype: np.dtype[Any]) -> Array:
-    """The distance between neighbouring numbers of `dtype` at the golden values, float64."""
-    info = ml_dtypes.finfo(dtype)
-    _, exponent = np.frexp(golden)
-    smallest = float(info.smallest_subnormal)
-    spacing: Array = np.where(golden == 0, smallest, np.maximum(np.ldexp(1.0, exponent - 1 - info.nmant), smallest))
-    return spacing
 
 
 def _difference(name: str, got: Array, golden: Array, found: Array, wrong: Array, tolerance: Tolerance) -> Difference:

@@ -12,10 +12,10 @@ from conformance.case.tensors import Array, Outputs
 
 @dataclass(frozen=True)
 class Contracts:
-    """padded_y: what y (and logits of every step) hold where a row leaves a step out: `zeros`, or the y computed before
-    it (`last`; zeros where there was none). empty_rows: h_n and c_n of a row of length 0: `initial` state, or `zeros`.
+    """An adapter's declarations; stored golden values are those of the defaults.
 
-    Stored golden values are those of the defaults.
+    padded_y: what y (and logits of every step) hold where a row leaves a step out: `zeros`, or the y computed before
+    it (`last`; zeros where there was none). empty_rows: h_n and c_n of a row of length 0: `initial` state, or `zeros`.
     """
 
     padded_y: str = "zeros"
@@ -23,12 +23,14 @@ class Contracts:
 
     def applied(self, case: Case, tensors: Outputs) -> Outputs:
         """Golden values, or kappa, or a mistake's outputs, as these contracts want them."""
-        if not case.masked or self == Contracts():
+        if not case.masked or self == DEFAULTS:
             return tensors
         result = dict(tensors)
         if self.padded_y == "last":
-            # Final states are never padded; logits of the last step alone go without lengths.
-            result |= {name: _carried(case, result[name]) for name in ("y", "logits") if name in result}
+            # Final states are never padded; logits of the last step alone go without lengths. With two directions the
+            # logits of a step left out would mix two steps: they stay those of zeros.
+            carried = ("y", "logits") if case.D == 1 else ("y",)
+            result |= {name: _carried(case, result[name]) for name in carried if name in result}
         if self.empty_rows == "zeros":
             empty = [row for row in range(case.B) if not case.valid_steps(row)]
             for name in ("h_n", "c_n"):
@@ -37,16 +39,23 @@ class Contracts:
         return result
 
 
+DEFAULTS = Contracts()
+
+
 def _carried(case: Case, per_step: Array) -> Array:
-    """A tensor (T, B, n) in which a step that is left out repeats the one before it in the order of the scan."""
+    """A tensor (T, B, n) in which a step that is left out repeats the one before it in the order of the scan.
+
+    Where a case has two directions, n falls into two halves, and each has its own order.
+    """
     carried = per_step.copy()
+    halves = np.split(np.arange(per_step.shape[-1]), case.D)
     for row in range(case.B):
-        valid = np.zeros(case.T, np.bool_)
-        valid[case.valid_steps(row)] = True
-        before = None
-        for t in range(case.T)[::-1] if case.direction == "reverse" else range(case.T):
-            if valid[t]:
-                before = t
-            elif before is not None:
-                carried[t, row] = per_step[before, row]
+        valid = set(case.valid_steps(row))
+        for direction, half in enumerate(halves):
+            before = None
+            for t in range(case.T)[::-1] if case.reverse(direction) else range(case.T):
+                if t in valid:
+                    before = t
+                elif before is not None:
+                    carried[t, row, half] = per_step[before, row, half]
     return carried

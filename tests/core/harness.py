@@ -18,6 +18,7 @@ WAYS = [
     *("more-than-asked", "wrong-shape", "float64", "int32", "nan", "one-element", "coarse", "unknown-precision"),
     *(
         "unknown-padding",
+        "unknown-empty-rows",
         "modifies-its-inputs",
         "noisy",
         "exits",
@@ -28,6 +29,9 @@ WAYS = [
     ),
 ]
 """What the adapter `broken` does with the case `broken/<way>` (broken_adapters/lstm_broken.py)."""
+
+LENGTHS = {"carries": [1, 3], "empties": [0, 3], "empties-unsaid": [0, 3]}
+"""The ways that are about contracts, and the lengths of their cases."""
 
 SPECS = {
     "tiny.yaml": """\
@@ -47,7 +51,7 @@ cases:
 """,
     "broken.yaml": "family: broken\ndefaults: {T: 3, B: 2, I: 2, H: 4}\ncases:\n"
     + "".join(f"  - name: {way}\n" for way in WAYS)
-    + "  - {name: carries, lengths: [1, 3]}\n",
+    + "".join(f"  - {{name: {way}, lengths: {lengths}}}\n" for way, lengths in LENGTHS.items()),
 }
 
 

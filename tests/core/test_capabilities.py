@@ -71,6 +71,111 @@ REFUSALS: list[tuple[Capabilities, dict[str, Any], str, dict[str, Any] | Capabil
         {"lengths": [6, 2, 6]},
     ),
     (
+        Capabilities(lengths="each"),
+        {"lengths": [6, 0, 6]},
+        "takes lengths of 1 or more",
+        Capabilities(lengths="each", min_length=0),
+    ),
+    (
+        Capabilities(lengths="each"),
+        {"lengths": [6, 5, 6], "lengths_via": "packed"},
+        "does not take lengths by way of packed",
+        Capabilities(lengths="each", lengths_via=frozenset({"packed"})),
+    ),
+    (
+        Capabilities(lengths="each", lengths_via=frozenset({"packed", "argument"})),
+        {"lengths": [6, 5, 6], "lengths_via": "packed-sorted"},
+        "does not take lengths by way of packed-sorted",
+        {"lengths": [6, 5, 6], "lengths_via": "argument"},
+    ),
+    (
+        Capabilities(lengths="each", lengths_via=frozenset({"argument"})),
+        {"lengths": [6, 5, 6], "lengths_via": "upstream"},
+        "does not take lengths by way of upstream",
+        {"lengths": [6, 5, 6]},
+    ),
+    (
+        Capabilities(lengths="each"),
+        {"skip": [[1], [], []]},
+        "takes no mask with holes",
+        Capabilities(holes=True),
+    ),
+    (
+        Capabilities(holes=True),
+        {"skip": [[1], [], []], "lengths": [6, 5, 6]},
+        "takes no lengths",
+        Capabilities(holes=True, lengths="each"),
+    ),
+    (
+        Capabilities(),
+        {"layout": "batch_major"},
+        "has no batch-major layout",
+        Capabilities(batch_major=True),
+    ),
+    (Capabilities(), {"peephole": True}, "has no peepholes", Capabilities(peephole=True)),
+    (Capabilities(), {"cell_clip": 1.0}, "has no clip of the cell state", Capabilities(cell_clip=True)),
+    (Capabilities(), {"P": 2}, "has no projection", Capabilities(projection=True)),
+    (
+        Capabilities(projection=True),
+        {"P": 2, "projection_bias": True},
+        "has no projection bias",
+        Capabilities(projection=True, projection_bias=True),
+    ),
+    (
+        Capabilities(projection=True),
+        {"P": 2, "projection_clip": 1.0},
+        "has no clip of the projection",
+        Capabilities(projection=True, projection_clip=True),
+    ),
+    (
+        Capabilities(),
+        {"gate_clip": {"bound": 1.0, "reading": "gates"}},
+        "has no gate_clip gates",
+        Capabilities(gate_clip=frozenset({"gates"})),
+    ),
+    (
+        Capabilities(gate_clip=frozenset({"gates"})),
+        {"gate_clip": {"bound": 1.0, "reading": "all"}},
+        "has no gate_clip all; it has gates",
+        {"gate_clip": {"bound": 1.0, "reading": "gates"}},
+    ),
+    (
+        Capabilities(),
+        {"coupling": "forget=1-input"},
+        "has no coupling forget=1-input",
+        Capabilities(coupling=frozenset({"forget=1-input"})),
+    ),
+    (
+        Capabilities(coupling=frozenset({"forget=1-input"})),
+        {"coupling": "input=1-forget"},
+        "has no coupling input=1-forget; it has forget=1-input",
+        {"coupling": "forget=1-input"},
+    ),
+    (
+        Capabilities(),
+        {"layer_norm": "basic-lstm-cell", "bias": False},
+        "has no layer_norm basic-lstm-cell",
+        Capabilities(layer_norm=frozenset({"basic-lstm-cell"})),
+    ),
+    (
+        Capabilities(layer_norm=frozenset({"nnapi"})),
+        {"layer_norm": "basic-lstm-cell", "bias": False},
+        "has no layer_norm basic-lstm-cell; it has nnapi",
+        {"layer_norm": "nnapi"},
+    ),
+    (
+        support(cell=any_of("elu")),
+        {"activations": {"cell": {"name": "elu", "defaults": "onnx"}}},
+        "does not promise onnx's default parameters",
+        support(cell=any_of("elu"), defaults=frozenset({"onnx"})),
+    ),
+    (
+        support(cell=any_of("elu"), defaults=frozenset({"onnx"})),
+        {"activations": {"cell": {"name": "elu", "defaults": "keras"}}},
+        "does not promise keras's default parameters",
+        {"activations": {"cell": {"name": "elu", "alpha": 1.0}}},
+    ),
+    (
         support(),
         {"activations": {"gate": HARD}},
         "does not take hard_sigmoid(0.166666667, 0.5) as its gate activation",
@@ -120,6 +225,16 @@ def test_what_the_interface_does_not_accept_is_refused_with_its_reason_and_no_mo
         assert remedy.refusal(a_case(**fields)) is None
     else:
         assert capabilities.refusal(a_case(**remedy)) is None
+
+
+@pytest.mark.parametrize("field", Capabilities.__dataclass_fields__)
+def test_no_capability_is_without_a_refusal_above(field):
+    interfaces = [each for row in REFUSALS for each in row if isinstance(each, Capabilities)]
+    assert any(getattr(each, field) != getattr(Capabilities(), field) for each in interfaces)
+
+
+def test_an_empty_batch_is_a_batch():
+    assert Capabilities(lengths="each").refusal(a_case(B=0, lengths=[])) is None
 
 
 def test_a_plain_case_suits_the_plainest_interface():

@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from conformance.adapters import registry
+from conformance.adapters.base import EmptyRows, PaddedY
 from conformance.adapters.capabilities import Capabilities
 from conformance.case.errors import SpecError
 from conformance.case.load import CASE_KEYS, SPEC_KEYS, load_spec, load_specs
@@ -27,8 +28,10 @@ from conformance.case.model import WeightSources
 from conformance.case.options import ActivationName, Tolerance
 from conformance.case.source import KINDS
 from conformance.cli import main
+from conformance.golden.lint import RULES
 from conformance.golden.store import VectorStore
 from conformance.run.deviations import Deviation, load_deviations
+from conformance.verdict.contracts import Contracts
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(
@@ -162,6 +165,11 @@ def test_every_key_and_source_is_explained(name):
     assert re.search(rf"`{name}\b|^{name}:", SPECS.read_text(), re.MULTILINE), f"docs/specs.md has no {name}"
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_about_numbers_is_explained(rule):
+    assert re.search(rf"^\|.*`{rule}`.*\|", SPECS.read_text(), re.MULTILINE)
+
+
 def test_own_folder_commands_work(tmp_path):
     pytest.importorskip("flint")
     (tmp_path / "my-specs").mkdir()
@@ -178,6 +186,11 @@ def test_own_folder_commands_work(tmp_path):
 @pytest.mark.parametrize("name", get_args(ActivationName))
 def test_every_activation_has_its_row(name):
     assert f"\n| `{name}` |" in (ROOT / "docs" / "equations.md").read_text()
+
+
+def test_equations_are_numbered_in_their_order():
+    numbers = re.findall(r"^    .* \((\d+)\)$", (ROOT / "docs" / "equations.md").read_text(), re.MULTILINE)
+    assert numbers == [str(n) for n in range(1, len(numbers) + 1)]
 
 
 def test_what_the_code_refers_to_is_there():
@@ -291,6 +304,11 @@ def test_the_deviations_explain_the_failure(acme, tmp_path):
     assert right.returncode == 1, "a deviation that does not show is unexpected"
     known = run(line, acme, broken(acme))
     assert known.returncode == 0, known.stdout
+
+
+@pytest.mark.parametrize("word", [*get_args(PaddedY), *get_args(EmptyRows), *Contracts.__dataclass_fields__])
+def test_every_contract_is_explained(word):
+    assert f"`{word}" in ADAPTERS.read_text() or f'`"{word}"`' in ADAPTERS.read_text()
 
 
 @pytest.mark.parametrize(

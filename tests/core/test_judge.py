@@ -14,6 +14,7 @@ from conformance.case.outcomes import Failed, Passed
 from conformance.case.tensors import Array, Outputs
 from conformance.run.result import Result
 from conformance.verdict.compare import judge
+from conformance.verdict.contracts import Contracts
 
 DTYPES = ["float32", "float64", "float16", "bfloat16"]
 INFINITY = float("inf")
@@ -53,7 +54,8 @@ def judged(case: Case, *, golden: Outputs | None = None, kappa: Outputs | None =
     golden = golden_of(case) if golden is None else golden
     kappa = kappa_of(case) if kappa is None else kappa
     outputs = answer(case, golden, **changes)
-    return judge(case, outputs, golden, kappa, precision=precision or case.dtype, padded_y=padded_y)
+    contracts = Contracts(padded_y=padded_y)
+    return judge(case, outputs, golden, kappa, precision=precision or case.dtype, contracts=contracts)
 
 
 def above(value: float, dtype: str) -> Any:
@@ -244,6 +246,13 @@ def test_a_lower_declared_precision_widens_the_unit_roundoff_to_its_own_and_no_f
     assert isinstance(judged(case, precision=precision, y={(0, 0, 0): above(allowed, "float32")}), Failed)
 
 
+def test_an_empty_batch_is_right_if_its_shapes_are():
+    case = a_case(B=0, head={"O": 3}, lengths=[])
+    assert judged(case) == Passed(0.0)
+    outcome = judged(case, h_n=np.zeros((1, 1, 4), np.float32))
+    assert difference(outcome, "h_n") == "has shape (1, 1, 4), needs (1, 0, 4)"
+
+
 def test_where_golden_values_and_kappa_are_zero_only_zero_will_do():
     case = a_case()
     golden, kappa = golden_of(case), kappa_of(case)
@@ -273,7 +282,8 @@ def test_padding_is_held_to_the_contract_the_adapter_declares(name):
     lasts = answer(case, golden, **{name: carried.astype(np.float32), other: both_carried.astype(np.float32)})
 
     def verdict(outputs: dict[str, Any], contract: str) -> Passed | Failed:
-        return judge(case, outputs, golden, kappa_of(case), precision="float32", padded_y=contract)
+        contracts = Contracts(padded_y=contract)
+        return judge(case, outputs, golden, kappa_of(case), precision="float32", contracts=contracts)
 
     assert verdict(zeros, "zeros") == Passed(0.0)
     assert verdict(lasts, "last") == Passed(0.0)

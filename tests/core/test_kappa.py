@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from plain_lstm import in_float64
 
 from conformance.adapters.numpy_reference import NumpyReference
 from conformance.case.model import Case
@@ -24,10 +25,6 @@ def case(**fields: Any) -> Case:
 
 def kappa_of(**fields: Any) -> Outputs:
     return kappa(case(**fields), make_arrays(case(**fields)))
-
-
-def in_float64(arrays: Arrays) -> Arrays:
-    return Arrays.from_tensors({n: a if a.dtype == np.int64 else a.astype(np.float64) for n, a in arrays.flat.items()})
 
 
 # By hand. A rounding of a value v adds a variance of v**2 / 3, in unit roundoffs: it is uniform on +-|v|.
@@ -215,6 +212,57 @@ def test_float32_shows_about_the_noise_that_kappa_foretells(fields: dict[str, An
     got = NumpyReference().run(wanted, arrays.weights, arrays.inputs)
     worst = {name: float(np.max(noise(got[name], exact[name], scale[name], "float32"))) for name in exact}
     assert all(0.05 < value < 16 for value in worst.values()), worst
+
+
+NEW: list[dict[str, Any]] = [
+    {"peephole": True},
+    {"peephole": True, "cell_clip": 0.625, "gate_clip": {"bound": 1.0, "reading": "all"}},
+    {"P": 11, "projection_bias": True, "layers": 2},
+    {"P": 11, "projection_clip": 0.3125, "direction": "bidirectional"},
+    {"coupling": "forget=1-input"},
+    {"coupling": "input=1-forget", "peephole": True},
+    {"layer_norm": "nnapi"},
+    {"layer_norm": "nnapi", "bias": False, "peephole": True, "P": 11},
+    {"layer_norm": "basic-lstm-cell", "bias": False, "forget_bias": 1.0},
+    {"skip": [[0, 4], [1, 2, 3, 8], []], "direction": "bidirectional", "layers": 2},
+    {"skip": [[], [1, 2], [3]], "lengths": [0, 9, 4], "direction": "reverse"},
+]
+
+
+@pytest.mark.parametrize("fields", NEW, ids=str)
+def test_float32_spreads_as_kappa_foretells_under_every_option(fields: dict[str, Any]) -> None:
+    """Over all elements: honest float32, with its sums in blocks and its fused products, makes a little less noise."""
+    wanted = case(T=9, B=3, H=40, **fields)
+    arrays = make_arrays(wanted)
+    exact, scale = Reference(wanted).run(in_float64(arrays)), kappa(wanted, arrays)
+    got = NumpyReference().run(wanted, arrays.weights, arrays.inputs)
+    for name in exact:
+        moves = scale[name] > 0
+        ratios = (got[name] - exact[name])[moves] / (2.0**-24 * scale[name][moves])
+        assert 0.35 < np.sqrt(np.mean(ratios**2)) < 1.5, name
+        assert np.max(noise(got[name], exact[name], scale[name], "float32")) < 6, name
+        assert np.array_equal(got[name][~moves], exact[name][~moves]), "what cannot move is exact"
+
+
+def test_a_number_that_a_clip_holds_cannot_move() -> None:
+    fields = {"T": 6, "H": 40, "P": 9, "dtype": "float64", "cell_clip": 0.25, "projection_clip": 0.125}
+    found, plain = kappa_of(**fields), Reference(case(**fields)).run(make_arrays(case(**fields)))
+    for name, bound in (("c_n", 0.25), ("y", 0.125)):
+        held = np.abs(plain[name]) == bound
+        assert held.any() and not held.all()
+        assert not found[name][held].any() and (found[name][~held] > 0).all()
+
+
+def test_a_row_without_steps_and_the_steps_a_row_leaves_out_cannot_move() -> None:
+    found = kappa_of(lengths=[0, 3], skip=[[], [1]], direction="bidirectional", padding=math.nan)
+    assert not found["y"][:, 0].any() and not found["y"][1].any()
+    assert not found["h_n"][:, 0].any() and not found["c_n"][:, 0].any()
+    assert (found["y"][[0, 2], 1] > 0).all() and (found["c_n"][:, 1] > 0).all()
+
+
+def test_an_empty_batch_has_an_empty_kappa() -> None:
+    found = kappa_of(B=0, head={"O": 2})
+    assert {name: array.shape for name, array in found.items()} == case(B=0, head={"O": 2}).outputs
 
 
 # Reproducible.

@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 from conformance.adapters import layouts
-from conformance.adapters.layouts import DEEP_BREATHE, KERAS, ONNX, TF_BLOCK, TF_BLOCK_V2, TORCH, Layout, pack, unpack
+from conformance.adapters.layouts import (
+    DEEP_BREATHE,
+    KERAS,
+    ONNX,
+    TF1_CELL,
+    TF_BLOCK,
+    TF_BLOCK_V2,
+    TORCH,
+    Layout,
+    pack,
+    unpack,
+)
 from conformance.case.tensors import Array, LayerWeights
 
 SEPARATE = Layout("figo", {"{gate}_w": ("W",), "{gate}_r": ("R",), "{gate}_b": ("b",)}, separate=True)
@@ -230,6 +241,72 @@ def test_a_tensor_for_every_gate() -> None:
 
 
 # The one bias of frameworks that have one.
+
+
+# Peepholes and projections. A peephole says its gate (thousands) and unit (tens); a projection 500, its row and column.
+
+
+def with_options(P: int = 5, H: int = 2, dtype: Any = np.float32) -> LayerWeights:
+    peephole = (np.array([i, f, o])[:, None] + 600 + 10 * np.arange(H)).astype(dtype)
+    projection = (500 + 10 * np.arange(P)[:, None] + np.arange(H)).astype(dtype)
+    R = weights(H=max(P, H), dtype=dtype).R[:, :H, :P]
+    return replace(weights(H=H, dtype=dtype), R=R, peephole=peephole, projection=projection)
+
+
+def fits(layout: Layout, original: LayerWeights) -> LayerWeights:
+    """The weights less what a layout has no place for."""
+    peephole = original.peephole if layout.peephole else None
+    projection = original.projection if layout.projection else None
+    R = original.R if layout.projection else original.R[..., : original.W.shape[1]]
+    return replace(original, R=R, peephole=peephole, projection=projection)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize(("P", "H"), [(5, 2), (2, 3), (1, 1), (3, 3)])
+def test_peepholes_and_projections_are_packed_and_unpacked(name: str, P: int, H: int) -> None:
+    layout = LAYOUTS[name]
+    original = fits(layout, with_options(P if layout.projection else H, H))
+    if not has_two_biases(layout):
+        original = replace(original, b_r=np.zeros_like(original.b_w))
+    packed = pack(layout, original)
+    assert same(unpack(layout, packed, 3, H), original)
+    assert all(array.dtype == np.float32 and array.flags.c_contiguous for array in packed.values())
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_weights_without_peepholes_or_projection_have_no_tensors_of_theirs(name: str) -> None:
+    layout = LAYOUTS[name]
+    more = pack(layout, fits(layout, with_options())).keys() - pack(layout, weights()).keys()
+    assert bool(more) is bool(layout.peephole or layout.projection)
+
+
+def test_the_projection_of_torch() -> None:
+    packed = pack(TORCH, with_options(P=3))
+    assert packed["weight_hr"].tolist() == [[500, 501], [510, 511], [520, 521]]
+    assert packed["weight_hh"][0].tolist() == [1200, 1201, 1202]
+
+
+def test_the_peepholes_of_onnx_are_i_o_f_one_behind_the_other() -> None:
+    assert pack(ONNX, fits(ONNX, with_options(P=2)))["P"].tolist() == [1600, 1610, 4600, 4610, 2600, 2610]
+
+
+@pytest.mark.parametrize("layout", [TF_BLOCK, TF_BLOCK_V2])
+def test_the_peepholes_of_tensorflow_s_block_kernels_are_three_tensors(layout: Layout) -> None:
+    packed = pack(layout, fits(layout, with_options(P=2)))
+    assert {name: packed[name].tolist() for name in ("wci", "wcf", "wco")} == {
+        "wci": [1600, 1610],
+        "wcf": [2600, 2610],
+        "wco": [4600, 4610],
+    }
+
+
+def test_the_cell_of_tensorflow_1_has_x_above_the_projected_h_and_its_projection_in_columns() -> None:
+    packed = pack(TF1_CELL, with_options(P=3))
+    assert packed["kernel"].shape == (3 + 3, 4 * 2)
+    assert packed["kernel"][0].tolist() == [1100, 1110, 3100, 3110, 2100, 2110, 4100, 4110]
+    assert packed["kernel"][3].tolist() == [1200, 1210, 3200, 3210, 2200, 2210, 4200, 4210]
+    assert packed["w_f_diag"].tolist() == [2600, 2610] and packed["w_o_diag"].tolist() == [4600, 4610]
+    assert packed["projection/kernel"].tolist() == [[500, 510, 520], [501, 511, 521]]
 
 
 @pytest.mark.parametrize(

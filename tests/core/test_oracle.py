@@ -530,10 +530,9 @@ def test_balls_hold_the_proven_numbers_at_every_precision() -> None:
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
-        ({"peephole": True, "gate_clip": {"bound": 1.0, "reading": "all"}}, "peephole, gate_clip"),
-        ({"P": 2, "cell_clip": 1.0}, "P, cell_clip"),
-        ({"coupling": "forget=1-input", "layer_norm": "nnapi"}, "coupling, layer_norm"),
         ({"gradients": "whole"}, "gradients"),
+        ({"head": {"O": 2, "softmax": True}}, "head.softmax"),
+        ({"head": {"O": 2, "cross_entropy": True}, "gradients": "truncated"}, "gradients, head.cross_entropy"),
     ],
 )
 def test_options_not_built_are_refused_by_name(fields: dict[str, Any], named: str) -> None:

@@ -65,6 +65,15 @@ def test_tf_two_layers_in_float64():
     assert_printed(values["h_n"][:, 0, 0], "0.44848430 0.24024707")
 
 
+@pytest.mark.parametrize("name", ["step", "two-layers"])
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+def test_tf_layer_norm(name, dtype):
+    values = golden(f"tf-layer-norm/{name}-{dtype}")
+    for layer in range(2 if name == "two-layers" else 1):
+        np.testing.assert_allclose(values["c_n"][layer, 0], [-1, 1], rtol=1e-5)  # as TensorFlow's test compares it
+        assert_printed(values["h_n"][layer, 0], "-0.38079708 0.38079708")
+
+
 def test_torch_two_hundred():
     values = golden("torch-two-hundred/sequence-f64")
     assert_printed(values["h_n"], "0.9618 0.9623 0.9626 0.9629 0.9631")
@@ -107,6 +116,7 @@ HISTORIC = [
     "lecture-batched",
     "deep-breathe",
     "onnx-exports",
+    "tf-layer-norm",
 ]
 
 

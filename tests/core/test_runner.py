@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import WAYS, Suite, install_broken_adapters
+from harness import LENGTHS, WAYS, Suite, install_broken_adapters
 
 from conformance.case.errors import AdapterUnavailable
 from conformance.case.outcomes import name_of
@@ -56,6 +56,7 @@ FAULTS = {
         "ValueError: the adapter declares precision 'float8'; allowed: bfloat16, float16, ",
     ),
     "unknown-padding": ("errored", "ValueError: the adapter declares padded_y 'garbage'; allowed: zeros, last"),
+    "unknown-empty-rows": ("errored", "ValueError: the adapter declares empty_rows 'garbage'; allowed: initial, zeros"),
     "modifies-its-inputs": ("errored", "ValueError: assignment destination is read-only"),
     "noisy": ("passed", "noise "),
     "exits": ("crashed", "the worker process ended: exit code 3; it last printed:"),
@@ -64,10 +65,12 @@ FAULTS = {
     "hangs": ("timed out", "no answer within 2 s; the worker was killed"),
     "still-right": ("passed", "noise "),
     "carries": ("passed", "noise "),
+    "empties": ("passed", "noise "),
+    "empties-unsaid": ("failed", "h_n: 4 of 8 elements differ; worst "),
 }
 
 
-@pytest.mark.parametrize("way", [*WAYS, "carries"])
+@pytest.mark.parametrize("way", [*WAYS, *LENGTHS])
 def test_every_way_to_misbehave_ends_in_its_own_outcome_with_its_own_message(results, way):
     outcome, message = FAULTS[way]
     result = results[f"broken/{way}"]

@@ -31,12 +31,12 @@ from conformance.golden.vector import Vector
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 SPEC = """\
 family: fam
-defaults: {T: 2, B: 2, I: 1, H: 3}
+defaults: {T: 2, B: 4, I: 1, H: 3}
 cases:
   - name: plain
   - name: half
     dtype: bfloat16
-    lengths: [1, 2]
+    lengths: [1, 2, 1, 2]
 """
 
 
@@ -115,6 +115,49 @@ def test_a_vector_survives_its_bytes() -> None:
     assert back.to_bytes() == vector.to_bytes()
     assert back.arrays.weights.rows[0].W.dtype == BFLOAT16
     assert back.arrays.inputs.h0 is None
+
+
+OPTIONS = """\
+family: options
+defaults: {T: 4, B: 3, I: 2, H: 5, padding: .nan}
+cases:
+  - {name: empty-batch, B: 0, lengths: [], skip: []}
+  - {name: holes, skip: [[1], [], [0, 3]], lengths: [4, 0, 4]}
+  - {name: poison, poison: {tensor: x, at: [1, 1, 0], value: .nan}, activations: {cell: relu}}
+  - {name: poison-infinity, poison: {tensor: c0, at: [0, 2, 3], value: -.inf}}
+  - {name: cell, peephole: true, P: 7, projection_bias: true, layer_norm: nnapi, coupling: input=1-forget}
+"""
+
+
+def test_vectors_of_every_option_are_made_kept_and_made_again_alike(tmp_path: Path) -> None:
+    pytest.importorskip("flint")
+    cases = cases_of(OPTIONS, tmp_path)
+    assert made(cases, tmp_path / "vectors").problems == []
+    assert checked(cases, tmp_path / "vectors") == []
+    vectors = {case.id.partition("/")[2]: VectorStore(tmp_path / "vectors").load(case) for case in cases}
+    for vector in vectors.values():
+        back = Vector.from_bytes(vector.to_bytes())
+        assert vector.difference(back) is None
+        assert_same(dict(back.arrays.flat), dict(vector.arrays.flat))
+    assert vectors["empty-batch"].golden["y"].shape == (4, 0, 5)
+    assert vectors["holes"].arrays.inputs.mask is not None
+    assert vectors["holes"].arrays.inputs.mask.dtype == np.bool_
+    assert vectors["holes"].arrays.inputs.mask.T.tolist()[0] == [True, False, True, True]
+    assert np.isnan(vectors["poison"].golden["y"][1:, 1]).all()
+    assert vectors["poison-infinity"].golden["c_n"][0, 2, 3] == -np.inf
+    assert set(vectors["cell"].arrays.flat) == {
+        *("inputs.x", "inputs.h0", "inputs.c0", "weights.W.0", "weights.R.0", "weights.b_w.0", "weights.b_r.0"),
+        *("weights.peephole.0", "weights.projection.0", "weights.projection_bias.0", "weights.gamma.0"),
+    }
+
+
+def test_a_nan_that_moves_is_a_difference() -> None:
+    vector = small_vector()
+    golden = {**vector.golden, "c_n": np.array([[[np.nan, 0.0]]])}
+    moved = {**vector.golden, "c_n": np.array([[[0.0, np.nan]]])}
+    assert Vector(vector.arrays, golden, vector.kappa).difference(Vector(vector.arrays, moved, vector.kappa)) == (
+        "golden c_n differs"
+    )
 
 
 def test_a_vector_is_a_safetensors_file() -> None:
@@ -671,7 +714,7 @@ def test_a_damaged_cache_is_repaired(on_demand: tuple[Case, bytes], damage: Call
 def test_a_changed_case_has_a_cache_of_its_own(on_demand: tuple[Case, bytes]) -> None:
     case, data = on_demand
     cached(case)
-    assert cached(case.model_copy(update={"T": 3})).golden["y"].shape == (3, 2, 3)
+    assert cached(case.model_copy(update={"T": 3})).golden["y"].shape == (3, 4, 3)
     assert len(cache_files()) == 4
     assert cached(case).to_bytes() == data
 
