@@ -4,9 +4,11 @@ What the ops accept and promise is in their own documentation:
 https://www.tensorflow.org/api_docs/python/tf/raw_ops/BlockLSTM (and .../BlockLSTMV2, .../LSTMBlockCell).
 
 - One `seq_len_max` for the whole batch: "Outputs are padded with zeros beyond this length".
-- The ops return every step's cs and h and no final state, so the final state is that of step seq_len_max - 1.
-- V1 and the cell add `forget_bias` (default 1) and clip the cell state at `cell_clip` (default 3); both are
-  always given here. A cell_clip of 0 or less is off.
+- The ops return every step's cs and h and no final state, so the final state is that of step seq_len_max - 1, and
+  the initial one where there is no step.
+- V1 and the cell add `forget_bias` (default 1) and bound the cell state by `cell_clip` (default 3), V2 does the latter
+  (default 0); both are always given here. A cell_clip of 0 or less is off.
+- Peepholes `wci`, `wcf`, `wco` (H) with `use_peephole`; that of the output gate looks at the bounded cs.
 - T: half or float32. Forward only; a stack is one op behind the other.
 """
 
@@ -20,13 +22,14 @@ import numpy as np
 from conformance.adapters.base import Adapter, Model, zeros_if_absent
 from conformance.adapters.capabilities import Capabilities
 from conformance.adapters.layouts import TF_BLOCK, TF_BLOCK_V2, Layout, pack
-from conformance.case.errors import AdapterUnavailable
+from conformance.case.errors import AdapterUnavailable, UnsupportedOption
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Inputs, Outputs, Weights
 
 Pair = tuple[Any, Any]
 """h and c, eager tensors."""
 
+_DTYPES = frozenset({"float16", "float32"})
 _NO_CLIP = -1.0
 
 
@@ -61,21 +64,24 @@ class _BlockOp(Adapter):
         """One op call a layer, and the head as a matrix product."""
         tf = self.tf
         with tf.device(f"/{self.device}:0"):
-            peephole = tf.zeros(case.H, case.dtype)
-            unused = {"wci": peephole, "wcf": peephole, "wco": peephole, "use_peephole": False}
+            # The ops want the three peepholes with use_peephole=False too.
+            unused = dict.fromkeys(("wci", "wcf", "wco"), tf.zeros(case.H, case.dtype))
+            options = {"use_peephole": case.peephole, "cell_clip": case.cell_clip or _NO_CLIP}
             packed = (pack(self.layout, row) for row in weights.rows)
-            rows = [{name: tf.constant(a) for name, a in row.items()} | unused for row in packed]
+            rows = [unused | {name: tf.constant(a) for name, a in row.items()} | options for row in packed]
             head = None if case.head is None else (tf.constant(weights.W_y), tf.constant(weights.b_y))
 
         def model(inputs: Inputs) -> Outputs:
-            steps = inputs.x.shape[0] if inputs.lengths is None else int(inputs.lengths[0])
+            # In an empty batch no row has a length.
+            steps = inputs.x.shape[0] if inputs.lengths is None or not inputs.lengths.size else int(inputs.lengths[0])
             finals: dict[str, list[Any]] = {"h_n": [], "c_n": []}
             with tf.device(f"/{self.device}:0"):
                 y = tf.constant(inputs.x)
-                for row, h0, c0 in zip(rows, *zeros_if_absent(case, inputs), strict=True):
-                    y, cs = self.layer(case, row, (tf.constant(h0), tf.constant(c0)), y, steps)
-                    finals["h_n"].append(y[steps - 1])
-                    finals["c_n"].append(cs[steps - 1])
+                for row, *initial in zip(rows, *zeros_if_absent(case, inputs), strict=True):
+                    h0, c0 = map(tf.constant, initial)
+                    y, cs = self.layer(case, row, (h0, c0), y, steps)
+                    finals["h_n"].append(y[steps - 1] if steps else h0)
+                    finals["c_n"].append(cs[steps - 1] if steps else c0)
                 outputs = {"y": y} | {name: tf.stack(states) for name, states in finals.items()}
                 if case.head is not None and head is not None:
                     top = y if case.head.after == "every_step" else y[-1]
@@ -89,7 +95,15 @@ class BlockLSTM(_BlockOp):
     """tf.raw_ops.BlockLSTM: gates i, c, f, o; a forget bias at run time."""
 
     name = "tf-block-lstm"
-    capabilities = Capabilities(dtypes=frozenset({"float16", "float32"}), lengths="common", forget_bias=True)
+    capabilities = Capabilities(
+        dtypes=_DTYPES,
+        lengths="common",
+        min_length=0,
+        lengths_via=frozenset({"argument"}),
+        forget_bias=True,
+        peephole=True,
+        cell_clip=True,
+    )
 
     def layer(self, case: Case, weights: dict[str, Any], state: Pair, x: Any, steps: int) -> Pair:
         """One call of the op."""
@@ -100,7 +114,6 @@ class BlockLSTM(_BlockOp):
             cs_prev=c,
             h_prev=h,
             forget_bias=case.forget_bias,
-            cell_clip=_NO_CLIP,
             **weights,
         )
         return result.h, result.cs
@@ -110,15 +123,20 @@ class BlockLSTMV2(_BlockOp):
     """tf.raw_ops.BlockLSTMV2: gates i, f, c, o; no forget bias."""
 
     name = "tf-block-lstm-v2"
-    capabilities = Capabilities(dtypes=frozenset({"float16", "float32"}), lengths="common")
+    capabilities = Capabilities(
+        dtypes=_DTYPES,
+        lengths="common",
+        min_length=0,
+        lengths_via=frozenset({"argument"}),
+        peephole=True,
+        cell_clip=True,
+    )
     layout = TF_BLOCK_V2
 
     def layer(self, case: Case, weights: dict[str, Any], state: Pair, x: Any, steps: int) -> Pair:
         """One call of the op."""
         h, c = state
-        result = self.tf.raw_ops.BlockLSTMV2(
-            seq_len_max=np.int64(steps), x=x, cs_prev=c, h_prev=h, cell_clip=_NO_CLIP, **weights
-        )
+        result = self.tf.raw_ops.BlockLSTMV2(seq_len_max=np.int64(steps), x=x, cs_prev=c, h_prev=h, **weights)
         return result.h, result.cs
 
 
@@ -126,14 +144,18 @@ class LSTMBlockCell(_BlockOp):
     """tf.raw_ops.LSTMBlockCell: one step; gates i, c, f, o; a forget bias at run time."""
 
     name = "tf-lstm-block-cell"
-    capabilities = Capabilities(dtypes=frozenset({"float16", "float32"}), max_steps=1, forget_bias=True)
+    capabilities = Capabilities(dtypes=_DTYPES, max_steps=1, forget_bias=True, peephole=True, cell_clip=True)
+
+    def prepare(self, case: Case, weights: Weights) -> Model:
+        """The op, which other than the two above refuses an empty batch."""
+        if case.B == 0:
+            raise UnsupportedOption(f"{self.name}: the op takes no empty cs_prev")
+        return super().prepare(case, weights)
 
     def layer(self, case: Case, weights: dict[str, Any], state: Pair, x: Any, steps: int) -> Pair:
         """One call of the op."""
         h, c = state
-        result = self.tf.raw_ops.LSTMBlockCell(
-            x=x[0], cs_prev=c, h_prev=h, forget_bias=case.forget_bias, cell_clip=_NO_CLIP, **weights
-        )
+        result = self.tf.raw_ops.LSTMBlockCell(x=x[0], cs_prev=c, h_prev=h, forget_bias=case.forget_bias, **weights)
         return result.h[None], result.cs[None]
 
 

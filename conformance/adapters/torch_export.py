@@ -6,7 +6,8 @@
 Both are used as their documentation shows: an example call, names for inputs and outputs, the dynamic axes
 declared. The states are inputs of the exported model where the case has them. What a route accepts is what
 nn.LSTM accepts and onnxruntime computes: float16 and float32, no reverse-only direction, no choice of
-activations.
+activations. A projection (proj_size) is part of nn.LSTM and of no ONNX operator: each exporter says itself whether it
+takes one.
 
 A row's own length is a packed sequence in torch. The TorchScript exporter turns that into sequence_lens.
 torch.export cannot trace it, as its size depends on the lengths' values
@@ -28,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from conformance.adapters import batch_major
 from conformance.adapters.base import Adapter, Model, zeros_if_absent
 from conformance.adapters.capabilities import Capabilities
 from conformance.adapters.onnx_model import Runner, feeds
@@ -36,15 +38,24 @@ from conformance.case.errors import UnsupportedOption
 from conformance.case.model import Case
 from conformance.case.tensors import Inputs, Outputs, Weights
 
-_BATCH_AXIS = {"x": 1, "lengths": 0, "h0": 1, "c0": 1}
-"""Which axis of each input is B."""
+
+def _axes(case: Case) -> dict[str, dict[int, str]]:
+    """Which axes of each input are T and B."""
+    x = {0: "B", 1: "T"} if case.layout == "batch_major" else {0: "T", 1: "B"}
+    return {"x": x, "lengths": {0: "B"}, "h0": {1: "B"}, "c0": {1: "B"}}
 
 
 class _TorchExport(Adapter):
     """What the two routes share; each brings its `export`."""
 
     capabilities = Capabilities(
-        dtypes=DTYPES, directions=frozenset({"forward", "bidirectional"}), lengths="each", min_length=1
+        dtypes=DTYPES,
+        directions=frozenset({"forward", "bidirectional"}),
+        lengths="each",
+        min_length=1,
+        lengths_via=frozenset({"packed", "packed-sorted"}),
+        batch_major=True,
+        projection=True,
     )
 
     def __init__(self, device: str = "cpu") -> None:
@@ -85,11 +96,13 @@ class _TorchExport(Adapter):
             return runners[key]
 
         def model(inputs: Inputs) -> Outputs:
+            self._modules.check_order(case, inputs)
             has_state = inputs.h0 is not None or inputs.c0 is not None
             h0, c0 = zeros_if_absent(case, inputs) if has_state else (None, None)
-            given = feeds(replace(inputs, h0=h0, c0=c0), np.dtype(np.int64))
+            x = batch_major.given(case, inputs.x)
+            given = feeds(replace(inputs, x=x, h0=h0, c0=c0), np.dtype(np.int64))
             found = runner(inputs.x.shape[0], has_state)(given)
-            return dict(zip(case.outputs, map(np.array, found), strict=True))
+            return batch_major.canonical(case, map(np.array, found))
 
         runner(case.blocks[0] if case.blocks else case.T, case.h0 is not None or case.c0 is not None)
         return model
@@ -99,13 +112,14 @@ class _TorchExport(Adapter):
 
         So the dynamic axes are put to use, and whatever of the example is baked into the model shows.
         """
-        torch, dtype, batch = self._torch, self._modules.dtype_of(case), case.B + 1
-        example = {"x": torch.zeros(steps, batch, case.I, dtype=dtype)}
+        # Not one row: torch.export takes sizes of 0 and 1 for constants.
+        torch, dtype, batch = self._torch, self._modules.dtype_of(case), max(case.B + 1, 2)
+        example = {"x": torch.zeros(*batch_major.shape(case, steps, batch), case.I, dtype=dtype)}
         if case.lengths is not None:
             example["lengths"] = torch.full((batch,), steps)
         if has_state:
-            for name in ("h0", "c0"):
-                example[name] = torch.zeros(case.layers * case.D, batch, case.H, dtype=dtype)
+            for name, size in (("h0", case.output_size), ("c0", case.H)):
+                example[name] = torch.zeros(case.layers * case.D, batch, size, dtype=dtype)
         return example
 
 
@@ -129,10 +143,9 @@ class TorchDynamoExport(_TorchExport):
 
     def export(self, module: Any, example: dict[str, Any], case: Case) -> bytes:
         """Through torch.export, B dynamic, and T where the case needs it."""
-        batch = self._torch.export.Dim("B")
-        shapes = {name: {_BATCH_AXIS[name]: batch} for name in example}
-        if self.any_steps(case):
-            shapes["x"][0] = self._torch.export.Dim("T")
+        dynamic = {name: self._torch.export.Dim(name) for name in (("T", "B") if self.any_steps(case) else ("B",))}
+        axes = _axes(case)
+        shapes = {name: {n: dynamic[axis] for n, axis in axes[name].items() if axis in dynamic} for name in example}
         try:
             program = self._torch.onnx.export(
                 module,
@@ -165,19 +178,23 @@ class TorchScriptExport(_TorchExport):
 
     def export(self, module: Any, example: dict[str, Any], case: Case) -> bytes:
         """Through a TorchScript trace, T and B dynamic."""
-        dynamic = {name: {_BATCH_AXIS[name]: "B"} for name in example}
-        dynamic["x"][0] = "T"
+        axes = _axes(case)
         buffer = io.BytesIO()
-        self._torch.onnx.export(
-            module,
-            (),
-            buffer,
-            kwargs=example,
-            dynamo=False,
-            dynamic_axes=dynamic,
-            input_names=list(example),
-            output_names=list(case.outputs),
-        )
+        try:
+            self._torch.onnx.export(
+                module,
+                (),
+                buffer,
+                kwargs=example,
+                dynamo=False,
+                dynamic_axes={name: axes[name] for name in example},
+                input_names=list(example),
+                output_names=list(case.outputs),
+            )
+        except self._torch.onnx.errors.SymbolicValueError as error:
+            if "LSTMs with projections" in str(error):
+                raise UnsupportedOption(f"{self.name}: {str(error).strip().split('. ')[0]}") from error
+            raise
         return buffer.getvalue()
 
 

@@ -1,16 +1,17 @@
 """torch: nn.LSTM over whole sequences, and nn.LSTMCell step by step.
 
 The documentation: https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html (two biases, no
-reverse-only direction, no choice of activations, (h_0, c_0) given together or left out) and
+reverse-only direction, no choice of activations, (h_0, c_0) given together or left out, proj_size, batch_first) and
 .../torch.nn.LSTMCell.html. A row's own length goes through pack_padded_sequence, which refuses length 0
-("Length of all samples has to be greater than 0"); pad_packed_sequence fills y past it with its
-`padding_value`, 0 by default.
+("Length of all samples has to be greater than 0") and, with enforce_sorted, rows that do not come longest first;
+pad_packed_sequence fills y past the length with its `padding_value`, 0 by default.
 """
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from conformance.adapters import batch_major
 from conformance.adapters.base import Adapter, Model, zeros_if_absent
 from conformance.adapters.capabilities import Capabilities
 from conformance.case.errors import AdapterUnavailable, UnsupportedOption
@@ -25,7 +26,13 @@ class TorchLSTM(Adapter):
 
     name = "torch"
     capabilities = Capabilities(
-        dtypes=_DTYPES, directions=frozenset({"forward", "bidirectional"}), lengths="each", min_length=1
+        dtypes=_DTYPES,
+        directions=frozenset({"forward", "bidirectional"}),
+        lengths="each",
+        min_length=1,
+        lengths_via=frozenset({"packed", "packed-sorted"}),
+        batch_major=True,
+        projection=True,
     )
     devices = frozenset({"cpu", "cuda", "mps"})
     module: ClassVar[str] = "LSTM"
@@ -66,7 +73,8 @@ class TorchLSTM(Adapter):
         module = modules.build(getattr(modules, self.module), case, weights, self.device)
 
         def model(inputs: Inputs) -> Outputs:
-            arguments = {"x": modules.to_torch(inputs.x, self.device)}
+            modules.check_order(case, inputs)
+            arguments = {"x": modules.to_torch(batch_major.given(case, inputs.x), self.device)}
             if inputs.lengths is not None:
                 arguments["lengths"] = modules.to_torch(inputs.lengths)
             if inputs.h0 is not None or inputs.c0 is not None:
@@ -74,7 +82,7 @@ class TorchLSTM(Adapter):
                 arguments |= {name: modules.to_torch(state, self.device) for name, state in states}
             with self._torch.no_grad():
                 outputs = module(**arguments)
-            return dict(zip(case.outputs, map(modules.to_numpy, outputs), strict=True))
+            return batch_major.canonical(case, map(modules.to_numpy, outputs))
 
         return model
 

@@ -17,8 +17,9 @@ import numpy as np
 import torch
 
 from conformance.adapters.layouts import TORCH, pack
+from conformance.case.errors import UnsupportedOption
 from conformance.case.model import Case
-from conformance.case.tensors import Array, Weights
+from conformance.case.tensors import Array, Inputs, Weights
 
 
 class _Recurrent(torch.nn.Module):  # type: ignore[misc]  # torch is untyped to mypy
@@ -26,6 +27,7 @@ class _Recurrent(torch.nn.Module):  # type: ignore[misc]  # torch is untyped to 
 
     def __init__(self, case: Case) -> None:
         super().__init__()
+        self.batch_first = case.layout == "batch_major"
         self.layer = self._layer_of(case)
         self.head: Any = None
         self.head_on_last_step = False
@@ -42,11 +44,19 @@ class _Recurrent(torch.nn.Module):  # type: ignore[misc]  # torch is untyped to 
         """(y, h_n, c_n), and the head's logits where there is a head: the order of `Case.outputs`."""
         if self.head is None:
             return y, h_n, c_n
-        return y, h_n, c_n, self.head(y[-1] if self.head_on_last_step else y)
+        read = (y[:, -1] if self.batch_first else y[-1]) if self.head_on_last_step else y
+        return y, h_n, c_n, self.head(read)
 
 
 class LSTM(_Recurrent):
-    """nn.LSTM; lengths go in as a packed sequence, the documented way to give each row its own."""
+    """nn.LSTM; lengths go in as a packed sequence, the documented way to give each row its own.
+
+    Batch first, x and y are (B, T, .); the states are (L*D, B, .) either way.
+    """
+
+    def __init__(self, case: Case) -> None:
+        super().__init__(case)
+        self.enforce_sorted = case.lengths_via == "packed-sorted"
 
     @staticmethod
     def _layer_of(case: Case) -> Any:
@@ -55,19 +65,22 @@ class LSTM(_Recurrent):
             case.H,
             case.layers,
             bias=case.bias,
+            batch_first=case.layout == "batch_major",
             bidirectional=case.direction == "bidirectional",
+            proj_size=case.P or 0,
             dtype=dtype_of(case),
         )
 
     def forward(self, x: Any, lengths: Any = None, h0: Any = None, c0: Any = None) -> tuple[Any, ...]:
-        """x (T, B, I), lengths (B,) on the CPU, h0 and c0 (L*D, B, H) both or neither."""
+        """x in the layer's layout, lengths (B,) on the CPU, h0 (L*D, B, P) and c0 (L*D, B, H) both or neither."""
         state = None if h0 is None else (h0, c0)
         if lengths is None:
             y, (h_n, c_n) = self.layer(x, state)
         else:
-            packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
+            steps = x.shape[1 if self.batch_first else 0]
+            packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, self.batch_first, self.enforce_sorted)
             y, (h_n, c_n) = self.layer(packed, state)
-            y, _ = torch.nn.utils.rnn.pad_packed_sequence(y, total_length=x.shape[0])
+            y, _ = torch.nn.utils.rnn.pad_packed_sequence(y, self.batch_first, total_length=steps)
         return self.with_logits(y, h_n, c_n)
 
 
@@ -86,11 +99,29 @@ class LSTMCell(_Recurrent):
 
 
 def build(kind: type[_Recurrent], case: Case, weights: Weights, device: str = "cpu") -> Any:
-    """The module with the case's weights, in evaluation mode, on a device."""
+    """The module with the case's weights, in evaluation mode, on a device.
+
+    Raises:
+        UnsupportedOption: torch refuses these sizes or lengths, whatever their numbers.
+    """
+    if case.P is not None and case.P >= case.H:
+        raise UnsupportedOption("torch: proj_size has to be smaller than hidden_size")
+    if case.lengths is not None and case.B == 0:
+        raise UnsupportedOption("torch: pack_padded_sequence cannot pack empty tensors")
     module = kind(case)
     # strict: every parameter of the module has to be there, and nothing besides.
     module.load_state_dict(_state_dict(case, weights, one_layer=kind is LSTMCell), strict=True)
     return module.to(device).eval()
+
+
+def check_order(case: Case, inputs: Inputs) -> None:
+    """Refuse lengths in an order that the case's way of handing them over does not take.
+
+    Raises:
+        UnsupportedOption: they have to be sorted, and are not.
+    """
+    if case.lengths_via == "packed-sorted" and inputs.lengths is not None and np.any(np.diff(inputs.lengths) > 0):
+        raise UnsupportedOption("torch: pack_padded_sequence(enforce_sorted=True) takes the longest row first")
 
 
 def dtype_of(case: Case) -> Any:

@@ -91,6 +91,15 @@ LENGTHS: list[Fields] = [
     {"lengths": (4,), "B": 1, "c0": None},
     {"lengths": (2, 2, 2), "direction": "bidirectional"},
 ]
+# Of torch's own layers these are tested beside TensorFlow's options; here they go through an exporter.
+EXPORTED: list[Fields] = [
+    {"layout": "batch_major", "head": {"O": 2}},
+    {"layout": "batch_major", "lengths": (3, 5, 2), "padding": math.nan, "layers": 2, "direction": "bidirectional"},
+    {"layout": "batch_major", "blocks": (2, 3), "head": {"O": 2, "after": "last_step"}},
+    {"lengths": (5, 3, 2), "lengths_via": "packed-sorted"},
+    {"lengths": (3, 5, 2), "lengths_via": "packed", "calls": (1, 2)},
+    {"calls": (2, 1), "h0": None, "c0": None},
+]
 ACTIVATIONS: list[Fields] = [
     *({"activations": {position: activation(n)}} for position in ("gate", "cell", "hidden") for n in FUNCTIONS),
     {"activations": MIXED, "direction": "bidirectional", "lengths": (3, 5, 2)},
@@ -104,8 +113,11 @@ GRID: dict[type[Adapter], list[Fields]] = {
     # onnx's evaluator ignores sequence_lens and activations: a deviation of onnx, recorded where those are.
     OnnxEvaluator: SHAPES,
     # An export takes up to seconds: one format, but for a few; with torch.export as few cases as will do.
-    TorchScriptExport: [*SHAPES, *LENGTHS, *({"dtype": "float16"} | fields for fields in LENGTHS)],
-    TorchDynamoExport: [{"T": 4, "B": 1, "blocks": (2, 2), "bias": False, "h0": None}],
+    TorchScriptExport: [*SHAPES, *LENGTHS, *EXPORTED, *({"dtype": "float16"} | fields for fields in LENGTHS)],
+    TorchDynamoExport: [
+        {"T": 4, "B": 1, "blocks": (2, 2), "bias": False, "h0": None},
+        {"layout": "batch_major", "layers": 2, "direction": "bidirectional", "calls": (2, 1), "head": {"O": 2}},
+    ],
 }
 FORMATS: dict[type[Adapter], set[str]] = {TorchScriptExport: {"float32"}, TorchDynamoExport: {"float32"}}
 
@@ -342,6 +354,8 @@ REFUSED: list[tuple[type[Adapter], Fields, str]] = [
         {"activations": {"hidden": "linear"}},
         "does not take linear as its hidden activation",
     ),
+    (TorchScriptExport, {"P": 2}, "ONNX export of operator LSTM, LSTMs with projections"),
+    (TorchScriptExport, {"lengths": (3, 5, 2), "lengths_via": "packed-sorted"}, "takes the longest row first"),
     (TorchDynamoExport, {"lengths": (3, 5, 2)}, "torch.export cannot trace a packed sequence"),
 ]
 
