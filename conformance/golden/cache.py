@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import threading
 from pathlib import Path
 
 import platformdirs
 
-from conformance import __version__
+import conformance
 from conformance.case.errors import VectorError
 from conformance.case.model import Case
 from conformance.golden.build import build
-from conformance.golden.store import FORMAT, verified, write_atomically
+from conformance.golden.store import verified, write_atomically
 from conformance.golden.vector import Vector
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -29,7 +30,7 @@ def cached(case: Case) -> Vector:
 
 
 def _cached(case: Case) -> Vector:
-    path = folder() / f"{case.digest()}-{__version__}-{FORMAT}.safetensors"
+    path = folder() / f"{case.digest()}-{_makers()}.safetensors"
     digest_path = path.with_suffix(".sha256")
     try:
         return verified(path.read_bytes(), digest_path.read_text(), path, "")
@@ -39,6 +40,14 @@ def _cached(case: Case) -> Vector:
     write_atomically(path, data)
     write_atomically(digest_path, hashlib.sha256(data).hexdigest().encode())
     return Vector.from_bytes(data)
+
+
+@functools.cache
+def _makers() -> str:
+    """A digest of the code that makes vectors: what another state of it made is not what this one would make."""
+    package = Path(conformance.__file__).parent
+    files = sorted(path for part in ("golden", "lstm") for path in (package / part).glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
 def folder() -> Path:

@@ -5,6 +5,10 @@ result of every elementary operation multiplied by 1 + s * r with r uniform on [
 the outputs is divided by s. s is small enough for the outputs to move in proportion to it, and large enough to stand
 far above float64's own rounding. An array class does the perturbing, so the reference has no line for it.
 
+A gate's pre-activation may be summed as W x and R h apart, or as one chain of the terms of both, [x h] with [W R], as
+TensorFlow does it; where W x is large, every partial sum of R h is rounded at its size. Each element gets the larger of
+the two.
+
 The samples are run as one batch of samples * B rows, all rows of one sample together.
 """
 
@@ -18,7 +22,7 @@ import numpy as np
 
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
-from conformance.lstm.reference import Reference
+from conformance.lstm.reference import Reference, State
 
 SAMPLES = 48
 FEWEST_SAMPLES = 16
@@ -104,12 +108,36 @@ class Perturbed(np.ndarray[Any, np.dtype[np.float64]]):
 
         Partial sums differ between samples by no more than s, so the first sample's stand for all.
         """
+        return self._spread(_partial_sums(self._first(a), b)[2], shape)
+
+    def chained(self, b: Array, start: Perturbed) -> Perturbed:
+        """`start` (..., 4, H), with what the roundings of self @ b have more where the partial sums begin with it."""
+        first = self._first(np.asarray(start).reshape(*start.shape[:-2], -1))
+        terms, sums, _ = _partial_sums(self._first(np.asarray(self)), b)
+        more = np.maximum(terms * first**2 + 2.0 * first * sums, 0.0)
+        return self._wrap(np.asarray(start) + self._spread(more, (self.shape[0], b.shape[1])).reshape(start.shape))
+
+    def _first(self, a: Array) -> Array:
+        """The rows of the first sample, of each step: all samples' lie together in the step's rows."""
         steps = a.shape[0] // (self.samples * self.rows)
-        first = a.reshape(steps, self.samples, self.rows, -1)[:, 0].reshape(steps * self.rows, -1)
-        squares = _partial_sums_squared(first, b).reshape(steps, 1, self.rows, -1)
-        variance = np.broadcast_to(squares, (steps, self.samples, self.rows, shape[-1])).reshape(shape)
+        return a.reshape(steps, self.samples, self.rows, -1)[:, 0].reshape(steps * self.rows, -1)
+
+    def _spread(self, squares: Array, shape: tuple[int, ...]) -> Array:
+        """Normal numbers with the variance that the first sample's sums of squares give every sample."""
+        by_step = squares.reshape(-1, 1, self.rows, shape[-1])
+        variance = np.broadcast_to(by_step, (len(by_step), self.samples, self.rows, shape[-1])).reshape(shape)
         noise: Array = SCALE * np.sqrt(variance / 3.0) * self.generator.standard_normal(shape)
         return np.where(np.isfinite(noise), noise, 0.0)  # an infinity stays what it is, and a NaN is one already
+
+
+class _InOneChain(Reference):
+    """The reference, its recurrent product rounded as the end of the input's, where that is the larger error."""
+
+    def step(self, direction: int, from_input: Array, old: State, weights: LayerWeights) -> State:
+        if isinstance(old.h, Perturbed):  # an absent h0 is zero, and adding its zeros rounds nothing
+            R = np.asarray(weights.R).reshape(-1, old.h.shape[-1]).T
+            from_input = old.h.chained(R, cast(Perturbed, from_input))
+        return super().step(direction, from_input, old, weights)
 
 
 def kappa(case: Case, arrays: Arrays) -> Outputs:
@@ -128,7 +156,7 @@ def kappa(case: Case, arrays: Arrays) -> Outputs:
 
     start = _mapped(arrays, perturbed_array, lambda a: np.tile(a, (1, samples, 1)))
     with np.errstate(invalid="ignore", over="ignore"):
-        perturbed = Reference(case).run(start)
+        perturbed = _InOneChain(case).run(start)
     result: Outputs = {}
     for name, plain in exact.items():
         sampled = np.asarray(perturbed[name]).reshape(*plain.shape[:-2], samples, case.B, plain.shape[-1])
@@ -161,17 +189,25 @@ def _mapped(arrays: Arrays, wrap: Callable[[Array], Array], tile: Callable[[Arra
     return Arrays(weights, inputs, {})
 
 
-def _partial_sums_squared(a: Array, b: Array) -> Array:
-    """sum over j of (sum over k <= j of a[m, k] b[k, n])**2: (M, N), a block of rows at a time to bound memory."""
+def _partial_sums(a: Array, b: Array) -> tuple[Array, Array, Array]:
+    """Of every dot product a[m] @ b[:, n]: how many terms are not 0, the sum of its partial sums, and of their squares.
+
+    A term of 0 makes no partial sum of its own: to add it rounds nothing.
+    """
     M, K = a.shape
     N = b.shape[-1]
-    result = np.empty((M, N))
-    block = max(1, 2_000_000 // (K * N))
+    terms, sums, squares = np.empty((M, N)), np.empty((M, N)), np.empty((M, N))
+    block = max(1, 2_000_000 // (K * N))  # some rows at a time, to bound memory
     for start in range(0, M, block):
-        products = a[start : start + block, :, None] * b[None]
+        rows = slice(start, start + block)
+        products = a[rows, :, None] * b[None]
+        counted = products != 0
         np.cumsum(products, axis=1, out=products)
-        np.einsum("mkn,mkn->mn", products, products, out=result[start : start + block])
-    return result
+        products *= counted
+        np.sum(counted, axis=1, out=terms[rows], dtype=np.float64)
+        np.sum(products, axis=1, out=sums[rows])
+        np.einsum("mkn,mkn->mn", products, products, out=squares[rows])
+    return terms, sums, squares
 
 
 def _plain(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ from plain_lstm import in_float64
 
 from conformance.adapters.numpy_reference import NumpyReference
 from conformance.case.model import Case
-from conformance.case.tensors import Array, Arrays, Outputs
+from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
 from conformance.golden.inputs import make_arrays
 from conformance.lstm.kappa import SAMPLES, SCALE, Perturbed, kappa
-from conformance.lstm.reference import Reference
+from conformance.lstm.reference import Reference, State
 from conformance.verdict.noise import noise
 
 PLAIN = {"gate": "linear", "cell": "linear", "hidden": "linear"}
@@ -294,3 +295,32 @@ def test_two_cases_draw_different_perturbations() -> None:
     one, two = kappa(case(), arrays), kappa(case(id="fam/b"), arrays)
     assert not same(one, two)
     np.testing.assert_allclose(two["y"], one["y"], rtol=5 / math.sqrt(SAMPLES))  # the same to the samples' own spread
+
+
+class OneChain(Reference):
+    """x W and h R as one dot product, its terms added one by one: tf.raw_ops.BlockLSTM's order."""
+
+    def layer(self, layer: int, x: Array, weights: Weights, inputs: Inputs) -> tuple[Array, list[State]]:
+        self.steps = iter(x)
+        return super().layer(layer, x, weights, inputs)
+
+    def step(self, direction: int, from_input: Array, old: State, weights: LayerWeights) -> State:
+        terms = np.concatenate([next(self.steps), old.h], axis=-1)[:, None] * self.stacked(weights)
+        chained = np.cumsum(terms, axis=-1, dtype=terms.dtype)[..., -1].reshape(from_input.shape)
+        return super().step(direction, chained, old, self.without_products(weights))
+
+    def stacked(self, weights: LayerWeights) -> Array:
+        return np.concatenate([weights.W, weights.R], axis=-1).reshape(-1, self.case.I + self.case.H)
+
+    def without_products(self, weights: LayerWeights) -> LayerWeights:
+        return replace(weights, R=np.zeros_like(weights.R), b_r=weights.bias)
+
+
+@pytest.mark.parametrize("hidden", [128, 257])
+def test_kappa_covers_input_and_recurrent_product_summed_as_one_chain(hidden: int) -> None:
+    wide = case(T=3, B=2, I=5, H=hidden)
+    arrays = make_arrays(wide)
+    golden = Reference(wide).run(in_float64(arrays))
+    got = OneChain(wide).run(arrays)
+    scale = kappa(wide, arrays)
+    assert max(float(noise(got[n], golden[n], scale[n], "float32").max()) for n in golden) < 8.0
