@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
@@ -101,8 +102,9 @@ def run(
     console = _console()
     cases = select_cases(specs, patterns)
     store = VectorStore(vectors)
+    options = _given(specs=specs, vectors=vectors, deviations=deviations)
     runners = {
-        name: Runner(name, store, load_deviations(deviations, registry.split(name)[0]), timeout)
+        name: Runner(name, store, load_deviations(deviations, registry.split(name)[0]), timeout, options)
         for name in adapters or registry.names()
     }
     jobs = jobs or os.cpu_count() or 1
@@ -129,6 +131,12 @@ def run(
     click.echo(LEGEND)
     click.echo(f"{len(results)} results, {unexpected} unexpected" + (f"; written to {output}" if output else ""))
     sys.exit(1 if unexpected else 0)
+
+
+def _given(**folders: Path) -> tuple[str, ...]:
+    """The options that name folders other than the suite's own."""
+    given = {name: path for name, path in folders.items() if path.resolve() != getattr(FOLDERS, name)}
+    return tuple(word for name, path in given.items() for word in (f"--{name}", str(path)))
 
 
 def _start(console: Console, runners: dict[str, Runner], *, optional: bool) -> dict[str, Runner]:
@@ -248,9 +256,12 @@ def schema() -> None:
 def generate(patterns: tuple[str, ...], specs: Path, vectors: Path, check_only: bool, jobs: int | None) -> None:
     """Make the golden vectors of the specs (needs the extra `generate`).
 
-    Exit code: 0 all is well, 1 a case could not be made or a stored vector differs.
+    The suite's own have to separate every known mistake (conformance mistakes) by 8 times the tolerance.
+
+    Exit code: 0 all is well, 1 a case could not be made, a stored vector differs, or a mistake is not separated.
     """
     from conformance.golden import generate as generation
+    from conformance.golden import power
     from conformance.golden.store import VectorStore
     from conformance.run.select import select_cases
 
@@ -271,6 +282,11 @@ def generate(patterns: tuple[str, ...], specs: Path, vectors: Path, check_only: 
             summary = generation.check(cases, store, whole=whole, jobs=jobs, report=report)
         else:
             summary = generation.generate(cases, store, prune=whole, jobs=jobs, report=report)
+        good = summary.same_bytes if check_only else summary.made
+        if whole and specs == FOLDERS.specs and good == sum(not case.on_demand for case in cases):
+            weighing = progress.add_task("mistakes", total=len(cases))
+            advance = functools.partial(progress.advance, weighing)
+            summary.problems += power.too_weak(cases, vectors, jobs=jobs, report=advance)
     for problem in summary.problems:
         console.print(problem, markup=False, highlight=False, soft_wrap=True)
     done = f"{summary.same_bytes} of {summary.made} the same bytes" if check_only else f"{summary.made} vectors made"
@@ -279,6 +295,47 @@ def generate(patterns: tuple[str, ...], specs: Path, vectors: Path, check_only: 
         f"reference within {summary.reference_noise:.2f} noise units of the oracle; {len(summary.problems)} problems"
     )
     sys.exit(1 if summary.problems else 0)
+
+
+@main.command()
+@_case
+@_specs
+@_vectors
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print docs/mistakes.md.")
+@click.option("--against", type=click.Choice(["onnx-node-tests"]), help="Show what another suite catches, too.")
+@click.option("-j", "--jobs", type=click.IntRange(1), help="Processes.  [default: one a core]")
+def mistakes(
+    patterns: tuple[str, ...],
+    specs: Path,
+    vectors: Path,
+    as_json: bool,
+    as_markdown: bool,
+    against: str | None,
+    jobs: int | None,
+) -> None:
+    """Say of every known mistake which cases catch it, and by how much.
+
+    Exit code: 1 if all cases together, no --case given, separate a mistake by less than 8 times the tolerance.
+    """
+    from conformance.faces import mistakes as face
+    from conformance.golden import onnx_node_tests, power
+    from conformance.run.select import select_cases
+
+    console = _console()
+    cases = select_cases(specs, patterns)
+    other = onnx_node_tests.caught() if against or as_markdown else None
+    with _progress(console) as progress:
+        task = progress.add_task("mistakes", total=len(cases))
+        powers = power.measure(cases, vectors, jobs=jobs, report=functools.partial(progress.advance, task))
+    if as_json:
+        click.echo(json.dumps(face.as_json(powers, other), indent=1))
+    elif as_markdown and other is not None:
+        click.echo(face.as_markdown(powers, other), nl=False)
+    else:
+        console.print(face.table(powers, other))
+        click.echo(face.totals(powers, other))
+    sys.exit(1 if not patterns and any(found.separation < power.LEAST_SEPARATION for found in powers) else 0)
 
 
 @main.command()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,7 @@ class ConformanceSession:
         from conformance.run.deviations import load_deviations
         from conformance.run.runner import CASE_SECONDS, Runner
 
-        own = default_folders()
+        self._own = own = default_folders()
         for adapter in adapters:
             registry.check(adapter)
         self.config = config
@@ -87,6 +88,12 @@ class ConformanceSession:
         if config.getoption("lstm_suite"):
             named = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
             config.args[:] = [*named, str(own.specs)]
+
+    def options(self, spec: Path) -> tuple[str, ...]:
+        """What `conformance run` has to be given to find the same specs, vectors and deviations."""
+        given = {"specs": None if spec.is_relative_to(self._own.specs) else str(spec.parent)}
+        given |= {name: self.config.getoption(f"lstm_{name}") for name in ("vectors", "deviations")}
+        return tuple(word for name, folder in given.items() if folder for word in (f"--{name}", folder))
 
     def pytest_report_header(self) -> str:
         """Name the adapters and the golden values."""
@@ -222,7 +229,8 @@ class CaseItem(pytest.Item):
         from conformance.case.outcomes import Unsupported, name_of
 
         self.result = None
-        self.result = result = self.owner.runners[self.adapter].run(self.case)
+        result = self.owner.runners[self.adapter].run(self.case)
+        self.result = result = replace(result, options=self.owner.options(self.path))
         versions = ", ".join(f"{package} {version}" for package, version in result.versions.items())
         noise = [] if result.noise is None else [("noise", f"{result.noise:.4g}")]
         self.user_properties += [("outcome", name_of(result.outcome)), *noise, ("versions", versions)]

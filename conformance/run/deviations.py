@@ -5,27 +5,31 @@
         outcome: failed                 # or errored, crashed, timed out
         reason: what is wrong, in a sentence
         repro: deviations/repro/x.py    # shows it without the suite
-        mistake: some-id                # from the catalogue of mistakes, where one fits
+        mistake: some-id                # what the diagnosis has to find; from the catalogue, docs/mistakes.md
         link: https://...               # where it was reported, if it was
         versions: {keras: "<3.16"}      # package -> the versions that are known to do so
 
-A deviation that does not show is as unexpected as a failure nobody wrote down.
+A deviation that does not show is as unexpected as a failure nobody wrote down, and so is another mistake than the one
+that is. Where the framework's digits are its own (an approximation, a coarser precision) they need not be those of the
+catalogue; it is enough that no other mistake explains them.
 """
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 
 from conformance.case.errors import SpecError
 from conformance.case.located import LocatedDict, LocatedList, line_of, parse
 from conformance.case.options import Frozen, Listed
-from conformance.case.outcomes import Outcome, name_of
+from conformance.case.outcomes import Failed, Outcome, name_of
+from conformance.lstm.mistakes import BY_ID
 
 
 class Deviation(Frozen):
@@ -35,7 +39,7 @@ class Deviation(Frozen):
     outcome: Literal["failed", "errored", "crashed", "timed out"] = "failed"
     reason: str = Field(min_length=1)
     repro: str | None = None
-    mistake: str | None = None
+    mistake: Annotated[Listed[str], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)] = ()
     link: str | None = None
     versions: dict[str, str] = Field(min_length=1)
     where: str = ""
@@ -50,6 +54,18 @@ class Deviation(Frozen):
                 raise ValueError(f"{package}: {text!r} is not a version range like '>=1.2,<2'") from error
         return versions
 
+    @field_validator("mistake")
+    @classmethod
+    def _in_the_catalogue(cls, mistakes: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if info.data.get("outcome") != "failed":
+            return mistakes  # what was not computed to its end is in no catalogue; the word is for the reader
+        for mistake in mistakes:
+            if mistake not in BY_ID:
+                near = difflib.get_close_matches(mistake, BY_ID, 3, 0.5)
+                known = f"near it: {', '.join(near)}" if near else "they are listed by: conformance mistakes"
+                raise ValueError(f"no mistake {mistake!r} in the catalogue; {known}")
+        return mistakes
+
     def applies(self, case_id: str, versions: dict[str, str]) -> bool:
         """Whether the case is among those named and every package is of the versions named."""
         if not any(fnmatch.fnmatchcase(case_id, pattern) for pattern in self.cases):
@@ -57,8 +73,19 @@ class Deviation(Frozen):
         return all(package in versions and _lies_in(versions[package], text) for package, text in self.versions.items())
 
     def explains(self, outcome: Outcome) -> bool:
-        """Whether this outcome is the one written down."""
-        return name_of(outcome) == self.outcome
+        """Whether this outcome is the one written down, the mistake too."""
+        return name_of(outcome) == self.outcome and not self.is_another(outcome)
+
+    def is_another(self, outcome: Outcome) -> bool:
+        """Whether the outcome is a failure, as written down, but by another mistake."""
+        if not isinstance(outcome, Failed) or self.outcome != "failed" or not self.mistake:
+            return False
+        if outcome.suspects is None:  # nothing that a mistake could be told by
+            return False
+        if any(set(suspect.mistakes) == set(self.mistake) for suspect in outcome.suspects):
+            return False
+        own_digits = all(BY_ID[m].approximate or BY_ID[m].precision is not None for m in self.mistake)
+        return not own_digits or any(suspect.how == "reproduces" for suspect in outcome.suspects)
 
 
 def load_deviations(folder: Path, adapter: str) -> list[Deviation]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import shlex
+from dataclasses import asdict, dataclass, field
 from math import isinf
 from typing import Any
 
@@ -13,6 +14,7 @@ from conformance.case.outcomes import (
     Failed,
     Outcome,
     Passed,
+    Suspect,
     TimedOut,
     Unsupported,
     name_of,
@@ -25,6 +27,7 @@ class Result:
     """adapter: as asked for (`torch@cuda`). versions: of the packages that computed. seconds: the framework's own.
 
     deviation: the known deviation that applies to this case, whether it showed or not.
+    options: what the command line needs beside adapter and case to come to this result again.
     """
 
     case: Case
@@ -34,6 +37,7 @@ class Result:
     precision: str | None = None
     seconds: float = 0.0
     deviation: Deviation | None = None
+    options: tuple[str, ...] = ()
 
     @property
     def deviates_as_known(self) -> bool:
@@ -63,21 +67,25 @@ class Result:
         if self.deviation is not None:
             shown = "known deviation" if self.deviates_as_known else "does not show the known deviation"
             lines.append(f"  {shown}: {self.deviation.reason} ({self.deviation.where})")
+            if self.deviation.is_another(self.outcome):
+                lines.append(f"  written down is {_together(self.deviation.mistake)}; found is {self._found()}")
             if isinstance(self.outcome, Passed):
                 lines.append(
                     "  if it is mended, bound the entry's versions; it holds for " + str(self.deviation.versions)
                 )
         if not isinstance(self.outcome, Unsupported):
-            lines.append(f"  again: conformance run --adapter {self.adapter} --case {self.case.id}")
+            words = ("conformance", "run", "--adapter", self.adapter, "--case", self.case.id, *self.options)
+            lines.append(f"  again: {shlex.join(words)}")
         return "\n".join(lines)
 
     def _body(self) -> list[str]:
         match self.outcome:
             case Passed(noise=noise):
                 return [f"noise {noise:.3g}, allowed {self.case.tolerance.noise or 'see its tolerance'}"]
-            case Failed(differences=differences, first_wrong=first_wrong):
+            case Failed(differences=differences, first_wrong=first_wrong, suspects=suspects):
                 lines = [f"{d.tensor}: {d.problem}" for d in differences]
-                return lines + ([f"first wrong: {first_wrong}"] if first_wrong else [])
+                lines += [f"first wrong: {first_wrong}"] if first_wrong else []
+                return lines + _looks_like(suspects or ())
             case Unsupported(reason=reason):
                 return [reason]
             case Errored(error=error):
@@ -89,6 +97,10 @@ class Result:
             case TimedOut(seconds=seconds):
                 return [f"no answer within {seconds:g} s; the worker was killed"]
 
+    def _found(self) -> str:
+        suspects = (isinstance(self.outcome, Failed) and self.outcome.suspects) or ()
+        return " or ".join(_together(suspect.mistakes) for suspect in suspects) or "none of the catalogue"
+
     def to_json(self) -> dict[str, Any]:
         """The result as one line of a results file."""
         line: dict[str, Any] = {
@@ -96,15 +108,56 @@ class Result:
             "adapter": self.adapter,
             "outcome": name_of(self.outcome),
             "unexpected": self.unexpected,
-            # JSON has no infinity; a failure without a number (a wrong shape, a NaN) has null.
-            "noise": None if self.noise is None or isinf(self.noise) else float(f"{self.noise:.4g}"),
+            "noise": _number(self.noise),
             "seconds": round(self.seconds, 6),
             "precision": self.precision,
         }
         if not isinstance(self.outcome, Passed) or self.unexpected:
             line["message"] = self.message()
+        if isinstance(self.outcome, Failed) and self.outcome.suspects is not None:
+            line["suspects"] = [_suspect_to_json(suspect) for suspect in self.outcome.suspects]
         if isinstance(self.outcome, Errored) and self.outcome.traceback:
             line["traceback"] = self.outcome.traceback
         if self.deviation is not None:
             line["deviation"] = self.deviation.model_dump(exclude_none=True)
         return line
+
+
+_SHOWN = 5
+"""More mistakes than these that coincide on a case are only named."""
+
+
+def _looks_like(suspects: tuple[Suspect, ...]) -> list[str]:
+    """The suspects, a line each, as far as that is of use."""
+    lines: list[str] = []
+    for suspect in suspects[:_SHOWN]:
+        pages = ", ".join(f"docs/mistakes.md#{mistake}" for mistake in suspect.mistakes)
+        start = "        or" if lines else "looks like"
+        lines.append(f"{start}: {_together(suspect.mistakes)} ({_how(suspect)})   see {pages}")
+    if rest := suspects[_SHOWN:]:
+        lines.append("        or: " + ", ".join(_together(suspect.mistakes) for suspect in rest))
+    return lines
+
+
+def _how(suspect: Suspect) -> str:
+    match suspect.how:
+        case "reproduces":
+            verb = "reproduces it" if len(suspect.mistakes) == 1 else "together they reproduce it"
+            return f"{verb}, noise {suspect.noise:.2g}"
+        case "precision":
+            return f"noise {suspect.noise:.2g} in the unit of {suspect.precision}"
+        case "resembles":
+            return "an error of its size, with other digits"
+
+
+def _together(mistakes: tuple[str, ...]) -> str:
+    return " with ".join(mistakes)
+
+
+def _suspect_to_json(suspect: Suspect) -> dict[str, Any]:
+    return asdict(suspect) | {"noise": _number(suspect.noise)}
+
+
+def _number(noise: float | None) -> float | None:
+    """JSON has no infinity; a failure without a number (a wrong shape, a NaN) has null."""
+    return None if noise is None or isinf(noise) else float(f"{noise:.4g}")

@@ -1,13 +1,15 @@
 """One adapter, its worker process, and the path from a case to a result. Nothing else in the suite runs a case.
 
-vector of the case -> worker -> outputs -> verdict -> known deviations -> Result
+vector of the case -> worker -> outputs -> verdict -> diagnosis -> known deviations -> Result
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.case.model import Case
-from conformance.case.outcomes import Crashed, Errored, Outcome, TimedOut, Unsupported
+from conformance.case.outcomes import Crashed, Errored, Failed, Outcome, TimedOut, Unsupported
 from conformance.case.tensors import from_bytes
 from conformance.golden.cache import cached
 from conformance.golden.store import VectorStore
@@ -15,8 +17,9 @@ from conformance.golden.vector import Vector
 from conformance.run.deviations import Deviation, find
 from conformance.run.process import Worker, WorkerDied, WorkerSilent
 from conformance.run.result import Result
-from conformance.verdict.compare import judge
+from conformance.verdict.compare import has_the_form, judge
 from conformance.verdict.contracts import Contracts
+from conformance.verdict.diagnose import diagnose
 
 CASE_SECONDS = 300.0
 
@@ -27,19 +30,26 @@ class Runner:
     Args:
         adapter: `name` or `name@device`.
         timeout: seconds a case may take.
+        options: what the command line would have to be given to run with the same specs, vectors and deviations.
 
     Raises:
         AdapterUnavailable: from `start`.
     """
 
     def __init__(
-        self, adapter: str, store: VectorStore, deviations: list[Deviation], timeout: float = CASE_SECONDS
+        self,
+        adapter: str,
+        store: VectorStore,
+        deviations: list[Deviation],
+        timeout: float = CASE_SECONDS,
+        options: tuple[str, ...] = (),
     ) -> None:
         self.adapter = adapter
         self.versions: dict[str, str] = {}
         self._store = store
         self._deviations = deviations
         self._timeout = timeout
+        self._options = options
         self._worker: Worker | None = None
 
     def start(self) -> Worker:
@@ -55,7 +65,7 @@ class Runner:
             vector = cached(case) if case.on_demand else self._store.load(case)
         except ConformanceError as error:
             # Not the framework's doing, so no known deviation can explain it.
-            return Result(case, self.adapter, Errored(str(error)), self.versions)
+            return Result(case, self.adapter, Errored(str(error)), self.versions, options=self._options)
         try:
             worker = self.start()
         except AdapterUnavailable as error:  # it loaded before; after a crash or a hang it does not any more
@@ -87,8 +97,24 @@ class Runner:
         outputs = from_bytes(answer["outputs"]) | answer["strange"]  # type: ignore[arg-type, operator]
         precision, contracts = str(answer["precision"]), Contracts(str(answer["padded_y"]), str(answer["empty_rows"]))
         outcome = judge(case, outputs, vector.golden, vector.kappa, precision=precision, contracts=contracts)
+        if isinstance(outcome, Failed) and has_the_form(case, outputs):
+            deviation = self._deviation(case)
+            suspects = diagnose(
+                case,
+                vector.arrays,
+                outputs,
+                vector.golden,
+                vector.kappa,
+                precision=precision,
+                contracts=contracts,
+                written=deviation.mistake if deviation is not None and deviation.outcome == "failed" else (),
+            )
+            outcome = replace(outcome, suspects=suspects)
         return self._result(case, outcome, precision, float(answer["seconds"]))  # type: ignore[arg-type]
 
+    def _deviation(self, case: Case) -> Deviation | None:
+        return find(self._deviations, case.id, self.versions)
+
     def _result(self, case: Case, outcome: Outcome, precision: str | None = None, seconds: float = 0.0) -> Result:
-        deviation = find(self._deviations, case.id, self.versions)
-        return Result(case, self.adapter, outcome, self.versions, precision, seconds, deviation)
+        deviation = self._deviation(case)
+        return Result(case, self.adapter, outcome, self.versions, precision, seconds, deviation, self._options)

@@ -1,0 +1,181 @@
+"""The catalogue of mistakes and what the vectors do to it: as a table, as JSON, and as docs/mistakes.md."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from rich.table import Table
+
+from conformance.golden.power import LEAST_SEPARATION, Power
+from conformance.lstm.mistakes import Mistake
+
+Caught = Mapping[str, Sequence[str]]
+"""Mistake id -> the tests of another suite that catch it."""
+
+
+def table(powers: Sequence[Power], other: Caught | None) -> Table:
+    """A row a mistake, the one that is separated least in front."""
+    shown = Table(pad_edge=False)
+    shown.add_column("mistake", no_wrap=True)
+    shown.add_column("axis")
+    shown.add_column("caught by", justify="right", no_wrap=True)
+    shown.add_column("noise", justify="right", no_wrap=True)
+    shown.add_column("separation", justify="right")
+    shown.add_column("best case", no_wrap=True)
+    if other is not None:
+        shown.add_column("onnx-node-tests")
+    for power in sorted(powers, key=lambda power: power.separation):
+        row = [
+            power.mistake.id,
+            power.mistake.axis,
+            f"{len(power.caught)} of {len(power.effects)}",
+            f"{power.least:.2g} .. {power.greatest:.2g}",
+            f"{power.separation:.2g}",
+            power.best.case_id if power.best else "",
+        ]
+        row += [] if other is None else [", ".join(other[power.mistake.id])]
+        shown.add_row(*row, style="bold red" if power.separation < LEAST_SEPARATION else None)
+    return shown
+
+
+def totals(powers: Sequence[Power], other: Caught | None) -> str:
+    """How many mistakes there are, are caught, and are separated enough."""
+    least = min(powers, key=lambda power: power.separation)
+    enough = sum(power.separation >= LEAST_SEPARATION for power in powers)
+    lines = [
+        f"{len(powers)} mistakes; {sum(bool(power.caught) for power in powers)} caught; {enough} separated by "
+        f"{LEAST_SEPARATION:g} or more; least {least.separation:.3g} ({least.mistake.id})"
+    ]
+    if other is not None:
+        lines.append(f"onnx-node-tests catch {sum(bool(tests) for tests in other.values())} of {len(powers)}")
+    return "\n".join(lines)
+
+
+def as_json(powers: Sequence[Power], other: Caught | None) -> list[dict[str, Any]]:
+    """The same; null stands for an infinite noise or separation (a NaN, a wrong shape)."""
+    listed = []
+    for power in powers:
+        entry: dict[str, Any] = {
+            "id": power.mistake.id,
+            "axis": power.mistake.axis,
+            "what": power.mistake.what,
+            "link": power.mistake.link,
+            "applies": len(power.effects),
+            "caught_by": [effect.case_id for effect in power.caught],
+            "least_noise": _number(power.least),
+            "greatest_noise": _number(power.greatest),
+            "separation": _number(power.separation),
+            "best_case": power.best.case_id if power.best else None,
+        }
+        listed.append(entry if other is None else entry | {"onnx_node_tests": list(other[power.mistake.id])})
+    return listed
+
+
+def _number(value: float) -> float | None:
+    return None if math.isinf(value) else float(f"{value:.4g}")
+
+
+# docs/mistakes.md
+
+_INTRODUCTION = """\
+# Mistakes
+
+<!-- Made by: conformance mistakes --markdown > docs/mistakes.md -->
+
+The {count} known ways to compute an LSTM wrongly, each an actual wrong computation (`conformance/lstm/mistakes/`). They
+serve three ends: a [failure](reading-a-failure.md) names those that reproduce it; the vectors have to tell each of them
+from a right answer by {least:g} times the tolerance, or `conformance generate` fails; and a
+[known deviation](adapters.md#known-deviations) names the one that has to be found.
+
+`conformance mistakes` prints which cases catch each of them, and by how much; [below](#which-cases-catch-what) is what
+it says of the shipped vectors. The least separation is {separation}, that of
+[{weakest}](#{weakest}).
+
+The last column is what the node tests of the operator LSTM in onnx {version} catch, under the same judge, which is
+stricter than their own tolerance of 1e-3 (`conformance mistakes --against onnx-node-tests`).
+
+| | mistakes | caught by this suite | by ONNX's node tests |
+|---|---|---|---|
+"""
+
+_MATRIX = """\
+## Which cases catch what
+
+Each mistake is computed in float64 on the numbers of every case that has what it takes, and judged like an answer.
+*separation*: the error in the best case over the error that the case allows, counted in float32 where the mistake shows
+there. *caught by*: cases that fail, of those on which it can be made; then by family. *ONNX*: the node tests that catch
+it.
+"""
+
+
+def as_markdown(powers: Sequence[Power], other: Caught) -> str:
+    """docs/mistakes.md."""
+    weakest = min(powers, key=lambda power: power.separation)
+    introduction = _INTRODUCTION.format(
+        least=LEAST_SEPARATION,
+        count=len(powers),
+        separation=f"{weakest.separation:.3g}",
+        weakest=weakest.mistake.id,
+        version=version("onnx"),
+    )
+    rows = [_counts(axis, members, other) for axis, members in _by_axis(powers)]
+    parts = [introduction + "\n".join([*rows, _counts("all", powers, other)]) + "\n"]
+    for axis, members in _by_axis(powers):
+        parts.append(f"## {axis[0].upper()}{axis[1:]}\n")
+        parts += [entry(power.mistake) for power in members]
+    parts.append(_MATRIX)
+    for axis, members in _by_axis(powers):
+        parts.append(f"**{axis[0].upper()}{axis[1:]}**\n")
+        parts.append("\n".join(_matrix(members, other)) + "\n")
+    return "\n".join(parts)
+
+
+def _counts(axis: str, members: Sequence[Power], other: Caught) -> str:
+    ours, theirs = sum(bool(power.caught) for power in members), sum(bool(other[p.mistake.id]) for p in members)
+    return f"| {axis} | {len(members)} | {ours} | {theirs} |"
+
+
+def _by_axis(powers: Iterable[Power]) -> Iterator[tuple[str, list[Power]]]:
+    for axis, members in itertools.groupby(powers, key=lambda power: power.mistake.axis):
+        yield axis, list(members)
+
+
+def entry(mistake: Mistake) -> str:
+    """A mistake's own part of docs/mistakes.md; its heading is the anchor that messages point to."""
+    text = f"It {mistake.what}."
+    kind = f" Its digits are good to {mistake.precision} only." if mistake.precision else ""
+    kind += " The digits are each implementation's own." if mistake.approximate else ""
+    seen = f" Seen in [{_place(mistake.link)}]({mistake.link})." if mistake.link else ""
+    body = textwrap.fill(f"{text}{kind}{seen}", 118, break_long_words=False, break_on_hyphens=False)
+    return f"### {mistake.id}\n\n{body}\n"
+
+
+def _place(link: str) -> str:
+    """What to call a link: owner/name#number on GitHub, else the host."""
+    on_github = re.match(r"https://github\.com/([^/]+/[^/]+)/(?:issues|pull)/(\d+)", link)
+    if on_github:
+        return f"{on_github[1]}#{on_github[2]}"
+    repository = re.match(r"https://github\.com/([^/]+/[^/]+)", link)
+    return repository[1] if repository else re.sub(r"^https?://(www\.)?", "", link).split("/")[0]
+
+
+def _matrix(members: Sequence[Power], other: Caught) -> Iterator[str]:
+    """Lines of a table: mistakes by the families that catch one of them."""
+    counts = {power.mistake.id: Counter(effect.case_id.split("/")[0] for effect in power.caught) for power in members}
+    families = sorted(set().union(*counts.values()))
+    yield "| mistake | separation | best case | caught by | " + " | ".join(families) + " | ONNX |"
+    yield "|---|---|---|---|" + "---|" * len(families) + "---|"
+    for power in members:
+        own = counts[power.mistake.id]
+        best = f"`{power.best.case_id}`" if power.best else ""
+        cells = [f"[{power.mistake.id}](#{power.mistake.id})", f"{power.separation:.2g}", best]
+        cells.append(f"{len(power.caught)} of {len(power.effects)}")
+        cells += [str(own[family]) if own[family] else "" for family in families]
+        yield "| " + " | ".join([*cells, ", ".join(other[power.mistake.id])]) + " |"

@@ -1,0 +1,283 @@
+"""Which mistakes of the catalogue explain a wrong answer.
+
+    one mistake    it comes to the same answer, within the case's tolerance; several, where they coincide on the case
+    a precision    the answer is right within the tolerance of a coarser format
+    a likeness     the error is of the kind and size of a mistake whose digits are each framework's own
+    two mistakes   made at once, they come to the same answer; or one of them in a coarser format
+
+in this order; what comes later is looked for only where nothing before it fits.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+
+import numpy as np
+
+from conformance.case.dtypes import UNIT_ROUNDOFF
+from conformance.case.model import Case
+from conformance.case.outcomes import Suspect
+from conformance.case.tensors import Array, Arrays, Outputs
+from conformance.lstm.mistakes import BY_ID, CATALOGUE, Mistake
+from conformance.lstm.reference import Reference
+from conformance.verdict.contracts import DEFAULTS, Contracts
+from conformance.verdict.noise import error
+from conformance.verdict.reproduce import NEAR, Answer, Budget, OutOfTime, keeps_the_order
+
+SECONDS = 0.8
+"""What a diagnosis may take; where it does not suffice, the unlikeliest mistakes are left out."""
+_IN_FULL = 0.4
+"""Of these, what single mistakes may take when each is computed to its end, as pairs need them."""
+_NEARER, _MUCH_NEARER = 2.0, 30.0
+"""A mistake explains an answer that is so many times nearer to its own than to the golden one; the second, where it is
+not within the tolerance but for the mistake's own rounding."""
+_LARGER, _SMALLER = 8.0, 16.0
+"""An error is like that of a mistake if it is at most so many times larger or smaller."""
+
+
+def diagnose(
+    case: Case,
+    arrays: Arrays,
+    outputs: Mapping[str, Array],
+    golden: Outputs,
+    kappa: Outputs,
+    *,
+    precision: str,
+    contracts: Contracts = DEFAULTS,
+    written: Collection[str] = (),
+) -> tuple[Suspect, ...]:
+    """The mistakes that explain a wrong answer, best first; none if none does.
+
+    Args:
+        outputs: every tensor of `case.outputs`, of its shape and of the case's dtype.
+        golden, kappa, precision, contracts: those it was judged by.
+        written: ids of the catalogue that a known deviation names; they are tried first, however long it takes.
+    """
+    answer = Answer(case, arrays, outputs, golden, kappa, precision=precision, contracts=contracts)
+    search = _Search(answer, written)
+    steps = (search.singles, search.inexact, search.pairs, search.precisions_of_others)
+    return next((tuple(found) for step in steps if (found := step())), ())
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A mistake that shows on the case: its answer, which is not the right one."""
+
+    mistake: Mistake
+    found: Array
+
+
+class _Search:
+    def __init__(self, answer: Answer, written: Collection[str]) -> None:
+        self._answer, self._written = answer, written
+        self._budget = Budget(SECONDS)
+        self._applicable = [mistake for mistake in CATALOGUE if mistake.applies(answer.case)]
+        start = time.thread_time()
+        answer.computed(Reference, budget=None, watched=False)
+        self._in_full = (time.thread_time() - start) * len(self._applicable) <= _IN_FULL
+        self._shown: list[_Shown] = []
+
+    def singles(self) -> list[Suspect]:
+        """Those written down first; where time is short, then those that can be refuted at the first step."""
+        answer, fitting = self._answer, self._all_written()
+        for mistake in sorted(self._applicable, key=self._place):
+            budget = None if mistake.id in self._written else self._budget
+            try:
+                found = answer.computed(mistake.variant, budget=budget, watched=self._watchable(mistake))
+            except OutOfTime:
+                break
+            if found is None or answer.distance(found, answer.golden) <= 1.0:
+                continue
+            self._shown.append(_Shown(mistake, found))
+            fitting += self._reproducing(found, mistake)
+        return _best_first(fitting)
+
+    def _all_written(self) -> list[Suspect]:
+        """What a known deviation names, if it is more than one mistake, all at once."""
+        mistakes = [BY_ID[mistake] for mistake in self._written]
+        if len(mistakes) < 2:
+            return []
+        return self._together(mistakes, budget=None) or self._together(mistakes[::-1], budget=None)
+
+    def _together(self, mistakes: Sequence[Mistake], budget: Budget | None) -> list[Suspect]:
+        variants = [mistake.variant for mistake in mistakes]
+        found = self._answer.computed(*variants, budget=budget, watched=True)
+        return [] if found is None else self._reproducing(found, *mistakes)
+
+    def _place(self, mistake: Mistake) -> tuple[bool, bool, bool]:
+        return mistake.id not in self._written, not self._watchable(mistake), not self._in_full and _inexact(mistake)
+
+    def _watchable(self, mistake: Mistake) -> bool:
+        return not self._in_full and not _inexact(mistake) and keeps_the_order(mistake.variant)
+
+    def _reproducing(self, found: Array, *mistakes: Mistake) -> list[Suspect]:
+        """The mistakes as a suspect, if what they come to is the answer."""
+        answer = self._answer
+        apart = answer.distance(answer.got, found)
+        if apart <= 1.0 and apart * _NEARER <= answer.wrong:
+            noise = answer.noise(answer.got, found)
+        elif apart <= NEAR and apart * _MUCH_NEARER <= answer.wrong:
+            noise = answer.noise_as_computed(found, *(mistake.variant for mistake in mistakes))
+            if noise > answer.noise_allowed:
+                return []
+        else:
+            return []
+        return [Suspect(tuple(mistake.id for mistake in mistakes), "reproduces", noise, answer.precision)]
+
+    def inexact(self) -> list[Suspect]:
+        """Coarser formats and likenesses, those whose own error is nearest in size first."""
+        return _likeliest([*self._precisions(), *self._likenesses()])
+
+    def _precisions(self) -> list[tuple[float, Suspect]]:
+        """The coarser formats in which the answer is right."""
+        answer, found = self._answer, []
+        for ratio, formats in self._coarser():
+            if answer.wrong <= ratio:
+                found += self._computed_in(formats, answer.golden, ratio)
+        return found
+
+    def precisions_of_others(self) -> list[Suspect]:
+        """Those in which it is the answer of another mistake."""
+        answer, found = self._answer, []
+        for ratio, formats in self._coarser():
+            for shown in self._shown:
+                apart = answer.distance(answer.got, shown.found)
+                if not _inexact(shown.mistake) and apart <= ratio and apart * _NEARER <= answer.wrong:
+                    found += self._computed_in(formats, shown.found, ratio, shown.mistake)
+        return _likeliest(found)
+
+    def _coarser(self) -> list[tuple[float, list[_Shown]]]:
+        """The formats coarser than that of the answer: how much coarser they are, and their mistakes."""
+        coarser: dict[float, list[_Shown]] = {}
+        for shown in self._shown:
+            if shown.mistake.precision is not None:
+                ratio = UNIT_ROUNDOFF[shown.mistake.precision] / UNIT_ROUNDOFF[self._answer.precision]
+                coarser.setdefault(ratio, []).append(shown)
+        return [(ratio, formats) for ratio, formats in coarser.items() if ratio > 1.0]
+
+    def _computed_in(
+        self, formats: Sequence[_Shown], right: Array, ratio: float, *others: Mistake
+    ) -> list[tuple[float, Suspect]]:
+        """The formats whose own rounding is about as far from `right` as the answer is, with their unlikeness."""
+        answer = self._answer
+        noise = answer.noise(answer.got, right) / ratio
+        ids = tuple(mistake.id for mistake in others)
+        found = []
+        for shown in formats:
+            own = answer.distance(shown.found, answer.golden)
+            if own / _SMALLER <= answer.distance(answer.got, right) <= own * _LARGER:
+                suspect = Suspect((*ids, shown.mistake.id), "precision", noise, shown.mistake.precision or "")
+                found.append((self._unlikeness(error(answer.got, right), shown), suspect))
+        return found
+
+    def _likenesses(self) -> list[tuple[float, Suspect]]:
+        """Mistakes of approximation whose error is, step by step, about that of the answer; with their unlikeness."""
+        answer = self._answer
+        wrong = error(answer.got, answer.golden)
+        found = []
+        for shown in self._shown:
+            if not shown.mistake.approximate:
+                continue
+            near = error(answer.got, shown.found) <= answer.allowed
+            within = wrong <= _LARGER * answer.spread(_finite(error(shown.found, answer.golden))) + answer.allowed
+            if np.all(near | within) and answer.wrong >= answer.distance(shown.found, answer.golden) / _SMALLER:
+                noise = answer.noise(answer.got, shown.found)
+                suspect = Suspect((shown.mistake.id,), "resembles", noise, answer.precision)
+                found.append((self._unlikeness(wrong, shown), suspect))
+        return found
+
+    def _unlikeness(self, wrong: Array, shown: _Shown) -> float:
+        """How many times larger or smaller an error is than a mistake's own, step by step; a mean of logs."""
+        answer = self._answer
+        own = error(shown.found, answer.golden)
+        sizes = [answer.spread(_finite(each)) + answer.allowed for each in (wrong, own)]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            logs = _finite(np.log(sizes[0] / sizes[1]))
+        return float(np.sqrt(np.mean(logs**2)))
+
+    def pairs(self) -> list[Suspect]:
+        if not self._in_full:
+            return []
+        groups = self._coinciding([shown for shown in self._shown if not _inexact(shown.mistake)])
+        try:
+            for a, b in self._likeliest_first([group[0] for group in groups]):
+                if self._pair(groups[a][0], groups[b][0]):
+                    return self._all_pairs(groups[a], groups[b])
+        except OutOfTime:
+            pass
+        return []
+
+    def _coinciding(self, shown: Sequence[_Shown]) -> list[list[_Shown]]:
+        """The mistakes in groups that come to the same answer on this case."""
+        groups: list[list[_Shown]] = []
+        for one in shown:
+            for group in groups:
+                if self._answer.distance(one.found, group[0].found) <= 1.0:
+                    group.append(one)
+                    break
+            else:
+                groups.append([one])
+        return groups
+
+    def _likeliest_first(self, shown: Sequence[_Shown]) -> Iterator[tuple[int, int]]:
+        """All pairs, those whose effects add up best to that of the answer in front."""
+        if len(shown) < 2:
+            return iter(())
+        effects = np.stack([self._answer.effect(one.found) for one in shown])
+        products, seen = effects @ effects.T, effects @ self._answer.effect(self._answer.got)
+        squares = np.diag(products) - 2.0 * seen
+        left = squares[:, None] + squares[None] + 2.0 * products
+        a, b = np.triu_indices(len(shown), 1)
+        order = np.argsort(left[a, b], kind="stable")
+        return zip(a[order].tolist(), b[order].tolist(), strict=True)
+
+    def _pair(self, one: _Shown, other: _Shown) -> list[Suspect]:
+        """Both at once, in either order where that makes a difference."""
+        orders = _orders(one.mistake, other.mistake)
+        return next((found for order in orders if (found := self._together(order, self._budget))), [])
+
+    def _all_pairs(self, some: Sequence[_Shown], others: Sequence[_Shown]) -> list[Suspect]:
+        """The pairs of two groups that come to the answer, as many as there is time for."""
+        fitting = []
+        try:
+            for one, other in itertools.product(some, others):
+                fitting += self._pair(one, other)
+        except OutOfTime:
+            pass
+        return _best_first(fitting)
+
+
+def _inexact(mistake: Mistake) -> bool:
+    """Whether its digits are each framework's own, so that only their size can be told."""
+    return mistake.approximate or mistake.precision is not None
+
+
+def _finite(values: Array) -> Array:
+    return np.where(np.isfinite(values), values, 0.0)
+
+
+def _orders(one: Mistake, other: Mistake) -> Iterator[tuple[Mistake, Mistake]]:
+    """The orders of inheritance in which two mistakes may stand."""
+    if not issubclass(other.variant, one.variant):
+        yield one, other
+    if not issubclass(one.variant, other.variant) and _replaced(one.variant) & _replaced(other.variant):
+        yield other, one
+
+
+def _replaced(variant: type[Reference]) -> set[str]:
+    """The methods that a variant replaces."""
+    own = {name for kind in variant.__mro__ if kind not in Reference.__mro__ for name in vars(kind)}
+    return {name for name in own if callable(vars(Reference).get(name))}
+
+
+def _best_first(suspects: Sequence[Suspect]) -> list[Suspect]:
+    # Mistakes that coincide differ in the last digit of their noise; they stay in the order of the catalogue.
+    return sorted(suspects, key=lambda suspect: float(f"{suspect.noise:.3g}"))
+
+
+def _likeliest(suspects: Sequence[tuple[float, Suspect]]) -> list[Suspect]:
+    return [suspect for _, suspect in sorted(suspects, key=itemgetter(0))]

@@ -1,0 +1,208 @@
+"""`Answer`: a wrong answer, and whether a wrong computation comes to the same one.
+
+A mistake is computed in float64 on the case's own arrays: as exactly as golden values are, for this purpose. An answer
+that comes of the mistake is then as far from it as an honest answer is from its golden values: a few noise units.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from conformance.case.dtypes import UNIT_ROUNDOFF
+from conformance.case.model import Case
+from conformance.case.options import Tolerance
+from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
+from conformance.lstm.reference import Reference, State
+from conformance.verdict.contracts import Contracts
+from conformance.verdict.noise import allowed, error, times, unit, within_range
+
+
+class OutOfTime(Exception):
+    """The time for a diagnosis is over."""
+
+
+NEAR = 100.0
+"""So many times what is allowed may lie between an answer and a mistake that is badly conditioned."""
+
+
+class Budget:
+    """So many seconds of this thread's processor: another adapter's work at the same time takes none of them."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.thread_time() + seconds
+
+    def check(self) -> None:
+        """Raise OutOfTime if they are used up."""
+        if time.thread_time() > self._end:
+            raise OutOfTime
+
+
+class Answer:
+    """What an implementation gave for a case, all tensors as one row of numbers.
+
+    The unit of an element is that of its golden value or of the answer, whichever is the larger: a mistake may well
+    give larger numbers than are right.
+    """
+
+    def __init__(
+        self,
+        case: Case,
+        arrays: Arrays,
+        outputs: Mapping[str, Array],
+        golden: Outputs,
+        kappa: Outputs,
+        *,
+        precision: str,
+        contracts: Contracts,
+    ) -> None:
+        self.case, self.precision, self._contracts = case, precision, contracts
+        self._exact, self._by_default = arrays.in_dtype(np.float64), golden
+        golden, kappa = contracts.applied(case, dict(golden)), contracts.applied(case, dict(kappa))
+        units, largest, sizes = {}, {}, {}
+        for name in case.outputs:
+            got, want = (np.where(np.isfinite(a), a, 0.0) for a in (outputs[name].astype(np.float64), golden[name]))
+            larger = np.where(np.abs(got) > np.abs(want), got, want)
+            units[name] = unit(larger, kappa[name], precision)
+            largest[name] = allowed(larger, kappa[name], case.tolerance, precision, case.np_dtype)
+            sizes[name] = np.full(got.shape, np.max(np.abs(larger), initial=0.0) * np.sqrt(max(got.size, 1)))
+        self.got, self.golden = self._row(outputs), self._row(golden)
+        self._unit, self.allowed, self._size = self._row(units), self._row(largest), self._row(sizes)
+        self.noise_allowed: float = case.tolerance.noise or Tolerance.model_fields["noise"].default
+        self.wrong = self.distance(self.got, self.golden)
+        self._borders = np.cumsum([math.prod(shape) for shape in case.outputs.values()])[:-1]
+        self.y, self.y_allowed = outputs["y"].astype(np.float64), largest["y"]
+
+    def _row(self, tensors: Mapping[str, Array]) -> Array:
+        """All tensors one behind the other.
+
+        Raises:
+            ValueError: one has not the shape it has to have.
+        """
+        shapes = self.case.outputs
+        if any(tensors[name].shape != shape for name, shape in shapes.items()):
+            raise ValueError
+        return np.concatenate([tensors[name].astype(np.float64).reshape(-1) for name in shapes])
+
+    def computed(self, *variants: type[Reference], budget: Budget | None, watched: bool) -> Array | None:
+        """What the mistakes together come to; None where they cannot be computed, or are refuted while `watched`.
+
+        Raises:
+            OutOfTime: the budget is used up.
+        """
+        mixin = _Watched if watched and keeps_the_order(*variants) else _Timed
+        return self._run(type("Trial", (mixin, *variants), {"answer": self, "budget": budget}), self._exact)
+
+    def _run(self, variant: type[Reference], arrays: Arrays) -> Array | None:
+        try:
+            with np.errstate(all="ignore"):
+                outputs = variant(self.case).run(arrays)
+                return within_range(self._row(self._under_contract(outputs)), self.case.np_dtype)
+        except OutOfTime:
+            raise
+        except Exception:  # made for other cases than this, or not to be made together: then it was not this one
+            return None
+
+    def _under_contract(self, outputs: Outputs) -> Outputs:
+        """As the adapter's contracts want it where it is right; what a mistake leaves there they do not speak of."""
+        applied = self._contracts.applied(self.case, outputs)
+        if applied is outputs:
+            return outputs
+        right = {n: np.all(a == self._by_default[n], axis=-1, keepdims=True) for n, a in outputs.items()}
+        return {name: np.where(right[name], applied[name], array) for name, array in outputs.items()}
+
+    def distance(self, a: Array, b: Array) -> float:
+        """The worst error as a multiple of what is allowed: up to 1 the two are the same answer."""
+        return float(np.max(times(error(a, b), self.allowed), initial=0.0))
+
+    def noise(self, a: Array, b: Array) -> float:
+        """The worst error in noise units."""
+        return float(np.max(times(error(a, b), self._unit), initial=0.0))
+
+    def noise_as_computed(self, found: Array, *variants: type[Reference]) -> float:
+        """The noise held against the mistakes' answer, in the unit of their own rounding where that is the larger.
+
+        A mistake may be worse conditioned than the right computation: one that reads padding computes with 1000. How
+        far rounding moves it is seen from a run in float32.
+        """
+        rounded = self._run(type("Trial", variants, {}), self._exact.in_dtype(np.float32))
+        if rounded is None:
+            return math.inf
+        moved = error(rounded, found) * (UNIT_ROUNDOFF[self.precision] / UNIT_ROUNDOFF["float32"])
+        own = np.where(np.isfinite(moved), moved, 0.0)
+        largest = [np.full(part.shape, np.max(part, initial=0.0)) for part in np.split(own, self._borders)]
+        units = np.maximum(self._unit, np.concatenate(largest))
+        return float(np.max(times(error(self.got, found), units), initial=0.0))
+
+    def spread(self, errors: Array) -> Array:
+        """The largest error of all batch rows and units of a step or state, for each element of it."""
+        parts = np.split(errors, self._borders)
+        shaped = [part.reshape(shape) for part, shape in zip(parts, self.case.outputs.values(), strict=True)]
+        largest = [np.broadcast_to(np.max(a, axis=(-2, -1), keepdims=True, initial=0.0), a.shape) for a in shaped]
+        return np.concatenate([a.reshape(-1) for a in largest])
+
+    def effect(self, wrong: Array) -> Array:
+        """How an answer differs from the golden one, every tensor of the same weight; what is not finite counts 0."""
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            relative = (wrong - self.golden) / self._size
+        return np.clip(np.where(np.isfinite(relative), relative, 0.0), -1e3, 1e3)
+
+
+_ORDER = ("run", "layer", "scan", "joined", "left_out")
+"""The methods that decide which h becomes which y."""
+
+
+def keeps_the_order(*variants: type[Reference]) -> bool:
+    """Whether the h of each step is the y of that step, as it is without a mistake."""
+    return all(getattr(variant, name) is getattr(Reference, name) for variant in variants for name in _ORDER)
+
+
+class _Refuted(Exception):
+    """The computation has left the answer behind; the rest of it is of no interest."""
+
+
+class _Timed(Reference):
+    """Mixed into a mistake: ends with the budget."""
+
+    answer: Answer
+    budget: Budget | None
+
+    def step(self, direction: int, from_input: Array, old: State, weights: LayerWeights) -> State:
+        if self.budget is not None:
+            self.budget.check()
+        return super().step(direction, from_input, old, weights)
+
+
+class _Watched(_Timed):
+    """Mixed into a mistake: ends at the first step whose h is not the answer's y. A long case then costs a step."""
+
+    def __init__(self, case: Case) -> None:
+        super().__init__(case)
+        self._last = False
+        self._steps: Iterator[int] = iter(())
+        self._valid: Array | None = None
+
+    def layer(self, layer: int, x: Array, weights: Weights, inputs: Inputs) -> tuple[Array, list[State]]:
+        self._last = layer == self.case.layers - 1
+        return super().layer(layer, x, weights, inputs)
+
+    def scan(
+        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
+    ) -> tuple[Array, State]:
+        self._steps, self._valid = iter(self.order(direction, x.shape[0])), valid
+        return super().scan(direction, x, weights, state, valid)
+
+    def step(self, direction: int, from_input: Array, old: State, weights: LayerWeights) -> State:
+        new = super().step(direction, from_input, old, weights)
+        t = next(self._steps)
+        if self._last:
+            P = self.case.output_size
+            here = np.s_[t, :, direction * P : (direction + 1) * P]
+            got = self.answer.y[here]
+            wrong = (np.abs(new.h - got) > NEAR * self.answer.y_allowed[here]) & np.isfinite(got)
+            if np.any(wrong if self._valid is None else wrong & self._valid[t][:, None]):
+                raise _Refuted
+        return new
