@@ -10,12 +10,12 @@ States and masks are inputs of the functional model, so they are inputs of the e
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 from conformance.adapters.base import Model
-from conformance.adapters.capabilities import Capabilities
-from conformance.adapters.keras_lstm import ACTIVATIONS, DIRECTIONS, KerasTensorflow
+from conformance.adapters.keras_lstm import CAPABILITIES, KerasTensorflow
 from conformance.adapters.keras_model import CaseModel
 from conformance.adapters.onnxruntime_lstm import Engine
 from conformance.case.model import Case
@@ -26,7 +26,7 @@ class KerasOnnx(KerasTensorflow):
     """A functional Keras model, exported to ONNX and run by onnxruntime on the CPU."""
 
     name = "keras-onnxruntime"
-    capabilities = Capabilities(directions=DIRECTIONS, lengths="each", min_length=0, activations=ACTIVATIONS)
+    capabilities = replace(CAPABILITIES, dtypes=frozenset({"float32"}))
 
     def __init__(self, device: str = "cpu") -> None:
         super().__init__(device)

@@ -3,10 +3,11 @@
 keras_model.py says how the layers are used. A process has one backend: `KERAS_BACKEND`, read when keras is
 imported (https://keras.io/getting_started/#configuring-your-backend).
 
-What y holds in the padding: without `zero_output_for_mask` "output from previous timestep is returned", and
+What y holds at a masked step: without `zero_output_for_mask` "output from previous timestep is returned", and
 where no output came before, as in a reverse scan of right-padded rows, "a zero filled tensor will be used"
 (keras/src/backend/tensorflow/rnn.py). Bidirectional sets it: "the output of the masked timestep will be zero
-regardless of the layer's original `zero_output_for_mask` value".
+regardless of the layer's original `zero_output_for_mask` value". The states of a masked step are those before it
+("timestep should be ignored"), so a row that is masked throughout keeps its initial ones.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import os
 import sys
 from abc import abstractmethod
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, ClassVar, get_args
 
@@ -25,26 +27,32 @@ from conformance.adapters.keras_model import CaseModel
 from conformance.case.errors import AdapterUnavailable
 from conformance.case.model import Case
 from conformance.case.options import ActivationName
-from conformance.case.tensors import Inputs, Outputs, Weights
+from conformance.case.tensors import Array, Inputs, Outputs, Weights
 
 CALLABLES = any_of(*get_args(ActivationName))
 """Keras takes any callable: all the activations the suite knows."""
 
-ACTIVATIONS = ActivationSupport(CALLABLES, CALLABLES, CALLABLES, hidden_is_cell=True, per_direction=True)
-DIRECTIONS = frozenset({"forward", "reverse", "bidirectional"})
+ACTIVATIONS = ActivationSupport(
+    CALLABLES, CALLABLES, CALLABLES, hidden_is_cell=True, per_direction=True, defaults=frozenset({"keras"})
+)
+CAPABILITIES = Capabilities(
+    dtypes=frozenset({"float16", "bfloat16", "float32", "float64"}),
+    directions=frozenset({"forward", "reverse", "bidirectional"}),
+    lengths="each",
+    min_length=0,
+    lengths_via=frozenset({"argument", "upstream"}),
+    holes=True,
+    activations=ACTIVATIONS,
+    batch_major=True,
+)
+"""Keras' only layout is batch major."""
 
 
 class KerasLSTM(Adapter):
-    """keras.layers.LSTM, Bidirectional and Dense in a functional model, called eagerly."""
+    """keras.layers.LSTM, Bidirectional and Dense in a functional model."""
 
     backend: ClassVar[str]
-    capabilities = Capabilities(
-        dtypes=frozenset({"float16", "bfloat16", "float32", "float64"}),
-        directions=DIRECTIONS,
-        lengths="each",
-        min_length=0,
-        activations=ACTIVATIONS,
-    )
+    capabilities = CAPABILITIES
 
     def __init__(self, device: str = "cpu") -> None:
         super().__init__(device)
@@ -71,8 +79,8 @@ class KerasLSTM(Adapter):
         return {name: version(name) for name in ("keras", self.backend)}
 
     def padded_y(self, case: Case) -> PaddedY:
-        """The last y repeated; zeros behind Bidirectional and in a reverse scan (see the module's text)."""
-        return "last" if case.direction == "forward" else "zeros"
+        """The y before it in the order of the scan; zeros behind Bidirectional (see the module's text)."""
+        return "zeros" if case.direction == "bidirectional" else "last"
 
     def prepare(self, case: Case, weights: Weights) -> Model:
         """A functional model of the case."""
@@ -83,11 +91,17 @@ class KerasLSTM(Adapter):
 
         def model(inputs: Inputs) -> Outputs:
             with keras.device("cpu"):
-                tensors = [keras.ops.convert_to_tensor(array) for array in built.feed(inputs)]
-                results = built.model(tensors, training=False)
-            return built.outputs([np.asarray(keras.ops.convert_to_numpy(tensor)) for tensor in results])
+                return built.outputs(self.call(built.model, built.feed(inputs)))
 
         return model
+
+    def call(self, model: Any, arrays: Sequence[Array]) -> list[Array]:
+        """A keras.Model's outputs, by the call that Keras' documentation gives "for small numbers of inputs".
+
+        https://keras.io/api/models/model_training_apis/#predict-method
+        """
+        tensors = [self.keras.ops.convert_to_tensor(array) for array in arrays]
+        return [np.asarray(self.keras.ops.convert_to_numpy(result)) for result in model(tensors, training=False)]
 
 
 class KerasTensorflow(KerasLSTM):
@@ -107,7 +121,11 @@ class KerasTensorflow(KerasLSTM):
 
 
 class KerasJax(KerasLSTM):
-    """Keras on JAX, with float64 switched on."""
+    """Keras on JAX, with float64 switched on.
+
+    Most of its time goes into compiling. With JAX_COMPILATION_CACHE_DIR set to a folder and
+    JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS to 0, JAX keeps what it compiles for the next run.
+    """
 
     name = "keras-jax"
     backend = "jax"
@@ -118,6 +136,10 @@ class KerasJax(KerasLSTM):
 
         jax.config.update("jax_platforms", "cpu")
         jax.config.update("jax_enable_x64", True)
+
+    def call(self, model: Any, arrays: Sequence[Array]) -> list[Array]:
+        """Compiled as a whole, as predict and fit do it; called eagerly, every operator would be compiled by itself."""
+        return [np.asarray(result) for result in model.predict_on_batch(list(arrays))]
 
 
 class KerasTorch(KerasLSTM):

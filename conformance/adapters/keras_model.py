@@ -3,10 +3,14 @@
 https://keras.io/api/layers/recurrent_layers/lstm/ and .../bidirectional/ say what the layers accept:
 
 - `activation` is both G and Hh, `recurrent_activation` is S; each a name or any callable.
-- `mask` (B, T), False for padding; `initial_state` [h, c], and for Bidirectional the forward pair, then the
-  backward one.
+- `initial_state` [h, c], and for Bidirectional the forward pair, then the backward one.
+- Steps are left out by a mask (B, T), False where "the corresponding timestep should be ignored", in any place
+  of a row (https://keras.io/guides/understanding_masking_and_padding/). It comes either by the layers' `mask`
+  argument, given to each, or from upstream: a Masking layer makes it from the steps that hold nothing but
+  `mask_value`, and Keras hands it from layer to layer. The third way, Embedding(mask_zero=True), has indices
+  for an input, not numbers.
 - `go_backwards`: "process the input sequence backwards and return the reversed sequence", so y is turned
-  round again before anything follows.
+  round again, with the mask that Keras hands on beside it, before anything follows.
 - `Bidirectional(backward_layer=)` lets each direction have activations of its own.
 - `dtype` is the layer's policy: float16, bfloat16, float32 or float64.
 """
@@ -21,6 +25,7 @@ import numpy as np
 
 from conformance.adapters.base import zeros_if_absent
 from conformance.adapters.layouts import KERAS, pack
+from conformance.case.dtypes import numpy_dtype
 from conformance.case.model import Case
 from conformance.case.options import Activation
 from conformance.case.tensors import Array, Inputs, LayerWeights, Outputs, Weights
@@ -33,7 +38,7 @@ class CaseModel:
     """`model`, a keras.Model with the case's weights, and how canonical arrays go in and come out.
 
     Inputs, in this order: x (B, T', I); for each row h0 (B, H) and c0 (B, H) where the case has a state; the
-    mask (B, T') where it has lengths. Outputs: y (B, T', D*H), h and c of each row (B, H), logits where
+    mask (B, T') where it is an argument. Outputs: y (B, T', D*H), h and c of each row (B, H), logits where
     it has a head.
     """
 
@@ -42,6 +47,7 @@ class CaseModel:
         self.case = case
         # A stream's first block may come without a state, its later ones never do.
         self.has_state = case.h0 is not None or case.c0 is not None or case.blocks is not None
+        self.has_mask_input = case.masked and case.lengths_via != "upstream"
         self.model = self._build(weights)
 
     def feed(self, inputs: Inputs) -> list[Array]:
@@ -51,8 +57,8 @@ class CaseModel:
             # initial_state wants h and c together, so an absent one of the two is given as zeros.
             pairs = zip(*zeros_if_absent(self.case, inputs), strict=True)
             arrays += [state for pair in pairs for state in pair]
-        if inputs.lengths is not None:
-            arrays.append(np.arange(inputs.x.shape[0]) < inputs.lengths[:, None])
+        if self.has_mask_input:
+            arrays.append(_mask(inputs))
         return [np.ascontiguousarray(array) for array in arrays]
 
     def outputs(self, results: Sequence[Array]) -> Outputs:
@@ -67,21 +73,23 @@ class CaseModel:
 
     def _build(self, weights: Weights) -> Any:
         keras, case = self.keras, self.case
-        x = keras.Input((None, case.I), name="x", dtype=case.dtype)
-        inputs, mask, states = [x], None, []
+        y = keras.Input((None, case.I), name="x", dtype=case.dtype)
+        inputs, mask, states = [y], None, []
         if self.has_state:
             names = [f"{state}_{row}" for row in range(case.layers * case.D) for state in ("h0", "c0")]
             states = [keras.Input((case.H,), name=name, dtype=case.dtype) for name in names]
             inputs += states
-        if case.lengths is not None:
+        if self.has_mask_input:
             mask = keras.Input((None,), name="mask", dtype="bool")
             inputs.append(mask)
-        y, finals = x, []
+        elif case.masked:
+            y = keras.layers.Masking(mask_value=case.padding, dtype=case.dtype)(y)
+        finals = []
         for layer in range(case.layers):
             rows = slice(layer * case.D, (layer + 1) * case.D)
             initial = states[2 * rows.start : 2 * rows.stop] or None
             y, *final = self._layer(weights.rows[rows], y.shape[-1])(y, initial_state=initial, mask=mask)
-            y = keras.ops.flip(y, axis=1) if case.direction == "reverse" else y
+            y = self._turned_round(y) if case.direction == "reverse" else y
             finals += final
         return keras.Model(inputs, [y, *finals, *self._logits(y, weights)])
 
@@ -102,28 +110,53 @@ class CaseModel:
         return layer
 
     def _lstm(self, direction: int) -> Any:
+        # Every weight is set afterwards, and the defaults cost: orthogonal has no half precision, and on JAX each
+        # initializer is compiled anew for each shape.
+        unset = zeros_on_host(self.keras)
         activations = self.case.activations_of(direction)
         return self.keras.layers.LSTM(
             self.case.H,
             activation=activation_of(self.keras, activations.cell),
             recurrent_activation=activation_of(self.keras, activations.gate),
             use_bias=self.case.bias,
-            # The default, orthogonal, has no half precision, and every weight is set anyway.
-            recurrent_initializer="zeros",
+            kernel_initializer=unset,
+            recurrent_initializer=unset,
+            bias_initializer=unset,
+            unit_forget_bias=False,
             go_backwards=self.case.reverse(direction),
             return_sequences=True,
             return_state=True,
             dtype=self.case.dtype,
         )
 
+    def _turned_round(self, y: Any) -> Any:
+        """A sequence in the order of processing in the order of time, and with it the mask that it carries."""
+        flip = self.keras.ops.flip
+
+        def mask_of(_: Any, mask: Any) -> Any:
+            return None if mask is None else flip(mask, axis=1)
+
+        return self.keras.layers.Lambda(lambda y: flip(y, axis=1), mask=mask_of, dtype=self.case.dtype)(y)
+
     def _logits(self, y: Any, weights: Weights) -> list[Any]:
         head = self.case.head
         if head is None or weights.W_y is None or weights.b_y is None:
             return []
-        dense = self.keras.layers.Dense(head.O, dtype=self.case.dtype)
+        unset = zeros_on_host(self.keras)
+        dense = self.keras.layers.Dense(head.O, kernel_initializer=unset, bias_initializer=unset, dtype=self.case.dtype)
         dense.build((None, y.shape[-1]))
         dense.set_weights([np.ascontiguousarray(weights.W_y.T), weights.b_y])
         return [dense(y if head.after == "every_step" else y[:, -1])]
+
+
+@cache
+def zeros_on_host(keras: Any) -> Any:
+    """An initializer that leaves the backend alone."""
+
+    def zeros(shape: tuple[int, ...], dtype: str) -> Array:
+        return np.zeros(shape, numpy_dtype(dtype))
+
+    return keras.saving.register_keras_serializable(package="conformance")(zeros)
 
 
 @cache
@@ -138,7 +171,7 @@ def activation_of(keras: Any, activation: Activation) -> Any:
         "scaled_tanh": lambda x: alpha * ops.tanh(beta * x),
         "elu": lambda x: keras.activations.elu(x, alpha=alpha),
     }
-    if activation == HARD_SIGMOID or activation.name not in formulas:
+    if activation == HARD_SIGMOID or activation.defaults is not None or activation.name not in formulas:
         return activation.name
     formula = formulas[activation.name]
 
@@ -149,6 +182,15 @@ def activation_of(keras: Any, activation: Activation) -> Any:
     # by the name it is registered under.
     name = "-".join([activation.name, *(p.hex() for p in (alpha, beta) if p is not None)])
     return keras.saving.register_keras_serializable(package="conformance", name=name)(function)
+
+
+def _mask(inputs: Inputs) -> Array:
+    """(B, T'), True where a step counts."""
+    if inputs.mask is not None:
+        return inputs.mask.T
+    assert inputs.lengths is not None
+    valid: Array = np.arange(inputs.x.shape[0]) < inputs.lengths[:, None]
+    return valid
 
 
 def _time_major(array: Array) -> Array:
