@@ -32,7 +32,7 @@ def outputs_of(module: Any, case: Case, inputs: Inputs, device: str) -> Outputs:
     if module.head is not None:
         found["logits"] = module.head(found["y"][-1] if module.head_on_last_step else found["y"])
         found["probabilities"] = torch.softmax(found["logits"], -1)
-    if case.cross_entropy:
+    if inputs.targets is not None:
         logits, targets = found["logits"], to_torch(inputs.targets, device)
         found["loss"] = torch.nn.functional.cross_entropy(
             logits.reshape(-1, logits.shape[-1]), targets.reshape(-1), ignore_index=-1
@@ -55,7 +55,7 @@ def _in_blocks(module: Any, case: Case, inputs: Inputs, leaves: dict[str, Any], 
     if inputs.lengths is not None:
         state["lengths"] = to_torch(inputs.lengths)
     batch_first = case.layout == "batch_major"
-    ys = []
+    ys: list[Any] = []
     for x in leaves["x"].split(case.blocks or (case.T,)):
         if ys and case.gradients == "truncated":
             state = {name: carried.detach() for name, carried in state.items()}

@@ -25,7 +25,7 @@ class Gate:
     value: Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
     """The numbers of one time step that its gradient needs.
 
