@@ -124,7 +124,7 @@ class Gradients(Recorded):
             else:  # where a row leaves the step out, its state stood still, and nothing comes of the step
                 valid = scan.valid[t][:, None]
                 before, parts[t] = self.step_back(steps[t], self.held(valid, d, zeros_like(d)), scan.weights)
-                before = self.held(valid, before, carried)
+                before = self.past_left_out(valid, before, carried)
             carried = self.across(t, before)
         in_time = sorted(steps)
         by_name = {name: np.stack([parts[t][name] for t in in_time]) for name in parts[0]}
@@ -132,6 +132,10 @@ class Gradients(Recorded):
         dz = by_name["z"].reshape(-1, 4 * H)
         dx = (dz @ scan.weights.W.reshape(4 * H, I_l)).reshape(scan.x.shape)
         return dx, carried, self.weights_back(scan, [steps[t] for t in in_time], by_name)
+
+    def past_left_out(self, valid: Array, before: State, carried: State) -> State:
+        """What goes back past a step: where a row leaves it out, all that came to it. `valid` (B, 1)."""
+        return self.held(valid, before, carried)
 
     def across(self, t: int, before: State) -> State:
         """What goes back from step t to the step before it: nothing where that is a truncated stream's block border."""
