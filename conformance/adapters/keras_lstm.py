@@ -19,6 +19,7 @@ from typing import Any, ClassVar, get_args
 
 import numpy as np
 
+from conformance.adapters import keras_gradients
 from conformance.adapters.base import Adapter, Model, PaddedY
 from conformance.adapters.capabilities import ActivationSupport, Capabilities, any_of
 from conformance.adapters.keras_model import CaseModel
@@ -44,6 +45,9 @@ class KerasLSTM(Adapter):
         lengths="each",
         min_length=0,
         activations=ACTIVATIONS,
+        softmax=True,
+        cross_entropy=True,
+        gradients=frozenset({"whole", "truncated"}),
     )
 
     def __init__(self, device: str = "cpu") -> None:
@@ -82,6 +86,9 @@ class KerasLSTM(Adapter):
             built = CaseModel(keras, case, weights)
 
         def model(inputs: Inputs) -> Outputs:
+            if case.has_loss:
+                with keras.device("cpu"):
+                    return keras_gradients.outputs_of(built, inputs)
             with keras.device("cpu"):
                 tensors = [keras.ops.convert_to_tensor(array) for array in built.feed(inputs)]
                 results = built.model(tensors, training=False)

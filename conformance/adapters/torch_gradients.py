@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 
 from conformance.adapters.base import zeros_if_absent
-from conformance.adapters.layouts import TORCH, unpack
+from conformance.adapters.gradients import of_weights
+from conformance.adapters.layouts import TORCH
 from conformance.adapters.torch_module import to_numpy, to_torch
 from conformance.case.model import COTANGENTS, Case
 from conformance.case.tensors import Inputs, Outputs
@@ -85,16 +85,9 @@ def _weight_gradients(module: Any, case: Case) -> Outputs:
     found: Outputs = {}
     if module.head is not None:
         found |= {"d_W_y": gradients["head.weight"], "d_b_y": gradients["head.bias"]}
+    rows = []
     for row in range(case.layers * case.D):
         suffix = module.suffix(case, row)
-        tensors = {
-            name.removeprefix("layer.").removesuffix(suffix): gradient
-            for name, gradient in gradients.items()
-            if name.startswith("layer.") and name.endswith(suffix)
-        }
-        if not case.bias:
-            tensors |= {name: np.zeros(4 * case.H, case.np_dtype) for name in ("bias_ih", "bias_hh")}
-        weights = unpack(TORCH, tensors, case.input_size(row // case.D), case.H)
-        names = {name.partition(".")[0] for name in case.weight_shapes if name.endswith(f".{row}")}
-        found |= {f"d_{name}.{row}": np.ascontiguousarray(getattr(weights, name)) for name in names}
-    return found
+        own = {name: a for name, a in gradients.items() if name.startswith("layer.") and name.endswith(suffix)}
+        rows.append({name.removeprefix("layer.").removesuffix(suffix): array for name, array in own.items()})
+    return found | of_weights(case, TORCH, rows)

@@ -128,9 +128,7 @@ class Gradients(Recorded):
             carried = self.across(t, before)
         in_time = sorted(steps)
         by_name = {name: np.stack([parts[t][name] for t in in_time]) for name in parts[0]}
-        _, H, I_l = scan.weights.W.shape
-        dz = by_name["z"].reshape(-1, 4 * H)
-        dx = (dz @ scan.weights.W.reshape(4 * H, I_l)).reshape(scan.x.shape)
+        dx = self.input_back(by_name["z"], scan.weights)
         return dx, carried, self.weights_back(scan, [steps[t] for t in in_time], by_name)
 
     def past_left_out(self, valid: Array, before: State, carried: State) -> State:
@@ -246,6 +244,12 @@ class Gradients(Recorded):
         """dL/dh_{t-1} = R^T dz: (B, P). Equation (13)."""
         _, H, P = weights.R.shape
         return dz.reshape(-1, 4 * H) @ weights.R.reshape(4 * H, P)
+
+    def input_back(self, dz: Array, weights: LayerWeights) -> Array:
+        """dL/dx_t = W^T dz of every step: (T, B, I_l). Equation (13)."""
+        _, H, I_l = weights.W.shape
+        dx: Array = (dz.reshape(-1, 4 * H) @ weights.W.reshape(4 * H, I_l)).reshape(*dz.shape[:2], I_l)
+        return dx
 
     # Weights.
 

@@ -72,11 +72,14 @@ class Recorded(Reference):
     def scan(
         self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
     ) -> tuple[Array, State]:
-        """The reference's scan, on tape. What x holds at steps left out is put away, as 0 * NaN is NaN."""
-        if valid is not None:
-            x = np.where(valid[..., None], x, np.zeros_like(x))
+        """The reference's scan, on tape."""
+        x = x if valid is None else self.put_away(x, valid)
         self.tape.append(Scan(len(self.tape), x, weights, valid))
         return super().scan(direction, x, weights, state, valid)
+
+    def put_away(self, x: Array, valid: Array) -> Array:
+        """x without what it holds at steps left out: it may be NaN, and 0 * NaN is NaN on the way back."""
+        return np.where(valid[..., None], x, np.zeros_like(x))
 
     def step(self, direction: int, from_input: Array, old: State, weights: LayerWeights) -> State:
         """The reference's step, its intermediate numbers on tape."""
