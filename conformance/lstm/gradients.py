@@ -1,10 +1,10 @@
-"""The reference's gradients: back-propagation through time in NumPy, beside docs/equations.md, section 9.
+"""The reference's gradients: back-propagation through time in NumPy, beside docs/equations.md, section 8.
 
     run             the forward pass, which leaves a tape, then the way back along it
     from_loss       what the loss gives y, h_n and c_n (dL/dy, dL/dh_n, dL/dc_n), and the head
     layer_back      one or two directions
     scan_back       the steps of a sequence, last one first
-    step_back       one time step: equations (9) to (14), every option in its place
+    step_back       one time step: equations (13) to (18), every option in its place
     weights_back    the gradients of a layer's and direction's weights, sums over all steps and rows
 
 dv stands for dL/dv throughout. As in the reference, a variant, a mistake among them, is a subclass that replaces one
@@ -64,7 +64,7 @@ class Gradients(Recorded):
         return dy, dh_n, dc_n
 
     def head_back(self, weights: Weights, inputs: Inputs, outputs: Outputs, found: Outputs) -> Array:
-        """dL/dy of a cross-entropy, through the dense layer. Equation (9)."""
+        """dL/dy of a cross-entropy, through the dense layer. Equation (13)."""
         assert weights.W_y is not None and self.case.head is not None
         y, logits = outputs["y"], outputs["logits"]
         every_step = self.case.head.after == "every_step"
@@ -79,7 +79,7 @@ class Gradients(Recorded):
         return np.stack([*[np.zeros_like(dseen)] * (y.shape[0] - 1), dseen])
 
     def cross_entropy_back(self, logits: Array, inputs: Inputs) -> Array:
-        """dL/dlogits = weight * (softmax(logits) - 1 at the target), 0 where nothing is counted. Equation (9)."""
+        """dL/dlogits = weight * (softmax(logits) - 1 at the target), 0 where nothing is counted. Equation (13)."""
         assert inputs.targets is not None
         counted, weight = self.counted(inputs)
         at_target = (inputs.targets[..., None] == np.arange(logits.shape[-1])).astype(logits.dtype)
@@ -163,7 +163,7 @@ class Gradients(Recorded):
         return State(self.recurrent_back(parts["z"], weights), before_c), parts
 
     def projection_back(self, step: Step, dh: Array, weights: LayerWeights, parts: Parts) -> Array:
-        """dL/dm of h = W_p m + b_p. Equation (10)."""
+        """dL/dm of h = W_p m + b_p. Equation (14)."""
         if weights.projection is None:
             return dh
         if self.case.projection_clip is not None:
@@ -172,11 +172,11 @@ class Gradients(Recorded):
         return dh @ weights.projection
 
     def output_gate(self, step: Step, dm: Array) -> Array:
-        """dL/do of m = o Hh(c). Equation (10)."""
+        """dL/do of m = o Hh(c). Equation (14)."""
         return dm * step.hh
 
     def cell_from_output(self, step: Step, dm: Array) -> Array:
-        """dL/dc_t of m = o Hh(c_t). Equation (10)."""
+        """dL/dc_t of m = o Hh(c_t). Equation (14)."""
         dc = dm * step.gates[O].value * self.slope(step.act.hidden, step.shown, step.hh)
         clip = self.case.gate_clip
         return self.clip_back(dc, step.new.c, clip.bound) if clip is not None and clip.reading == "all" else dc
@@ -189,15 +189,15 @@ class Gradients(Recorded):
         return dc if self.case.cell_clip is None else self.clip_back(dc, step.summed, self.case.cell_clip)
 
     def input_gate(self, step: Step, dc: Array) -> Array:
-        """dL/di of c_t = f c_{t-1} + i g. Equation (11)."""
+        """dL/di of c_t = f c_{t-1} + i g. Equation (15)."""
         return dc * step.gates[G].value
 
     def forget_gate(self, step: Step, dc: Array) -> Array:
-        """dL/df. Equation (11)."""
+        """dL/df. Equation (15)."""
         return dc * step.old.c
 
     def candidate(self, step: Step, dc: Array) -> Array:
-        """dL/dg. Equation (11)."""
+        """dL/dg. Equation (15)."""
         return dc * step.i
 
     def coupled_back(self, di: Array, df: Array) -> tuple[Array, Array]:
@@ -207,7 +207,7 @@ class Gradients(Recorded):
         return (np.zeros_like(di), df - di) if self.case.coupling == "input=1-forget" else (di, df)
 
     def gate_back(self, step: Step, gate: int, dv: Array, weights: LayerWeights, parts: Parts) -> Array:
-        """dL/d(W x + R h) of a gate from dL/d(its value): activation, clip, norm. Equation (12)."""
+        """dL/d(W x + R h) of a gate from dL/d(its value): activation, clip, norm. Equation (16)."""
         kept = step.gates[gate]
         activation = step.act.cell if gate == G else step.act.gate
         da = dv * self.slope(activation, kept.argument, kept.value)
@@ -237,16 +237,16 @@ class Gradients(Recorded):
         return result
 
     def cell_from_peephole(self, gate: int, da: Array, weights: LayerWeights) -> Array:
-        """What a gate's peephole gives the cell state it sees. Equation (13)."""
+        """What a gate's peephole gives the cell state it sees. Equation (17)."""
         return np.zeros_like(da) if weights.peephole is None else weights.peephole[PEEPHOLES[gate]] * da
 
     def recurrent_back(self, dz: Array, weights: LayerWeights) -> Array:
-        """dL/dh_{t-1} = R^T dz: (B, P). Equation (13)."""
+        """dL/dh_{t-1} = R^T dz: (B, P). Equation (17)."""
         _, H, P = weights.R.shape
         return dz.reshape(-1, 4 * H) @ weights.R.reshape(4 * H, P)
 
     def input_back(self, dz: Array, weights: LayerWeights) -> Array:
-        """dL/dx_t = W^T dz of every step: (T, B, I_l). Equation (13)."""
+        """dL/dx_t = W^T dz of every step: (T, B, I_l). Equation (17)."""
         _, H, I_l = weights.W.shape
         dx: Array = (dz.reshape(-1, 4 * H) @ weights.W.reshape(4 * H, I_l)).reshape(*dz.shape[:2], I_l)
         return dx
@@ -273,15 +273,15 @@ class Gradients(Recorded):
         return found
 
     def seen_h(self, step: Step) -> Array:
-        """The h that dL/dR is taken with. Equation (14)."""
+        """The h that dL/dR is taken with. Equation (18)."""
         return step.old.h
 
     def seen_c(self, step: Step) -> Array:
-        """The c that the peepholes of i, f and o see, and their gradients are taken with: (B, 3, H). Equation (14)."""
+        """The c that the peepholes of i, f and o see, and their gradients are taken with: (B, 3, H). Equation (18)."""
         return np.stack([step.old.c, step.old.c, step.new.c], axis=1)
 
     def bias_back(self, scan: Scan, da: Array) -> tuple[Array, Array]:
-        """dL/db_w and dL/db_r, which are equal. Equation (14)."""
+        """dL/db_w and dL/db_r, which are equal. Equation (18)."""
         return total(da), total(da)
 
 

@@ -271,14 +271,14 @@ class Reference:
         return logits.reshape(*y.shape[:-1], weights.b_y.size)
 
     def log_softmax(self, logits: Array) -> Array:
-        """The logarithm of softmax(logits) over the last axis. Equation (7)."""
+        """The logarithm of softmax(logits) over the last axis. Equation (11)."""
         shifted = logits - np.max(logits, axis=-1, keepdims=True)
         flat = np.exp(shifted).reshape(-1, logits.shape[-1])
         total = self.product(flat, np.ones((1, logits.shape[-1]), logits.dtype))
         return shifted - np.log(total).reshape(*logits.shape[:-1], 1)
 
     def cross_entropy(self, logits: Array, inputs: Inputs) -> Array:
-        """The mean over all that counts of -log softmax(logits) at the target: (). Equation (8)."""
+        """The mean over all that counts of -log softmax(logits) at the target: (). Equation (12)."""
         assert inputs.targets is not None
         counted, weight = self.counted(inputs)
         classes = np.where(counted, inputs.targets, 0)[..., None]
