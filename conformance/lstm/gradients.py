@@ -34,6 +34,8 @@ class Gradients(Recorded):
     def run(self, arrays: Arrays) -> Outputs:
         """Every tensor of `case.outputs`."""
         outputs = super().run(arrays)
+        if self.case.gradients is None:
+            return outputs
         with np.errstate(over="ignore", invalid="ignore"):
             outputs |= self.gradients(arrays, outputs)
         return {name: outputs[name] for name in self.case.outputs}
@@ -81,7 +83,7 @@ class Gradients(Recorded):
     def cross_entropy_back(self, logits: Array, inputs: Inputs) -> Array:
         """dL/dlogits = weight * (softmax(logits) - 1 at the target), 0 where nothing is counted. Equation (13)."""
         assert inputs.targets is not None
-        counted, weight = self.counted(inputs)
+        counted, weight = self.targets_counted(inputs)
         at_target = (inputs.targets[..., None] == np.arange(logits.shape[-1])).astype(logits.dtype)
         dlogits: Array = (np.exp(self.log_softmax(logits)) - at_target) * weight
         return np.where(counted[..., None], dlogits, np.zeros_like(dlogits))

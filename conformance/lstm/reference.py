@@ -280,12 +280,12 @@ class Reference:
     def cross_entropy(self, logits: Array, inputs: Inputs) -> Array:
         """The mean over all that counts of -log softmax(logits) at the target: (). Equation (12)."""
         assert inputs.targets is not None
-        counted, weight = self.counted(inputs)
+        counted, weight = self.targets_counted(inputs)
         classes = np.where(counted, inputs.targets, 0)[..., None]
         terms = np.where(counted, -np.take_along_axis(self.log_softmax(logits), classes, axis=-1)[..., 0], 0.0)
         return (self.product(terms.reshape(1, -1), np.ones((1, terms.size), logits.dtype)) * weight).reshape(())
 
-    def counted(self, inputs: Inputs) -> tuple[Array, float]:
+    def targets_counted(self, inputs: Inputs) -> tuple[Array, float]:
         """Which of the targets count, bool, and the weight of each: one over their number."""
         assert inputs.targets is not None
         counted = inputs.targets >= 0
