@@ -310,8 +310,14 @@ def reference_of(case: Case) -> Reference:
 
 
 def completed(variant: type[Reference], case: Case, arrays: Arrays) -> Outputs:
-    """What a variant computes, and where that is no gradients, the right ones beside it."""
-    outputs = variant(case).run(arrays)
-    if case.gradients is None or issubclass(variant, Gradients):
-        return outputs
-    return Gradients(case).run(arrays) | outputs
+    """Every tensor of `case.outputs` from a variant that may know nothing of losses and gradients.
+
+    A loss is that of the variant's logits; gradients are the right ones, unless they are what the variant is about.
+    """
+    if not case.has_loss or issubclass(variant, Gradients):
+        return variant(case).run(arrays)
+    head = None if case.head is None else case.head.model_copy(update={"softmax": False, "cross_entropy": False})
+    outputs = variant(case.model_copy(update={"gradients": None, "head": head})).run(arrays)
+    if head is not None:
+        outputs |= variant(case).of_logits(outputs["logits"], arrays.inputs)
+    return outputs if case.gradients is None else Gradients(case).run(arrays) | outputs

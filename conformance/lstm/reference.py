@@ -57,11 +57,7 @@ class Reference:
             }
             if case.head is not None:
                 logits = self.head(y if case.head.after == "every_step" else y[-1], weights)
-                outputs["logits"] = logits
-                if case.head.softmax:
-                    outputs["probabilities"] = np.exp(self.log_softmax(logits))
-                if case.head.cross_entropy:
-                    outputs["loss"] = self.cross_entropy(logits, inputs)
+                outputs |= {"logits": logits} | self.of_logits(logits, inputs)
         return outputs
 
     # One layer.
@@ -269,6 +265,15 @@ class Reference:
         assert weights.W_y is not None and weights.b_y is not None
         logits = self.product(y.reshape(-1, y.shape[-1]), weights.W_y) + weights.b_y
         return logits.reshape(*y.shape[:-1], weights.b_y.size)
+
+    def of_logits(self, logits: Array, inputs: Inputs) -> Outputs:
+        """What the head makes of its logits."""
+        found: Outputs = {}
+        if self.case.head is not None and self.case.head.softmax:
+            found["probabilities"] = np.exp(self.log_softmax(logits))
+        if self.case.cross_entropy:
+            found["loss"] = self.cross_entropy(logits, inputs)
+        return found
 
     def log_softmax(self, logits: Array) -> Array:
         """The logarithm of softmax(logits) over the last axis. Equation (11)."""

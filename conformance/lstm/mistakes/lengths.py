@@ -174,16 +174,11 @@ class Sorting(Reference):
         return np.argsort(-counts, kind="stable")
 
 
-def _in_order(outputs: Outputs, order: Array) -> Outputs:
-    """The rows of all outputs in another order; a loss has none."""
-    return {name: array[..., order, :] if array.ndim > 1 else array for name, array in outputs.items()}
-
-
 @lengths("sorted-rows-not-restored", "leaves all outputs in the order of rows sorted by length", applies=_unsorted)
 class RowsNotRestored(Sorting):
     def run(self, arrays: Arrays) -> Outputs:
         order = self.order_of_rows(arrays.inputs)
-        return _in_order(super().run(arrays), order)
+        return {name: array[..., order, :] for name, array in super().run(arrays).items()}
 
 
 @lengths(
@@ -195,7 +190,7 @@ class RowsNotRestored(Sorting):
 class RestoredBySamePermutation(Sorting):
     def run(self, arrays: Arrays) -> Outputs:
         order = self.order_of_rows(arrays.inputs)
-        return _in_order(super().run(arrays), order[order])
+        return {name: array[..., order[order], :] for name, array in super().run(arrays).items()}
 
 
 @lengths(
