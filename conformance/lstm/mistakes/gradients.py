@@ -183,7 +183,8 @@ class GatesInAnotherOrder(Gradients):
 
     def weights_back(self, scan: Scan, steps: Sequence[Step], parts: Parts) -> Outputs:
         swapped = {name: parts[name][:, :, [I, G, F, O]] for name in ("z", "bias")}
-        return super().weights_back(scan, steps, parts | swapped)
+        found, right = (super(GatesInAnotherOrder, self).weights_back(scan, steps, p) for p in (parts | swapped, parts))
+        return found | {name: right[name] for name in ("peephole",) if name in right}  # these are told apart by name
 
 
 # Weights.
