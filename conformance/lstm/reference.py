@@ -280,7 +280,8 @@ class Reference:
         shifted = logits - np.max(logits, axis=-1, keepdims=True)
         flat = np.exp(shifted).reshape(-1, logits.shape[-1])
         total = self.product(flat, np.ones((1, logits.shape[-1]), logits.dtype))
-        return shifted - np.log(total).reshape(*logits.shape[:-1], 1)
+        result: Array = shifted - np.log(total).reshape(*logits.shape[:-1], 1)
+        return result
 
     def cross_entropy(self, logits: Array, inputs: Inputs) -> Array:
         """The mean over all that counts of -log softmax(logits) at the target: (). Equation (12)."""
