@@ -31,8 +31,9 @@ class Adapter(ABC):
 
     A model is called with `inputs` whose x is (T', B', I): T' = case.T, or the length of a block where the case is a
     stream; B' = case.B, or the rows of one call where the case has several. It returns every tensor of `case.outputs`
-    (y with T' steps, B' rows), each in the case's own dtype, and leaves its inputs unchanged. Absent states (None) mean
-    zeros; where the interface allows it, leave them out.
+    (y with T' steps, B' rows), each in the case's own dtype, and leaves its inputs unchanged. Where `case.has_loss`, it
+    is called once, with the whole sequence, and cuts that into `case.blocks` itself. Absent states (None) mean zeros;
+    where the interface allows it, leave them out.
     """
 
     name: ClassVar[str]
@@ -91,6 +92,8 @@ class Adapter(ABC):
         if reason is not None:
             raise UnsupportedOption(f"{self.name} {reason}")
         model = self.prepare(case, weights)
+        if case.has_loss:
+            return model(inputs)
         if case.blocks is not None:
             return _stream(model, case, inputs)
         return model(inputs) if case.calls is None else _in_turn(model, case, inputs)
@@ -107,7 +110,9 @@ def _stream(model: Model, case: Case, inputs: Inputs) -> Outputs:
         state = {"h0": parts[-1]["h_n"], "c0": parts[-1]["c_n"]}
         start += length
     whole = dict(parts[-1])
-    per_step = ["y"] + (["logits"] if case.head is not None and case.head.after == "every_step" else [])
+    per_step = ["y"]
+    if case.head is not None and case.head.after == "every_step":
+        per_step += [name for name in ("logits", "probabilities") if name in whole]
     whole |= {name: np.concatenate([part[name] for part in parts]) for name in per_step}
     return whole
 

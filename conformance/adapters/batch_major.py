@@ -28,6 +28,8 @@ def canonical(case: Case, found: Iterable[Array]) -> Outputs:
     """The outputs of a case by name, time major, from what the interface returned, in the order of `Case.outputs`."""
     outputs = dict(zip(case.outputs, found, strict=True))
     if case.layout == "batch_major":
-        per_step = ["y"] + (["logits"] if case.head is not None and case.head.after == "every_step" else [])
+        per_step = ["y"]
+        if case.head is not None and case.head.after == "every_step":
+            per_step += [name for name in ("logits", "probabilities") if name in outputs]
         outputs |= {name: np.array(outputs[name].swapaxes(0, 1), order="C") for name in per_step}
     return outputs

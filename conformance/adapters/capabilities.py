@@ -65,6 +65,8 @@ class Capabilities:
     peephole, cell_clip, projection, projection_bias, projection_clip: whether it has the option.
     gate_clip: the readings of a gate clip that its documentation or its makers state.
     coupling, layer_norm: the kinds it has.
+    softmax, cross_entropy: whether the framework has them, to put behind the dense layer.
+    gradients: `whole`; `truncated`, where the state carried from block to block can be cut off from its past.
     """
 
     dtypes: frozenset[str] = frozenset({"float32"})
@@ -88,6 +90,9 @@ class Capabilities:
     projection_clip: bool = False
     coupling: frozenset[str] = frozenset()
     layer_norm: frozenset[str] = frozenset()
+    softmax: bool = False
+    cross_entropy: bool = False
+    gradients: frozenset[str] = frozenset()
 
     def refusal(self, case: Case) -> str | None:
         """Why a case cannot be put to the interface at all; None when it can."""
@@ -111,11 +116,20 @@ class Capabilities:
         return self._option_refusal(case) or self._lengths_refusal(case) or self._activations_refusal(case)
 
     def _option_refusal(self, case: Case) -> str | None:
+        if case.head is not None and case.head.softmax and not self.softmax:
+            return "has no softmax"
+        if case.cross_entropy and not self.cross_entropy:
+            return "has no cross-entropy"
         for option, words in _SWITCHES.items():
             if getattr(case, option) not in (None, False) and not getattr(self, _FIELDS.get(option, option)):
                 return f"has no {words}"
         reading = case.gate_clip.reading if case.gate_clip else None
-        kinds = (("gate_clip", reading), ("coupling", case.coupling), ("layer_norm", case.layer_norm))
+        kinds = (
+            ("gate_clip", reading),
+            ("coupling", case.coupling),
+            ("layer_norm", case.layer_norm),
+            ("gradients", case.gradients),
+        )
         for option, kind in kinds:
             has: frozenset[str] = getattr(self, option)
             if kind is not None and kind not in has:

@@ -26,7 +26,10 @@ class KerasOnnx(KerasTensorflow):
     """A functional Keras model, exported to ONNX and run by onnxruntime on the CPU."""
 
     name = "keras-onnxruntime"
-    capabilities = replace(CAPABILITIES, dtypes=frozenset({"float32"}))
+    # What is exported is the forward pass only.
+    capabilities = replace(
+        CAPABILITIES, dtypes=frozenset({"float32"}), softmax=False, cross_entropy=False, gradients=frozenset()
+    )
 
     def __init__(self, device: str = "cpu") -> None:
         super().__init__(device)

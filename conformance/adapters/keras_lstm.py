@@ -21,6 +21,7 @@ from typing import Any, ClassVar, get_args
 
 import numpy as np
 
+from conformance.adapters import keras_gradients
 from conformance.adapters.base import Adapter, Model, PaddedY
 from conformance.adapters.capabilities import ActivationSupport, Capabilities, any_of
 from conformance.adapters.keras_model import CaseModel
@@ -44,6 +45,9 @@ CAPABILITIES = Capabilities(
     holes=True,
     activations=ACTIVATIONS,
     batch_major=True,
+    softmax=True,
+    cross_entropy=True,
+    gradients=frozenset({"whole", "truncated"}),
 )
 """Keras' only layout is batch major."""
 
@@ -90,6 +94,9 @@ class KerasLSTM(Adapter):
             built = CaseModel(keras, case, weights)
 
         def model(inputs: Inputs) -> Outputs:
+            if case.has_loss:
+                with keras.device("cpu"):
+                    return keras_gradients.outputs_of(built, inputs)
             with keras.device("cpu"):
                 return built.outputs(self.call(built.model, built.feed(inputs)))
 

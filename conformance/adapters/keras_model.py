@@ -69,6 +69,9 @@ class CaseModel:
         if self.case.head is not None:
             logits, per_step = results[1 + 2 * rows], self.case.head.after == "every_step"
             outputs["logits"] = _time_major(logits) if per_step else np.array(logits)
+            if self.case.head.softmax:
+                probabilities = results[2 + 2 * rows]
+                outputs["probabilities"] = _time_major(probabilities) if per_step else np.array(probabilities)
         return outputs
 
     def _build(self, weights: Weights) -> Any:
@@ -146,7 +149,8 @@ class CaseModel:
         dense = self.keras.layers.Dense(head.O, kernel_initializer=unset, bias_initializer=unset, dtype=self.case.dtype)
         dense.build((None, y.shape[-1]))
         dense.set_weights([np.ascontiguousarray(weights.W_y.T), weights.b_y])
-        return [dense(y if head.after == "every_step" else y[:, -1])]
+        logits = dense(y if head.after == "every_step" else y[:, -1])
+        return [logits, self.keras.activations.softmax(logits)] if head.softmax else [logits]
 
 
 @cache

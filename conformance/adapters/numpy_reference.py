@@ -6,11 +6,11 @@ import numpy as np
 
 from conformance.adapters.base import Adapter, Model
 from conformance.adapters.capabilities import ActivationSupport, Capabilities, any_of
-from conformance.case.model import Case
+from conformance.case.model import COTANGENTS, Case
 from conformance.case.options import DEFAULTS
 from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
 from conformance.lstm.activations import FUNCTIONS
-from conformance.lstm.reference import Reference
+from conformance.lstm.gradients import reference_of
 
 _ALL = any_of(*FUNCTIONS)
 
@@ -36,6 +36,9 @@ class NumpyReference(Adapter):
         projection_clip=True,
         coupling=frozenset({"forget=1-input", "input=1-forget"}),
         layer_norm=frozenset({"basic-lstm-cell", "nnapi"}),
+        softmax=True,
+        cross_entropy=True,
+        gradients=frozenset({"whole", "truncated"}),
     )
 
     @property
@@ -56,7 +59,8 @@ class NumpyReference(Adapter):
 
         def model(inputs: Inputs) -> Outputs:
             x = inputs.x.astype(working)
-            arrays = Arrays(wide, Inputs(x, inputs.lengths, inputs.mask, cast(inputs.h0), cast(inputs.c0)), {})
-            return {name: array.astype(case.np_dtype) for name, array in Reference(case).run(arrays).items()}
+            ends = {name: cast(getattr(inputs, name)) for name in ("h0", "c0", *COTANGENTS)}
+            arrays = Arrays(wide, Inputs(x, inputs.lengths, inputs.mask, targets=inputs.targets, **ends), {})
+            return {name: array.astype(case.np_dtype) for name, array in reference_of(case).run(arrays).items()}
 
         return model

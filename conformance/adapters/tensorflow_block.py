@@ -15,10 +15,12 @@ https://www.tensorflow.org/api_docs/python/tf/raw_ops/BlockLSTM (and .../BlockLS
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
+from conformance.adapters import tensorflow_gradients
 from conformance.adapters.base import Adapter, Model, zeros_if_absent
 from conformance.adapters.capabilities import Capabilities
 from conformance.adapters.layouts import TF_BLOCK, TF_BLOCK_V2, Layout, pack
@@ -31,6 +33,7 @@ Pair = tuple[Any, Any]
 
 _DTYPES = frozenset({"float16", "float32"})
 _NO_CLIP = -1.0
+_LOSS: dict[str, Any] = {"softmax": True, "cross_entropy": True, "gradients": frozenset({"whole", "truncated"})}
 
 
 class _BlockOp(Adapter):
@@ -72,6 +75,8 @@ class _BlockOp(Adapter):
             head = None if case.head is None else (tf.constant(weights.W_y), tf.constant(weights.b_y))
 
         def model(inputs: Inputs) -> Outputs:
+            if case.has_loss:
+                return self._with_loss(case, inputs, rows, head)
             # In an empty batch no row has a length.
             steps = inputs.x.shape[0] if inputs.lengths is None or not inputs.lengths.size else int(inputs.lengths[0])
             finals: dict[str, list[Any]] = {"h_n": [], "c_n": []}
@@ -86,9 +91,23 @@ class _BlockOp(Adapter):
                 if case.head is not None and head is not None:
                     top = y if case.head.after == "every_step" else y[-1]
                     outputs["logits"] = tf.linalg.matmul(top, head[0], transpose_b=True) + head[1]
+                    if case.head.softmax:
+                        outputs["probabilities"] = tf.nn.softmax(outputs["logits"])
             return {name: _own(tensor) for name, tensor in outputs.items()}
 
         return model
+
+    def _with_loss(self, case: Case, inputs: Inputs, rows: Sequence[dict[str, Any]], head: Pair | None) -> Outputs:
+        """The outputs of a case that has a loss."""
+        tensors = [{name: t for name, t in row.items() if self.tf.is_tensor(t)} for row in rows]
+        steps = case.T if case.lengths is None else case.lengths[0]
+
+        def layer(own: Mapping[str, Any], h: Any, c: Any, x: Any) -> Pair:
+            options = {name: option for name, option in rows[0].items() if name not in own}
+            return self.layer(case, {**own, **options}, (h, c), x, min(steps, x.shape[0]))
+
+        with self.tf.device(f"/{self.device}:0"):
+            return tensorflow_gradients.outputs_of(self.tf, case, inputs, self.layout, tensors, head, layer)
 
 
 class BlockLSTM(_BlockOp):
@@ -103,6 +122,7 @@ class BlockLSTM(_BlockOp):
         forget_bias=True,
         peephole=True,
         cell_clip=True,
+        **_LOSS,
     )
 
     def layer(self, case: Case, weights: dict[str, Any], state: Pair, x: Any, steps: int) -> Pair:
@@ -130,6 +150,7 @@ class BlockLSTMV2(_BlockOp):
         lengths_via=frozenset({"argument"}),
         peephole=True,
         cell_clip=True,
+        **_LOSS,
     )
     layout = TF_BLOCK_V2
 
@@ -144,7 +165,10 @@ class LSTMBlockCell(_BlockOp):
     """tf.raw_ops.LSTMBlockCell: one step; gates i, c, f, o; a forget bias at run time."""
 
     name = "tf-lstm-block-cell"
-    capabilities = Capabilities(dtypes=_DTYPES, max_steps=1, forget_bias=True, peephole=True, cell_clip=True)
+    # TensorFlow has no gradient registered for it.
+    capabilities = Capabilities(
+        dtypes=_DTYPES, max_steps=1, forget_bias=True, peephole=True, cell_clip=True, softmax=True, cross_entropy=True
+    )
 
     def prepare(self, case: Case, weights: Weights) -> Model:
         """The op, which other than the two above refuses an empty batch."""

@@ -33,6 +33,9 @@ class TorchLSTM(Adapter):
         lengths_via=frozenset({"packed", "packed-sorted"}),
         batch_major=True,
         projection=True,
+        softmax=True,
+        cross_entropy=True,
+        gradients=frozenset({"whole", "truncated"}),
     )
     devices = frozenset({"cpu", "cuda", "mps"})
     module: ClassVar[str] = "LSTM"
@@ -42,10 +45,11 @@ class TorchLSTM(Adapter):
         super().__init__(device)
         import torch
 
-        from conformance.adapters import torch_module
+        from conformance.adapters import torch_gradients, torch_module
 
         self._torch: Any = torch
         self._modules = torch_module
+        self._gradients = torch_gradients
         missing = f"{self.name}: torch {self._torch.__version__} finds no {device.upper()} device here"
         if device == "mps" and not self._torch.backends.mps.is_available():
             raise AdapterUnavailable(missing)
@@ -74,6 +78,9 @@ class TorchLSTM(Adapter):
 
         def model(inputs: Inputs) -> Outputs:
             modules.check_order(case, inputs)
+            if case.has_loss:
+                found: Outputs = self._gradients.outputs_of(module, case, inputs, self.device)
+                return found
             arguments = {"x": modules.to_torch(batch_major.given(case, inputs.x), self.device)}
             if inputs.lengths is not None:
                 arguments["lengths"] = modules.to_torch(inputs.lengths)
@@ -91,5 +98,12 @@ class TorchLSTMCell(TorchLSTM):
     """nn.LSTMCell: one step of one layer a call; a stream of one-step blocks is its natural use."""
 
     name = "torch-cell"
-    capabilities = Capabilities(dtypes=_DTYPES, max_layers=1, max_steps=1)
+    capabilities = Capabilities(
+        dtypes=_DTYPES,
+        max_layers=1,
+        max_steps=1,
+        softmax=True,
+        cross_entropy=True,
+        gradients=frozenset({"whole", "truncated"}),
+    )
     module = "LSTMCell"

@@ -30,8 +30,9 @@ class _Recurrent(torch.nn.Module):  # type: ignore[misc]  # torch is untyped to 
         self.batch_first = case.layout == "batch_major"
         self.layer = self._layer_of(case)
         self.head: Any = None
-        self.head_on_last_step = False
+        self.head_on_last_step = self.softmax = False
         if case.head is not None:
+            self.softmax = case.head.softmax
             self.head = torch.nn.Linear(case.D * case.output_size, case.head.O, dtype=dtype_of(case))
             self.head_on_last_step = case.head.after == "last_step"
 
@@ -40,12 +41,18 @@ class _Recurrent(torch.nn.Module):  # type: ignore[misc]  # torch is untyped to 
         """The layer, its weights still torch's own."""
         raise NotImplementedError
 
+    @staticmethod
+    def suffix(case: Case, row: int) -> str:
+        """What torch puts behind the names of the parameters of a layer and direction."""
+        return f"_l{row // case.D}" + ("_reverse" if row % case.D else "")
+
     def with_logits(self, y: Any, h_n: Any, c_n: Any) -> tuple[Any, ...]:
         """(y, h_n, c_n), and the head's logits where there is a head: the order of `Case.outputs`."""
         if self.head is None:
             return y, h_n, c_n
         read = (y[:, -1] if self.batch_first else y[-1]) if self.head_on_last_step else y
-        return y, h_n, c_n, self.head(read)
+        logits = self.head(read)
+        return (y, h_n, c_n, logits, torch.softmax(logits, -1)) if self.softmax else (y, h_n, c_n, logits)
 
 
 class LSTM(_Recurrent):
@@ -91,6 +98,11 @@ class LSTMCell(_Recurrent):
     def _layer_of(case: Case) -> Any:
         return torch.nn.LSTMCell(case.I, case.H, bias=case.bias, dtype=dtype_of(case))
 
+    @staticmethod
+    def suffix(case: Case, row: int) -> str:
+        """Nothing: there is one layer and one direction."""
+        return ""
+
     def forward(self, x: Any, lengths: Any = None, h0: Any = None, c0: Any = None) -> tuple[Any, ...]:
         """x (1, B, I), h0 and c0 (1, B, H) both or neither."""
         assert lengths is None
@@ -110,7 +122,7 @@ def build(kind: type[_Recurrent], case: Case, weights: Weights, device: str = "c
         raise UnsupportedOption("torch: pack_padded_sequence cannot pack empty tensors")
     module = kind(case)
     # strict: every parameter of the module has to be there, and nothing besides.
-    module.load_state_dict(_state_dict(case, weights, one_layer=kind is LSTMCell), strict=True)
+    module.load_state_dict(_state_dict(module, case, weights), strict=True)
     return module.to(device).eval()
 
 
@@ -144,11 +156,10 @@ def to_numpy(tensor: Any) -> Array:
     return np.array(tensor.numpy())
 
 
-def _state_dict(case: Case, weights: Weights, one_layer: bool) -> dict[str, Any]:
+def _state_dict(module: _Recurrent, case: Case, weights: Weights) -> dict[str, Any]:
     state: dict[str, Any] = {}
     for row, layer_weights in enumerate(weights.rows):
-        # nn.LSTM names its parameters weight_ih_l0, weight_ih_l0_reverse, ...; nn.LSTMCell just weight_ih.
-        suffix = "" if one_layer else f"_l{row // case.D}" + ("_reverse" if row % case.D else "")
+        suffix = module.suffix(case, row)
         for name, array in pack(TORCH, layer_weights).items():
             if case.bias or not name.startswith("bias"):
                 state[f"layer.{name}{suffix}"] = to_torch(array)

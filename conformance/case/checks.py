@@ -15,7 +15,7 @@ MEMORY_BOUND = 2 * 2**30
 
 def problems_of(case: Case) -> list[str]:
     """Every problem of a case whose keys are right one by one."""
-    parts = (_shape_problems, _length_problems, _call_problems, _option_problems, _source_problems)
+    parts = (_shape_problems, _length_problems, _call_problems, _option_problems, _loss_problems, _source_problems)
     return [problem for part in parts for problem in part(case)]
 
 
@@ -112,14 +112,62 @@ def _layer_norm_problems(case: Case) -> list[str]:
     return [f"layer_norm {case.layer_norm} has no {', '.join(found)}"] if found else []
 
 
+def _loss_problems(case: Case) -> list[str]:
+    """Softmax, cross-entropy and gradients: what has no value, or none that all would agree on."""
+    problems = []
+    head, gradients = case.head, case.gradients is not None
+    if case.cross_entropy:
+        problems += _target_problems(case)
+    elif case.targets is not None:
+        problems.append("targets are for a head with cross_entropy")
+    if gradients and head is not None and not head.cross_entropy:
+        problems.append("gradients go through a head only from its cross_entropy: set it, or leave the head out")
+    if gradients and not case.cross_entropy and case.dy is case.dh_n is case.dc_n is None:
+        problems.append("gradients of what? give cross_entropy, or one of dy, dh_n and dc_n")
+    if case.gradients == "truncated" and case.blocks is None:
+        problems.append("gradients: truncated at the borders of blocks: give blocks")
+    if case.has_loss:
+        if case.calls is not None:
+            problems.append("calls hand over rows one after the other; a loss and its gradients are of all rows")
+        if case.B == 0 or any(not case.valid_steps(row) for row in range(case.B)):
+            problems.append("a loss and its gradients need a valid step in every row")
+    if case.poison is not None and (case.has_loss or (head is not None and head.softmax)):
+        problems.append("poison goes without softmax, cross_entropy and gradients")
+    return problems
+
+
+def _target_problems(case: Case) -> list[str]:
+    assert case.head is not None
+    problems = ["cross_entropy of one class is 0 whatever it is: O from 2"] if case.head.O == 1 else []
+    source = case.targets
+    if source is None:
+        return problems
+    if source.integers is not None:
+        numbers: list[Any] = [source.integers.low, source.integers.high]
+    elif source.values is not None:
+        numbers = _flat(source.values)
+        if _nested_shape(source.values) != case.targets_shape:
+            problems.append(f"targets: values of shape {_nested_shape(source.values)}, needs {case.targets_shape}")
+    else:
+        return [*problems, "targets: a source that gives classes is values or integers"]
+    if any(not isinstance(n, int) or not 0 <= n < case.head.O for n in numbers):
+        problems.append(f"targets are whole numbers from 0 to O-1={case.head.O - 1}")
+    return problems
+
+
+def _flat(values: Any) -> list[Any]:
+    return [leaf for value in values for leaf in _flat(value)] if isinstance(values, list) else [values]
+
+
 def _source_problems(case: Case) -> list[str]:
     problems = []
     shapes = case.input_shapes | case.weight_shapes
     rows = case.layers * case.D
     for name, shape in shapes.items():
         field = name.partition(".")[0]
-        source: Source = getattr(case, field) if field in ("x", "h0", "c0") else getattr(case.weights, field)
-        per_row = field not in ("x", "h0", "c0", "W_y", "b_y")
+        is_input = field in case.input_shapes
+        source: Source = getattr(case if is_input else case.weights, field)
+        per_row = not is_input and field not in ("W_y", "b_y")
         if source.values is not None:
             got = _nested_shape(source.values)
             if got not in ((shape, (rows, *shape)) if per_row else (shape,)):
@@ -127,9 +175,9 @@ def _source_problems(case: Case) -> list[str]:
         if source.torch is not None:
             if case.torch_seed is None:
                 problems.append(f"{field}: a torch source needs torch_seed")
-            if (source.torch == "default") == (field in ("x", "h0", "c0")):
+            if (source.torch == "default") == is_input:
                 problems.append(f"{field}: torch: default is for weights; rand and randn are for x, h0 and c0")
-        if source.keras is not None and field in ("x", "h0", "c0"):
+        if source.keras is not None and is_input:
             problems.append(f"{field}: keras: initialisers are for weights")
         if source.keras == "unit_forget_bias" and field not in ("b_w", "b_r"):
             problems.append(f"{field}: keras: unit_forget_bias is for b_w and b_r")

@@ -36,6 +36,9 @@ _WEIGHT = Source(uniform=Uniform(gain=1.5))
 _STATE = Source(uniform=Uniform(low=-1.0, high=1.0))
 _BIAS = Source(uniform=Uniform(low=-1.0, high=1.0, grid=20))
 
+COTANGENTS = ("dy", "dh_n", "dc_n")
+"""The inputs that stand for dL/dy, dL/dh_n and dL/dc_n of a loss that is not looked into; like y, h_n, c_n."""
+
 
 class WeightSources(Frozen):
     """A source for each weight tensor; the same source fills every layer and direction, with different numbers."""
@@ -101,6 +104,10 @@ class Case(Frozen):
     calls: Listed[int] | None = None
     head: Head | None = None
     gradients: Literal["whole", "truncated"] | None = None
+    targets: Source | None = None
+    dy: Source | None = _STATE
+    dh_n: Source | None = _STATE
+    dc_n: Source | None = _STATE
 
     seed: int | None = Field(default=None, ge=0)
     torch_seed: int | None = None
@@ -169,6 +176,13 @@ class Case(Frozen):
         if self.head is not None:
             per_step = self.head.after == "every_step"
             shapes["logits"] = (self.T, self.B, self.head.O) if per_step else (self.B, self.head.O)
+            if self.head.softmax:
+                shapes["probabilities"] = shapes["logits"]
+            if self.head.cross_entropy:
+                shapes["loss"] = ()
+        if self.gradients is not None:
+            differentiated = {n: s for n, s in self.input_shapes.items() if n not in COTANGENTS} | self.weight_shapes
+            shapes |= {f"d_{name}": shape for name, shape in differentiated.items()}
         return shapes
 
     @property
@@ -204,7 +218,26 @@ class Case(Frozen):
             shapes["h0"] = (rows, self.B, self.output_size)
         if self.c0 is not None:
             shapes["c0"] = (rows, self.B, self.H)
+        if self.gradients is not None and not self.cross_entropy:
+            ends = {"dy": (self.T, self.B, self.D * self.output_size)}
+            ends |= {"dh_n": (rows, self.B, self.output_size), "dc_n": (rows, self.B, self.H)}
+            shapes |= {name: shape for name, shape in ends.items() if getattr(self, name) is not None}
         return shapes
+
+    @property
+    def targets_shape(self) -> tuple[int, ...] | None:
+        """The shape of `targets`, the classes that a cross-entropy is taken against; None without one."""
+        return self.outputs["logits"][:-1] if self.cross_entropy else None
+
+    @property
+    def cross_entropy(self) -> bool:
+        """Whether the case ends in a cross-entropy."""
+        return self.head is not None and self.head.cross_entropy
+
+    @property
+    def has_loss(self) -> bool:
+        """Whether outputs belong to all rows and steps together: a loss, or the gradients of one."""
+        return self.cross_entropy or self.gradients is not None
 
     @property
     def masked(self) -> bool:
@@ -219,18 +252,11 @@ class Case(Frozen):
 
     def digest(self) -> str:
         """SHA-256 of everything that decides the numbers: not the wording, the place, or the tolerance."""
-        words = {"description", "source", "origin", "tolerance", "on_demand", "exempt"}
-        fields = self.model_dump(mode="json", exclude=words)
+        unused = {"description", "source", "origin", "tolerance", "on_demand", "exempt"}  # words, and how it is judged
+        unused |= {name for name in COTANGENTS if name not in self.input_shapes}
+        unused |= set() if self.cross_entropy else {"targets"}
+        fields = self.model_dump(mode="json", exclude=unused)
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
-
-    def not_built(self) -> list[str]:
-        """The options this case uses whose mathematics this version of the suite does not have yet."""
-        used = {
-            "gradients": self.gradients is not None,
-            "head.softmax": self.head is not None and self.head.softmax,
-            "head.cross_entropy": self.head is not None and self.head.cross_entropy,
-        }
-        return [name for name, is_used in used.items() if is_used]
 
     def summary(self) -> str:
         """Shapes and the options that differ from the plain LSTM, in one line."""
@@ -257,4 +283,7 @@ class Case(Frozen):
         parts += [f"no {name}" for name in ("h0", "c0") if getattr(self, name) is None]
         parts += [f"{self.poison.value:g} in {self.poison.tensor}"] if self.poison else []
         parts += [f"head O={self.head.O} {self.head.after}"] if self.head else []
+        parts += ["softmax"] if self.head and self.head.softmax else []
+        parts += ["cross-entropy"] if self.cross_entropy else []
+        parts += [f"gradients {self.gradients}"] if self.gradients else []
         return " ".join(parts)

@@ -156,7 +156,11 @@ class Poison(Frozen):
 
 
 class Head(Frozen):
-    """A dense layer of O outputs on y: after every step, or after the last step only."""
+    """A dense layer of O outputs on y: after every step, or after the last step only.
+
+    `softmax`: its probabilities are an output. `cross_entropy`: the mean cross-entropy of softmax(logits) against
+    `Case.targets` is one.
+    """
 
     O: int = Field(ge=1)
     after: Literal["every_step", "last_step"] = "every_step"

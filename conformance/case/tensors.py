@@ -18,7 +18,7 @@ import safetensors.numpy
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Outputs = dict[str, Array]
-"""Output tensors by name: y, h_n, c_n, and logits where the case has a head."""
+"""Output tensors by name: those of `Case.outputs`."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,8 @@ class Inputs:
     """x (T, B, I); lengths (B,) int64 or None for all T; h0 and c0 None for zeros.
 
     mask (T, B), False at the steps a row leaves out: given where there are holes, and says what lengths say too.
+    targets (T, B) or (B,) int64, -1 at steps a row leaves out. dy, dh_n, dc_n: dL/dy, ..., where gradients are asked of
+    a loss that is not looked into; None for zeros.
     """
 
     x: Array
@@ -76,6 +78,10 @@ class Inputs:
     mask: Array | None = None
     h0: Array | None = None
     c0: Array | None = None
+    targets: Array | None = None
+    dy: Array | None = None
+    dh_n: Array | None = None
+    dc_n: Array | None = None
 
 
 @dataclass(frozen=True)

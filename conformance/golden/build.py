@@ -13,8 +13,8 @@ from conformance.case.tensors import Arrays
 from conformance.golden.inputs import make_arrays
 from conformance.golden.lint import findings
 from conformance.golden.vector import Vector
+from conformance.lstm.gradients import reference_of
 from conformance.lstm.kappa import kappa
-from conformance.lstm.reference import Reference
 from conformance.verdict.noise import noise
 
 REFERENCE_NOISE = 16.0
@@ -43,7 +43,7 @@ def build(case: Case) -> Built:
             or rounding alone could move the outputs as far as their own size.
     """
     try:
-        from conformance.lstm.oracle import prove
+        from conformance.lstm.oracle_gradients import prove
     except ImportError as error:
         if error.name != "flint":
             raise
@@ -63,7 +63,7 @@ def build(case: Case) -> Built:
 
 
 def _reference_noise(case: Case, arrays: Arrays, vector: Vector) -> float:
-    got = Reference(case.model_copy(update={"dtype": "float64"})).run(arrays.in_dtype(np.float64))
+    got = reference_of(case.model_copy(update={"dtype": "float64"})).run(arrays.in_dtype(np.float64))
     return max(float(noise(got[n], g, vector.kappa[n], "float64").max(initial=0.0)) for n, g in vector.golden.items())
 
 

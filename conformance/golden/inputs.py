@@ -9,7 +9,7 @@ import numpy as np
 
 from conformance.case.errors import GenerationError
 from conformance.case.model import Case
-from conformance.case.source import Source
+from conformance.case.source import Integers, Source
 from conformance.case.tensors import Array, Arrays
 from conformance.golden import ball_random
 from conformance.golden.random import Stream
@@ -46,12 +46,26 @@ def make_arrays(case: Case) -> Arrays:
         x = tensors["inputs.x"].copy()
         x[~mask] = _in_dtype(case, "padding", case.padding)
         tensors["inputs.x"] = x
+        if "inputs.dy" in tensors:  # what y holds there is a contract, so no loss may look at it
+            tensors["inputs.dy"] = np.where(mask[..., None], tensors["inputs.dy"], tensors["inputs.dy"].dtype.type(0))
+    if case.targets_shape is not None:
+        targets = _targets(case, case.targets_shape)
+        if case.masked:  # logits of every step, then
+            targets[~mask] = -1
+        tensors["inputs.targets"] = targets
     if case.poison is not None:
         kind = "inputs" if case.poison.tensor in case.input_shapes else "weights"
         poisoned = tensors[f"{kind}.{case.poison.tensor}"].copy()
         poisoned[case.poison.at] = case.poison.value
         tensors[f"{kind}.{case.poison.tensor}"] = poisoned
     return Arrays.from_tensors(tensors)
+
+
+def _targets(case: Case, shape: tuple[int, ...]) -> Array:
+    """Classes, int64; where the case has no source for them, each of 0..O-1 equally likely."""
+    assert case.head is not None
+    source = case.targets or Source(integers=Integers(low=0, high=case.head.O - 1))
+    return _fill(case, source, "targets", shape, 0).astype(np.int64)
 
 
 def _fill(case: Case, source: Source, name: str, shape: tuple[int, ...], row: int) -> Array:

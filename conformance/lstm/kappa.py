@@ -9,7 +9,8 @@ A gate's pre-activation may be summed as W x and R h apart, or as one chain of t
 TensorFlow does it; where W x is large, every partial sum of R h is rounded at its size. Each element gets the larger of
 the two.
 
-The samples are run as one batch of samples * B rows, all rows of one sample together.
+The samples are run as one batch of samples * B rows, all rows of one sample together; one after the other where rows
+meet, in a loss and in the gradients of weights.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from conformance.case.model import Case
+from conformance.case.model import COTANGENTS, Case
 from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
+from conformance.lstm.gradients import reference_of
 from conformance.lstm.reference import Reference, State
 
 SAMPLES = 48
@@ -65,9 +67,11 @@ _MOVES = frozenset(
         np.flip,
         np.expand_dims,
         np.squeeze,
+        np.max,
+        np.take_along_axis,
     }
 )
-"""Functions beside the ufuncs that move numbers and round nothing. No other one is let through."""
+"""Functions beside the ufuncs that move or choose numbers and round nothing. No other one is let through."""
 
 
 class Perturbed(np.ndarray[Any, np.dtype[np.float64]]):
@@ -119,14 +123,21 @@ class Perturbed(np.ndarray[Any, np.dtype[np.float64]]):
 
     def _first(self, a: Array) -> Array:
         """The rows of the first sample, of each step: all samples' lie together in the step's rows."""
+        if self.samples == 1:  # and then no product need have a row for each batch row
+            return a
         steps = a.shape[0] // (self.samples * self.rows)
         return a.reshape(steps, self.samples, self.rows, -1)[:, 0].reshape(steps * self.rows, -1)
 
     def _spread(self, squares: Array, shape: tuple[int, ...]) -> Array:
         """Normal numbers with the variance that the first sample's sums of squares give every sample."""
+        if self.samples == 1:
+            return self._normal(squares.reshape(shape))
         by_step = squares.reshape(-1, 1, self.rows, shape[-1])
         variance = np.broadcast_to(by_step, (len(by_step), self.samples, self.rows, shape[-1])).reshape(shape)
-        noise: Array = SCALE * np.sqrt(variance / 3.0) * self.generator.standard_normal(shape)
+        return self._normal(variance)
+
+    def _normal(self, variance: Array) -> Array:
+        noise: Array = SCALE * np.sqrt(variance / 3.0) * self.generator.standard_normal(variance.shape)
         return np.where(np.isfinite(noise), noise, 0.0)  # an infinity stays what it is, and a NaN is one already
 
 
@@ -144,25 +155,28 @@ def kappa(case: Case, arrays: Arrays) -> Outputs:
     """kappa of every output element, float64, in the output's unit: an honest error has a deviation of u * kappa."""
     digest = hashlib.sha256(f"kappa:{case.id}".encode()).digest()
     generator = np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16], "little")))
-    exact = Reference(case).run(_mapped(arrays, lambda a: a))
+    exact = reference_of(case).run(_mapped(arrays, lambda a: a))
     if case.B == 0:
         return {name: np.zeros(plain.shape) for name, plain in exact.items()}
     samples = max(FEWEST_SAMPLES, min(SAMPLES, _BUDGET // (case.T * case.B * case.H)))
+    at_once = 1 if case.has_loss else samples
 
     def perturbed_array(array: Array) -> Perturbed:
         wrapped = array.view(Perturbed)
-        wrapped.generator, wrapped.samples, wrapped.rows = generator, samples, case.B
+        wrapped.generator, wrapped.samples, wrapped.rows = generator, at_once, case.B
         return wrapped
 
-    start = _mapped(arrays, perturbed_array, lambda a: np.tile(a, (1, samples, 1)))
+    start = _mapped(arrays, perturbed_array, lambda a: np.tile(a, (1, at_once, 1)))
+    in_one_chain: type[Reference] = type("InOneChain", (_InOneChain, type(reference_of(case))), {})
     with np.errstate(invalid="ignore", over="ignore"):
-        perturbed = _InOneChain(case).run(start)
+        runs = [in_one_chain(case).run(start) for _ in range(samples // at_once)]
     result: Outputs = {}
     for name, plain in exact.items():
-        sampled = np.asarray(perturbed[name]).reshape(*plain.shape[:-2], samples, case.B, plain.shape[-1])
+        sampled = np.stack([np.asarray(run[name]) for run in runs])
+        if at_once > 1:  # one run, every sample a part of its batch axis
+            sampled = np.moveaxis(sampled[0].reshape(*plain.shape[:-2], samples, *plain.shape[-2:]), -3, 0)
         with np.errstate(invalid="ignore"):
-            moved = (sampled - plain[..., None, :, :]) / SCALE
-            spread = np.sqrt(np.mean(moved**2, axis=-3))
+            spread = np.sqrt(np.mean(((sampled - plain) / SCALE) ** 2, axis=0))
         result[name] = np.where(np.isfinite(plain), spread, 0.0)  # NaN and infinities are compared by position
     return result
 
@@ -185,7 +199,8 @@ def _mapped(arrays: Arrays, wrap: Callable[[Array], Array], tile: Callable[[Arra
         lengths = tile(lengths.reshape(1, -1, 1)).reshape(-1)
     if mask is not None:
         mask = tile(mask[..., None])[..., 0]
-    inputs = Inputs(cast(Array, batch(old.x)), lengths, mask, batch(old.h0), batch(old.c0))
+    ends = {name: batch(getattr(old, name)) for name in ("h0", "c0", *COTANGENTS)}
+    inputs = Inputs(cast(Array, batch(old.x)), lengths, mask, targets=old.targets, **ends)
     return Arrays(weights, inputs, {})
 
 

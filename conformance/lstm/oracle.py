@@ -36,6 +36,8 @@ Vector = list[arb]
 Balls = dict[str, Array]
 """Output tensors by name, in their final shapes; the elements are balls (dtype object)."""
 Function = Callable[[arb], arb]
+Evaluation = Callable[[Case, Arrays, int], Balls]
+"""Balls that hold the true values, from one pass with so many working bits; or `Undecided`."""
 
 _EPSILON = {"basic-lstm-cell": Fraction(1, 10**12), "nnapi": Fraction(1, 10**8)}
 _FORMATS: tuple[DTypeName, ...] = ("float16", "bfloat16", "float32", "float64")
@@ -56,13 +58,18 @@ def prove(case: Case, arrays: Arrays, *, first_bits: int = 128, most_bits: int =
     valid step that a row's scan meets; logits (T, B, O) or (B, O). Zeros are +0.0. Raises GenerationError for
     options that are not built, arrays that do not fit the case, values that are not finite or overflow, and
     where `most_bits` bits leave an element undecided (a true value halfway between two float64 that no finite
-    computation gives exactly).
+    computation gives exactly). The gradients, if any, are oracle_gradients' to prove.
     """
     _refuse_unfit(case, arrays)
+    return proven(case, arrays, evaluate, first_bits=first_bits, most_bits=most_bits)
+
+
+def proven(case: Case, arrays: Arrays, evaluated: Evaluation, *, first_bits: int, most_bits: int) -> Proof:
+    """What an evaluation gives, with as many bits as it takes to round it."""
     bits = first_bits
     while True:
         try:
-            balls = evaluate(case, arrays, bits)
+            balls = evaluated(case, arrays, bits)
             return Proof({name: _rounded(case, name, tensor) for name, tensor in balls.items()}, bits)
         except Undecided as reason:
             if 2 * bits > most_bits:
@@ -120,7 +127,7 @@ class _Cell:
 def _cell(case: Case, row: int, weights: LayerWeights) -> _Cell:
     H = case.H
     given = {
-        name: _exact(case, f"{name}.{row}", getattr(weights, name), case.weight_shapes[f"{name}.{row}"])
+        name: exact(case, f"{name}.{row}", getattr(weights, name), case.weight_shapes[f"{name}.{row}"])
         for name in LayerWeights.__dataclass_fields__
         if f"{name}.{row}" in case.weight_shapes
     }
@@ -140,9 +147,9 @@ def _cell(case: Case, row: int, weights: LayerWeights) -> _Cell:
         cell_norm=(given["gamma_cell"].tolist(), given["beta_cell"].tolist()) if "gamma_cell" in given else None,
         projection=arb_mat(given["projection"].T.tolist()) if case.P is not None else None,
         projection_bias=given["projection_bias"].tolist() if case.projection_bias else None,
-        S=_activation(activations.gate),
-        G=_activation(activations.cell),
-        Hh=_activation(activations.hidden),
+        S=activation_on_balls(activations.gate),
+        G=activation_on_balls(activations.cell),
+        Hh=activation_on_balls(activations.hidden),
     )
 
 
@@ -237,25 +244,53 @@ def _concatenated(forward: list[list[Vector]], reverse: list[list[Vector]]) -> l
 
 
 def _head(case: Case, arrays: Arrays, y: Array) -> Balls:
-    """Return logits = W_y y + b_y, from y of every step (in padding 0: logits are b_y) or of the last."""
+    """Logits = W_y y + b_y, from y of every step (in padding 0: logits are b_y) or of the last; what comes of them."""
     if case.head is None:
         return {}
     shapes, weights = case.weight_shapes, arrays.weights
-    W_y = _exact(case, "W_y", weights.W_y, shapes["W_y"])
-    b_y = _exact(case, "b_y", weights.b_y, shapes["b_y"])
+    W_y = exact(case, "W_y", weights.W_y, shapes["W_y"])
+    b_y = exact(case, "b_y", weights.b_y, shapes["b_y"])
     seen = y if case.head.after == "every_step" else y[-1]
     if seen.size == 0:
         return {"logits": _filled(case.outputs["logits"], arb(0))}
     vectors = arb_mat([[*vector, arb(1)] for vector in seen.reshape(-1, y.shape[-1])])
     logits = vectors * arb_mat([[*column, bias] for column, bias in zip(W_y, b_y, strict=True)]).transpose()
-    return {"logits": np.array(logits.tolist(), dtype=object).reshape(case.outputs["logits"])}
+    result = {"logits": np.array(logits.tolist(), dtype=object).reshape(case.outputs["logits"])}
+    if case.head.softmax:
+        probabilities = [_softmax(vector) for vector in logits.tolist()]
+        result["probabilities"] = np.array(probabilities, dtype=object).reshape(case.outputs["probabilities"])
+    if case.head.cross_entropy:
+        # -log softmax(logits)[k], which as a sum of positive terms has no 1 - 1 in it: log sum of e^(logit - logit[k]).
+        pairs = [(result["logits"][place], k) for place, k in classes(case, arrays)]
+        losses = [sum(((v - vector[k]).exp() for v in vector), arb(0)).log() for vector, k in pairs]
+        result["loss"] = _filled((), sum(losses, arb(0)) / len(losses))
+    return result
+
+
+def _softmax(logits: Vector) -> Vector:
+    powers = [(v - logits[0]).exp() for v in logits]  # of differences: e^1e300 is too large even for arb
+    total = sum(powers, arb(0))
+    return [power / total for power in powers]
+
+
+def classes(case: Case, arrays: Arrays) -> list[tuple[tuple[int, ...], int]]:
+    """The place of every logits vector that the cross-entropy counts, and its class: of the valid steps alone."""
+    shape, targets = case.targets_shape, arrays.inputs.targets
+    if shape is None or targets is None or targets.shape != shape or targets.dtype != np.int64:
+        raise GenerationError(f"{case.id}: targets are not int64 of shape {shape}")
+    last = case.head is not None and case.head.after == "last_step"
+    places = [(b,) if last else (t, b) for b in range(case.B) for t in ([case.T - 1] if last else case.valid_steps(b))]
+    found: list[tuple[tuple[int, ...], int]] = [(place, int(targets[place])) for place in places]
+    if case.head is None or any(not 0 <= k < case.head.O for _, k in found):
+        raise GenerationError(f"{case.id}: targets are not all classes of the head")
+    return found
 
 
 # Activations. Definitions: docs/equations.md, section 2 (those of the ONNX operator LSTM, where it has them).
 # A ball across the border of two branches gets the union of both, which holds the true value and is wide.
 
 
-def _activation(activation: Activation) -> Function:
+def activation_on_balls(activation: Activation) -> Function:
     """The function on balls; alpha and beta are taken as the exact float64 numbers they are."""
     alpha, beta = arb(activation.alpha or 0.0), arb(activation.beta or 0.0)
     functions: dict[str, Function] = {
@@ -309,8 +344,6 @@ def _softplus(x: arb) -> arb:
 
 def _refuse_unfit(case: Case, arrays: Arrays) -> None:
     """Raise GenerationError for what the oracle cannot compute, before any computation."""
-    if missing := case.not_built():
-        raise GenerationError(f"{case.id}: the oracle does not have these options yet: {', '.join(missing)}")
     given = None if arrays.inputs.lengths is None else tuple(arrays.inputs.lengths.tolist())
     if given != case.lengths:
         raise GenerationError(f"{case.id}: the case has lengths {case.lengths}, its arrays have {given}")
@@ -324,7 +357,7 @@ def _valid_steps(case: Case, x: Array) -> list[list[Vector]]:
     if x.shape != case.input_shapes["x"]:
         raise GenerationError(f"{case.id}: x is {x.shape}, not {case.input_shapes['x']}")
     valid = [case.valid_steps(b) for b in range(case.B)]
-    rows = [_exact(case, "x", x[steps, b], (len(steps), case.I)) for b, steps in enumerate(valid)]
+    rows = [exact(case, "x", x[steps, b], (len(steps), case.I)) for b, steps in enumerate(valid)]
     return [[list(step) for step in row] for row in rows]
 
 
@@ -334,7 +367,7 @@ def _state(case: Case, name: str, given: Array | None) -> Array:
         raise GenerationError(f"{case.id}: {name} is in the case or in its arrays, and not in the other")
     if given is None:
         return _filled(case.outputs[f"{name[0]}_n"], arb(0))
-    return _exact(case, name, given, case.input_shapes[name])
+    return exact(case, name, given, case.input_shapes[name])
 
 
 def _filled(shape: tuple[int, ...], ball: arb) -> Array:
@@ -343,7 +376,7 @@ def _filled(shape: tuple[int, ...], ball: arb) -> Array:
     return balls
 
 
-def _exact(case: Case, name: str, array: Array | None, shape: tuple[int, ...]) -> Array:
+def exact(case: Case, name: str, array: Array | None, shape: tuple[int, ...]) -> Array:
     """The array's numbers as exact balls; GenerationError if it is not a finite array of that shape."""
     if array is None or array.shape != shape:
         raise GenerationError(f"{case.id}: {name} is {None if array is None else array.shape}, not {shape}")

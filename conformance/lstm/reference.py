@@ -56,7 +56,8 @@ class Reference:
                 "c_n": np.stack([state.c for state in finals]),
             }
             if case.head is not None:
-                outputs["logits"] = self.head(y if case.head.after == "every_step" else y[-1], weights)
+                logits = self.head(y if case.head.after == "every_step" else y[-1], weights)
+                outputs |= {"logits": logits} | self.of_logits(logits, inputs)
         return outputs
 
     # One layer.
@@ -264,6 +265,37 @@ class Reference:
         assert weights.W_y is not None and weights.b_y is not None
         logits = self.product(y.reshape(-1, y.shape[-1]), weights.W_y) + weights.b_y
         return logits.reshape(*y.shape[:-1], weights.b_y.size)
+
+    def of_logits(self, logits: Array, inputs: Inputs) -> Outputs:
+        """What the head makes of its logits."""
+        found: Outputs = {}
+        if self.case.head is not None and self.case.head.softmax:
+            found["probabilities"] = np.exp(self.log_softmax(logits))
+        if self.case.cross_entropy:
+            found["loss"] = self.cross_entropy(logits, inputs)
+        return found
+
+    def log_softmax(self, logits: Array) -> Array:
+        """The logarithm of softmax(logits) over the last axis. Equation (11)."""
+        shifted = logits - np.max(logits, axis=-1, keepdims=True)
+        flat = np.exp(shifted).reshape(-1, logits.shape[-1])
+        total = self.product(flat, np.ones((1, logits.shape[-1]), logits.dtype))
+        result: Array = shifted - np.log(total).reshape(*logits.shape[:-1], 1)
+        return result
+
+    def cross_entropy(self, logits: Array, inputs: Inputs) -> Array:
+        """The mean over all that counts of -log softmax(logits) at the target: (). Equation (12)."""
+        assert inputs.targets is not None
+        counted, weight = self.targets_counted(inputs)
+        classes = np.where(counted, inputs.targets, 0)[..., None]
+        terms = np.where(counted, -np.take_along_axis(self.log_softmax(logits), classes, axis=-1)[..., 0], 0.0)
+        return (self.product(terms.reshape(1, -1), np.ones((1, terms.size), logits.dtype)) * weight).reshape(())
+
+    def targets_counted(self, inputs: Inputs) -> tuple[Array, float]:
+        """Which of the targets count, bool, and the weight of each: one over their number."""
+        assert inputs.targets is not None
+        counted = inputs.targets >= 0
+        return counted, 1.0 / int(counted.sum())
 
     # What all of it is made of.
 

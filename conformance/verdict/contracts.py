@@ -29,7 +29,7 @@ class Contracts:
         if self.padded_y == "last":
             # Final states are never padded; logits of the last step alone go without lengths. With two directions the
             # logits of a step left out would mix two steps: they stay those of zeros.
-            carried = ("y", "logits") if case.D == 1 else ("y",)
+            carried = ("y", "logits", "probabilities") if case.D == 1 else ("y",)
             result |= {name: _carried(case, result[name]) for name in carried if name in result}
         if self.empty_rows == "zeros":
             empty = [row for row in range(case.B) if not case.valid_steps(row)]

@@ -16,6 +16,7 @@ from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.model import Case
 from conformance.case.options import Tolerance
 from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
+from conformance.lstm.gradients import completed
 from conformance.lstm.reference import Reference, State
 from conformance.verdict.contracts import Contracts
 from conformance.verdict.noise import allowed, error, times, unit, within_range
@@ -99,7 +100,7 @@ class Answer:
     def _run(self, variant: type[Reference], arrays: Arrays) -> Array | None:
         try:
             with np.errstate(all="ignore"):
-                outputs = variant(self.case).run(arrays)
+                outputs = completed(variant, self.case, arrays)
                 return within_range(self._row(self._under_contract(outputs)), self.case.np_dtype)
         except OutOfTime:
             raise
@@ -141,7 +142,11 @@ class Answer:
         """The largest error of all batch rows and units of a step or state, for each element of it."""
         parts = np.split(errors, self._borders)
         shaped = [part.reshape(shape) for part, shape in zip(parts, self.case.outputs.values(), strict=True)]
-        largest = [np.broadcast_to(np.max(a, axis=(-2, -1), keepdims=True, initial=0.0), a.shape) for a in shaped]
+        axes = [tuple(range(max(a.ndim - 2, 0), a.ndim)) for a in shaped]  # a loss has none, a bias one
+        largest = [
+            np.broadcast_to(np.max(a, axis=axis, keepdims=True, initial=0.0), a.shape)
+            for a, axis in zip(shaped, axes, strict=True)
+        ]
         return np.concatenate([a.reshape(-1) for a in largest])
 
     def effect(self, wrong: Array) -> Array:
@@ -151,7 +156,7 @@ class Answer:
         return np.clip(np.where(np.isfinite(relative), relative, 0.0), -1e3, 1e3)
 
 
-_ORDER = ("run", "layer", "scan", "joined", "left_out")
+_ORDER = ("__init__", "run", "layer", "valid", "scan", "order", "joined", "held", "left_out")
 """The methods that decide which h becomes which y."""
 
 

@@ -164,6 +164,24 @@ REFUSALS: list[tuple[Capabilities, dict[str, Any], str, dict[str, Any] | Capabil
         {"layer_norm": "nnapi"},
     ),
     (
+        Capabilities(),
+        {"head": {"O": 2, "softmax": True}},
+        "has no softmax",
+        Capabilities(softmax=True),
+    ),
+    (
+        Capabilities(),
+        {"head": {"O": 2, "cross_entropy": True}},
+        "has no cross-entropy",
+        Capabilities(cross_entropy=True),
+    ),
+    (
+        Capabilities(gradients=frozenset({"whole"})),
+        {"gradients": "truncated", "blocks": [1, 2, 3]},
+        "has no gradients truncated; it has whole",
+        {"gradients": "whole", "blocks": [1, 2, 3]},
+    ),
+    (
         support(cell=any_of("elu")),
         {"activations": {"cell": {"name": "elu", "defaults": "onnx"}}},
         "does not promise onnx's default parameters",

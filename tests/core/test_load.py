@@ -294,10 +294,6 @@ REFUSED = {
     "activations: {cell: {name: tanh, alpha: 1}}": "activations.cell: tanh takes no alpha",
     "activations: {cell: {name: elu, alpha: 1, beta: 1}}": "activations.cell: elu takes no beta",
     "tolerance: {noise: null}": "tolerance: a tolerance needs at least one term: noise, absolute, relative or ulp",
-    # part of the format, not built yet
-    "gradients: whole": "fam/plain uses gradients: part of the format, but not computed by this version yet",
-    "head: {O: 2, softmax: true}": "fam/plain uses head.softmax: part of the format",
-    "head: {O: 2, cross_entropy: true}": "fam/plain uses head.cross_entropy: part of the format",
     # YAML
     "x: *nowhere": "not valid YAML: found undefined alias",
     "x: &a {constant: *a}": "an alias points into itself",

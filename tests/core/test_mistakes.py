@@ -13,6 +13,7 @@ from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Arrays, LayerWeights, Outputs
 from conformance.golden.inputs import make_arrays
+from conformance.lstm.gradients import reference_of
 from conformance.lstm.kappa import kappa
 from conformance.lstm.mistakes import BY_ID, CATALOGUE, Mistake
 from conformance.lstm.mistakes.catalogue import AXES
@@ -106,6 +107,21 @@ RICH: dict[str, dict[str, Any]] = {
     },
     "nan-weight-of-zero": {"poison": poison("W.0", 1, 4, 0), "I": 1, "x": {"integers": {"low": 0, "high": 1}}},
     "infinity": {"poison": poison("c0", 0, 1, 2, value=math.inf)},
+    "loss": {"head": {"O": 7, "softmax": True, "cross_entropy": True}, "lengths": [3, 5, 1, 4]},
+    "large-logits": {
+        "head": {"O": 7, "softmax": True, "cross_entropy": True},
+        "weights": {"W_y": {"uniform": {"gain": 400.0}}},
+    },
+    "gradients": {"gradients": "whole"},
+    "gradients-of-stack": {"gradients": "whole", **BIDIRECTIONAL, "layers": 3, "lengths": [3, 5, 1, 4], "I": 2},
+    "gradients-of-nan": {"gradients": "whole", "lengths": [3, 5, 1, 4], "padding": math.nan},
+    "gradients-of-stream": {"gradients": "whole", "blocks": [2, 1, 2], "layers": 2},
+    "gradients-truncated": {"gradients": "truncated", "blocks": [2, 1, 2], "layers": 2},
+    "gradients-of-loss": {"gradients": "whole", "head": {"O": 7, "cross_entropy": True}, "lengths": [3, 5, 1, 4]},
+    "gradients-of-options": {"gradients": "whole", "peephole": True, "P": 3, "cell_clip": 0.5, "layers": 2},
+    "gradients-of-coupling": {"gradients": "whole", "coupling": "forget=1-input"},
+    "gradients-of-norm": {"gradients": "whole", "layer_norm": "nnapi"},
+    "gradients-of-projection": {"gradients": "whole", "P": 3},
     "empty": {"B": 0, **BIDIRECTIONAL, "layers": 2, "head": {"O": 2}},
     "empty-lengths": {"B": 0, "lengths": [], "peephole": True, "gate_clip": {"bound": 0.6, "reading": "all"}},
 }
@@ -127,7 +143,7 @@ def arrays_of(name: str) -> Arrays:
 @cache
 def right(name: str) -> Array:
     """The reference's answer in the case's own dtype, all tensors as one row of numbers."""
-    return row_of(Reference(rich(name)).run(arrays_of(name)))
+    return row_of(reference_of(rich(name)).run(arrays_of(name)))
 
 
 @cache
@@ -143,7 +159,7 @@ def row_of(outputs: Outputs) -> Array:
 def golden_and_unit(name: str) -> tuple[Array, Array]:
     """The answer in float64, and how large a noise unit of each element is."""
     case, arrays = rich(name), arrays_of(name)
-    golden, spread = Reference(case).run(arrays.in_dtype(np.float64)), kappa(case, arrays)
+    golden, spread = reference_of(case).run(arrays.in_dtype(np.float64)), kappa(case, arrays)
     return row_of(golden), row_of({n: unit(golden[n], spread[n], case.dtype) for n in golden})
 
 

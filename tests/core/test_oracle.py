@@ -527,20 +527,6 @@ def test_balls_hold_the_proven_numbers_at_every_precision() -> None:
 # What is refused
 
 
-@pytest.mark.parametrize(
-    ("fields", "named"),
-    [
-        ({"gradients": "whole"}, "gradients"),
-        ({"head": {"O": 2, "softmax": True}}, "head.softmax"),
-        ({"head": {"O": 2, "cross_entropy": True}, "gradients": "truncated"}, "gradients, head.cross_entropy"),
-    ],
-)
-def test_options_not_built_are_refused_by_name(fields: dict[str, Any], named: str) -> None:
-    case = a_case(**fields)
-    with pytest.raises(GenerationError, match=rf"test/oracle: .*: {named}$"):
-        prove(case, random_arrays(case))
-
-
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("name", ["weights.W.0", "weights.b_r.0", "inputs.x", "inputs.h0", "inputs.c0"])
 def test_numbers_that_are_not_finite_are_refused(name: str, bad: float) -> None:

@@ -91,6 +91,13 @@ def test_deep_breathe():
     )
 
 
+def test_deep_breathe_loss_of_the_first_training_step():
+    values = golden("deep-breathe/training-f64")
+    assert_printed(values["loss"], "1.63431868")
+    # What the loss gives the biases of the head is the softmax, less 1 at the target.
+    np.testing.assert_allclose(values["d_b_y"], values["probabilities"][0] - np.eye(10)[0], rtol=1e-15, atol=0)
+
+
 def test_keras_stack_has_the_parameters_the_article_counts():
     case = CASES["keras-hard-sigmoid-stack/keras-2018-f32"]
     sizes = {name: int(np.prod(shape)) for name, shape in case.weight_shapes.items()}

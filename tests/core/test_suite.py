@@ -46,6 +46,7 @@ def test_the_vectors_stay_small_enough_to_ship(store: VectorStore) -> None:
         "skip",
         "blocks",
         "calls",
+        "gradients",
     ],
 )
 def test_every_option_is_there_in_float32_and_float64(option: str, cases: list[Case]) -> None:
@@ -60,6 +61,7 @@ def test_every_kind_of_an_option_is_there(cases: list[Case]) -> None:
     assert {c.layer_norm for c in cases} == {None, "basic-lstm-cell", "nnapi"}
     assert {c.lengths_via for c in cases} == {None, "argument", "packed", "packed-sorted", "upstream"}
     assert {c.layout for c in cases} == {"time_major", "batch_major"}
+    assert {c.gradients for c in cases} == {None, "whole", "truncated"}
 
 
 def test_nan_and_both_infinities_are_put_into_each_tensor_one_at_a_time(cases: list[Case]) -> None:

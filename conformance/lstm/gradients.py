@@ -1,0 +1,323 @@
+"""The reference's gradients: back-propagation through time in NumPy, beside docs/equations.md, section 8.
+
+    run             the forward pass, which leaves a tape, then the way back along it
+    from_loss       what the loss gives y, h_n and c_n (dL/dy, dL/dh_n, dL/dc_n), and the head
+    layer_back      one or two directions
+    scan_back       the steps of a sequence, last one first
+    step_back       one time step: equations (13) to (18), every option in its place
+    weights_back    the gradients of a layer's and direction's weights, sums over all steps and rows
+
+dv stands for dL/dv throughout. As in the reference, a variant, a mistake among them, is a subclass that replaces one
+method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from conformance.case.model import Case
+from conformance.case.options import Activation
+from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
+from conformance.lstm.reference import PEEPHOLES, F, G, I, O, Reference, State
+from conformance.lstm.slopes import slope
+from conformance.lstm.tape import Recorded, Scan, Step
+
+Parts = dict[str, Array]
+"""What a step adds to the gradients of its weights, for each row by itself: (B, ...)."""
+
+
+class Gradients(Recorded):
+    """The LSTM of one case with the gradients of its loss."""
+
+    def run(self, arrays: Arrays) -> Outputs:
+        """Every tensor of `case.outputs`."""
+        outputs = super().run(arrays)
+        if self.case.gradients is None:
+            return outputs
+        with np.errstate(over="ignore", invalid="ignore"):
+            outputs |= self.gradients(arrays, outputs)
+        return {name: outputs[name] for name in self.case.outputs}
+
+    # From the loss to y, h_n and c_n.
+
+    def gradients(self, arrays: Arrays, outputs: Outputs) -> Outputs:
+        """d_x, d_h0, d_c0 and d_<weight> for every weight tensor."""
+        found: Outputs = {}
+        dy, dh_n, dc_n = self.from_loss(arrays, outputs, found)
+        starts: dict[int, State] = {}
+        for layer in range(self.case.layers)[::-1]:
+            dy = self.layer_back(layer, dy, dh_n, dc_n, starts, found)
+        found["d_x"] = dy
+        rows = range(len(self.tape))
+        found["d_h0"] = np.stack([starts[row].h for row in rows])
+        found["d_c0"] = np.stack([starts[row].c for row in rows])
+        return found
+
+    def from_loss(self, arrays: Arrays, outputs: Outputs, found: Outputs) -> tuple[Array, Array, Array]:
+        """dL/dy, dL/dh_n and dL/dc_n; the gradients of a head's weights are put into `found`."""
+        inputs, y = arrays.inputs, outputs["y"]
+        if self.case.cross_entropy:
+            dy = self.head_back(arrays.weights, inputs, outputs, found)
+            return dy, np.zeros_like(outputs["h_n"]), np.zeros_like(outputs["c_n"])
+        given = ((inputs.dy, y), (inputs.dh_n, outputs["h_n"]), (inputs.dc_n, outputs["c_n"]))
+        dy, dh_n, dc_n = (np.zeros_like(like) if end is None else end for end, like in given)
+        return dy, dh_n, dc_n
+
+    def head_back(self, weights: Weights, inputs: Inputs, outputs: Outputs, found: Outputs) -> Array:
+        """dL/dy of a cross-entropy, through the dense layer. Equation (13)."""
+        assert weights.W_y is not None and self.case.head is not None
+        y, logits = outputs["y"], outputs["logits"]
+        every_step = self.case.head.after == "every_step"
+        dlogits = self.cross_entropy_back(logits, inputs).reshape(-1, logits.shape[-1])
+        seen = (y if every_step else y[-1]).reshape(-1, y.shape[-1])
+        found["d_W_y"] = dlogits.T @ seen
+        found["d_b_y"] = total(dlogits)
+        dseen = dlogits @ weights.W_y
+        if every_step:
+            dy: Array = dseen.reshape(y.shape)
+            return dy
+        return np.stack([*[np.zeros_like(dseen)] * (y.shape[0] - 1), dseen])
+
+    def cross_entropy_back(self, logits: Array, inputs: Inputs) -> Array:
+        """dL/dlogits = weight * (softmax(logits) - 1 at the target), 0 where nothing is counted. Equation (13)."""
+        assert inputs.targets is not None
+        counted, weight = self.targets_counted(inputs)
+        at_target = (inputs.targets[..., None] == np.arange(logits.shape[-1])).astype(logits.dtype)
+        dlogits: Array = (np.exp(self.log_softmax(logits)) - at_target) * weight
+        return np.where(counted[..., None], dlogits, np.zeros_like(dlogits))
+
+    # One layer.
+
+    def layer_back(
+        self, layer: int, dy: Array, dh_n: Array, dc_n: Array, starts: dict[int, State], found: Outputs
+    ) -> Array:
+        """dL/dx of a layer (T, B, I_l); its states' and weights' gradients are put into `starts` and `found`."""
+        dxs: list[Array] = []
+        for direction in range(self.case.D):
+            scan = self.tape[layer * self.case.D + direction]
+            end = State(dh_n[scan.row], dc_n[scan.row])
+            dx, starts[scan.row], weights = self.scan_back(scan, direction, self.dy_of(direction, dy, dxs), end)
+            dxs.append(dx)
+            found |= {f"d_{name}.{scan.row}": array for name, array in weights.items()}
+        return self.dx_of(dxs)
+
+    def dy_of(self, direction: int, dy: Array, dxs: Sequence[Array]) -> Array:
+        """The direction's own part of dL/dy; `dxs`: the dL/dx of the directions before it."""
+        P = self.case.output_size
+        return dy[..., direction * P : (direction + 1) * P]
+
+    def dx_of(self, dxs: Sequence[Array]) -> Array:
+        """dL/dx of a layer from that of its directions: their sum, for all of them read x."""
+        return dxs[0] if len(dxs) == 1 else dxs[0] + dxs[1]
+
+    # One direction.
+
+    def scan_back(self, scan: Scan, direction: int, dy: Array, end: State) -> tuple[Array, State, Outputs]:
+        """All steps of one direction: dL/dx, dL/d(state before the first step), and the gradients of the weights."""
+        carried = end
+        steps = dict(zip(self.order(direction, scan.x.shape[0]), scan.steps, strict=True))
+        parts: dict[int, Parts] = {}
+        for t in reversed(steps):
+            d = State(carried.h + dy[t], carried.c)
+            if scan.valid is None:
+                before, parts[t] = self.step_back(steps[t], d, scan.weights)
+            else:  # where a row leaves the step out, its state stood still, and nothing comes of the step
+                valid = scan.valid[t][:, None]
+                before, parts[t] = self.step_back(steps[t], self.held(valid, d, zeros_like(d)), scan.weights)
+                before = self.past_left_out(valid, before, carried)
+            carried = self.across(t, before)
+        in_time = sorted(steps)
+        by_name = {name: np.stack([parts[t][name] for t in in_time]) for name in parts[0]}
+        dx = self.input_back(by_name["z"], scan.weights)
+        return dx, carried, self.weights_back(scan, [steps[t] for t in in_time], by_name)
+
+    def past_left_out(self, valid: Array, before: State, carried: State) -> State:
+        """What goes back past a step: where a row leaves it out, all that came to it. `valid` (B, 1)."""
+        return self.held(valid, before, carried)
+
+    def across(self, t: int, before: State) -> State:
+        """What goes back from step t to the step before it: nothing where that is a truncated stream's block border."""
+        if self.case.gradients != "truncated" or self.case.blocks is None or t == 0:
+            return before
+        return self.detached(before) if t in np.cumsum(self.case.blocks) else before
+
+    def detached(self, before: State) -> State:
+        """The gradient of a state that counts as a constant."""
+        return zeros_like(before)
+
+    # One step.
+
+    def step_back(self, step: Step, d: State, weights: LayerWeights) -> tuple[State, Parts]:
+        """dL/dh_{t-1} and dL/dc_{t-1} from dL/dh_t and dL/dc_t of later steps; the step's parts of the weights."""
+        kinds = ["z", "bias"] + (["gamma"] if weights.gamma is not None else [])
+        parts: Parts = {kind: np.zeros_like(np.stack([gate.z for gate in step.gates], axis=1)) for kind in kinds}
+        dm = self.projection_back(step, d.h, weights, parts)
+        dc = d.c + self.cell_from_output(step, dm)
+        da_o = self.gate_back(step, O, self.output_gate(step, dm), weights, parts)
+        dc = dc + self.cell_from_peephole(O, da_o, weights)
+        dc = self.stored_back(step, dc, weights, parts)
+        di, df = self.coupled_back(self.input_gate(step, dc), self.forget_gate(step, dc))
+        dg = self.candidate(step, dc)
+        da = {k: self.gate_back(step, k, dv, weights, parts) for k, dv in ((I, di), (F, df), (G, dg))}
+        before_c = dc * step.f + self.cell_from_peephole(I, da[I], weights) + self.cell_from_peephole(F, da[F], weights)
+        return State(self.recurrent_back(parts["z"], weights), before_c), parts
+
+    def projection_back(self, step: Step, dh: Array, weights: LayerWeights, parts: Parts) -> Array:
+        """dL/dm of h = W_p m + b_p. Equation (14)."""
+        if weights.projection is None:
+            return dh
+        if self.case.projection_clip is not None:
+            dh = self.clip_back(dh, step.unbounded, self.case.projection_clip)
+        parts["projected"] = dh
+        return dh @ weights.projection
+
+    def output_gate(self, step: Step, dm: Array) -> Array:
+        """dL/do of m = o Hh(c). Equation (14)."""
+        return dm * step.hh
+
+    def cell_from_output(self, step: Step, dm: Array) -> Array:
+        """dL/dc_t of m = o Hh(c_t). Equation (14)."""
+        dc = dm * step.gates[O].value * self.slope(step.act.hidden, step.shown, step.hh)
+        clip = self.case.gate_clip
+        return self.clip_back(dc, step.new.c, clip.bound) if clip is not None and clip.reading == "all" else dc
+
+    def stored_back(self, step: Step, dc: Array, weights: LayerWeights, parts: Parts) -> Array:
+        """Through the layer norm or the clip of the stored cell state."""
+        if weights.gamma_cell is not None:
+            parts["gamma_cell"], parts["beta_cell"] = dc * self.normalised(step.summed), dc
+            dc = self.normalised_back(step.summed, weights.gamma_cell * dc)
+        return dc if self.case.cell_clip is None else self.clip_back(dc, step.summed, self.case.cell_clip)
+
+    def input_gate(self, step: Step, dc: Array) -> Array:
+        """dL/di of c_t = f c_{t-1} + i g. Equation (15)."""
+        return dc * step.gates[G].value
+
+    def forget_gate(self, step: Step, dc: Array) -> Array:
+        """dL/df. Equation (15)."""
+        return dc * step.old.c
+
+    def candidate(self, step: Step, dc: Array) -> Array:
+        """dL/dg. Equation (15)."""
+        return dc * step.i
+
+    def coupled_back(self, di: Array, df: Array) -> tuple[Array, Array]:
+        """One gate of two that are coupled gets the other's gradient, with its sign changed."""
+        if self.case.coupling == "forget=1-input":
+            return di - df, np.zeros_like(df)
+        return (np.zeros_like(di), df - di) if self.case.coupling == "input=1-forget" else (di, df)
+
+    def gate_back(self, step: Step, gate: int, dv: Array, weights: LayerWeights, parts: Parts) -> Array:
+        """dL/d(W x + R h) of a gate from dL/d(its value): activation, clip, norm. Equation (16)."""
+        kept = step.gates[gate]
+        activation = step.act.cell if gate == G else step.act.gate
+        da = dv * self.slope(activation, kept.argument, kept.value)
+        if self.case.gate_clip is not None:
+            da = self.clip_back(da, kept.unclipped, self.case.gate_clip.bound)
+        parts["bias"][:, gate] = da  # a bias, beta too, is added after the norm, or there is no norm
+        if weights.gamma is not None:
+            parts["gamma"][:, gate] = da * self.normalised(kept.z)
+            da = self.normalised_back(kept.z, weights.gamma[gate] * da)
+        parts["z"][:, gate] = da
+        return da
+
+    def slope(self, activation: Activation, argument: Array, value: Array) -> Array:
+        """The derivative of an activation."""
+        return slope(activation, argument, value)
+
+    def clip_back(self, dv: Array, unclipped: Array, bound: float) -> Array:
+        """Through a clip: 0 where it has bounded something."""
+        return np.where(np.abs(unclipped) < bound, dv, np.zeros_like(dv))
+
+    def normalised_back(self, v: Array, dn: Array) -> Array:
+        """Through n = (v - mean) / root: (dn - mean(dn) - n mean(n dn)) / root."""
+        deviation = v - self.mean(v)
+        root = np.sqrt(self.mean(deviation * deviation) + self.epsilon())
+        n = deviation / root
+        result: Array = (dn - self.mean(dn) - n * self.mean(n * dn)) / root
+        return result
+
+    def cell_from_peephole(self, gate: int, da: Array, weights: LayerWeights) -> Array:
+        """What a gate's peephole gives the cell state it sees. Equation (17)."""
+        return np.zeros_like(da) if weights.peephole is None else weights.peephole[PEEPHOLES[gate]] * da
+
+    def recurrent_back(self, dz: Array, weights: LayerWeights) -> Array:
+        """dL/dh_{t-1} = R^T dz: (B, P). Equation (17)."""
+        _, H, P = weights.R.shape
+        return dz.reshape(-1, 4 * H) @ weights.R.reshape(4 * H, P)
+
+    def input_back(self, dz: Array, weights: LayerWeights) -> Array:
+        """dL/dx_t = W^T dz of every step: (T, B, I_l). Equation (17)."""
+        _, H, I_l = weights.W.shape
+        dx: Array = (dz.reshape(-1, 4 * H) @ weights.W.reshape(4 * H, I_l)).reshape(*dz.shape[:2], I_l)
+        return dx
+
+    # Weights.
+
+    def weights_back(self, scan: Scan, steps: Sequence[Step], parts: Parts) -> Outputs:
+        """The gradients of a row's weights from every step's parts (T, B, ...); `steps` in the order of time."""
+        weights = scan.weights
+        dz = parts["z"]
+        found = {"W": outer(dz, scan.x), "R": outer(dz, np.stack([self.seen_h(step) for step in steps]))}
+        if weights.b_w is not None:
+            found["b_w"], found["b_r"] = self.bias_back(scan, parts["bias"])
+        if weights.peephole is not None:
+            seen = np.stack([self.seen_c(step) for step in steps])
+            found["peephole"] = total(dz[:, :, [I, F, O]] * seen)
+        if weights.projection is not None:
+            found["projection"] = outer(parts["projected"], np.stack([step.m for step in steps]))
+        if weights.projection_bias is not None:
+            found["projection_bias"] = total(parts["projected"])
+        if weights.beta is not None:
+            found["beta"] = total(parts["bias"])
+        found |= {name: total(parts[name]) for name in ("gamma", "gamma_cell", "beta_cell") if name in parts}
+        return found
+
+    def seen_h(self, step: Step) -> Array:
+        """The h that dL/dR is taken with. Equation (18)."""
+        return step.old.h
+
+    def seen_c(self, step: Step) -> Array:
+        """The c that the peepholes of i, f and o see, and their gradients are taken with: (B, 3, H). Equation (18)."""
+        return np.stack([step.old.c, step.old.c, step.new.c], axis=1)
+
+    def bias_back(self, scan: Scan, da: Array) -> tuple[Array, Array]:
+        """dL/db_w and dL/db_r, which are equal. Equation (18)."""
+        return total(da), total(da)
+
+
+def zeros_like(state: State) -> State:
+    """A state's gradient of zeros."""
+    return State(np.zeros_like(state.h), np.zeros_like(state.c))
+
+
+def total(parts: Array) -> Array:
+    """The sum over all axes but those of one row's part: (T, B, ...) to (...), or (N, n) to (n)."""
+    shape = parts.shape[1:] if parts.ndim == 2 else parts.shape[2:]
+    flat = parts.reshape(-1, int(np.prod(shape)))
+    return (np.ones((1, flat.shape[0]), parts.dtype) @ flat).reshape(shape)
+
+
+def outer(d: Array, v: Array) -> Array:
+    """The sum over steps and rows of d v^T: (T, B, ...), (T, B, n) to (..., n)."""
+    return (d.reshape(-1, int(np.prod(d.shape[2:]))).T @ v.reshape(-1, v.shape[-1])).reshape(*d.shape[2:], v.shape[-1])
+
+
+def reference_of(case: Case) -> Reference:
+    """The reference that computes every tensor of `case.outputs`."""
+    return Reference(case) if case.gradients is None else Gradients(case)
+
+
+def completed(variant: type[Reference], case: Case, arrays: Arrays) -> Outputs:
+    """Every tensor of `case.outputs` from a variant that may know nothing of losses and gradients.
+
+    A loss is that of the variant's logits; gradients are the right ones, unless they are what the variant is about.
+    """
+    if not case.has_loss or issubclass(variant, Gradients):
+        return variant(case).run(arrays)
+    head = None if case.head is None else case.head.model_copy(update={"softmax": False, "cross_entropy": False})
+    outputs = variant(case.model_copy(update={"gradients": None, "head": head})).run(arrays)
+    if head is not None:
+        outputs |= variant(case).of_logits(outputs["logits"], arrays.inputs)
+    return outputs if case.gradients is None else Gradients(case).run(arrays) | outputs

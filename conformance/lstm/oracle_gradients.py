@@ -1,0 +1,225 @@
+"""Answers for the truth of gradients: proven like every other golden value, by the oracle's own way back.
+
+The forward equations (docs/equations.md, section 1) are computed once more, on nodes that can be differentiated
+(conformance.lstm.oracle_tape). No formula for the gradient of an LSTM stands here, only those for the derivatives of
+sums, products, quotients and activations: nothing is shared with the reference's gradients but the definition.
+
+As in the oracle, a batch row is a list of its valid steps. `Case.blocks` matter only where the gradients are truncated:
+there the state carried over a border goes on as a new node without a past.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import arb, ctx
+
+from conformance.case.errors import GenerationError
+from conformance.case.model import Case
+from conformance.case.tensors import Array, Arrays
+from conformance.lstm import oracle
+from conformance.lstm.oracle import Balls, Proof, classes, exact
+from conformance.lstm.oracle_tape import Node, Nodes, Tape, above, activated
+
+
+def prove(case: Case, arrays: Arrays, *, first_bits: int = 128, most_bits: int = 65536) -> Proof:
+    """Every tensor of `case.outputs`, each number the float64 nearest to the true value.
+
+    Raises GenerationError as `oracle.prove` does, and for a number that stands on a kink.
+    """
+    forward = oracle.prove(case, arrays, first_bits=first_bits, most_bits=most_bits)
+    if case.gradients is None:
+        return forward
+    backward = oracle.proven(case, arrays, gradients, first_bits=forward.bits, most_bits=most_bits)
+    return Proof(forward.outputs | backward.outputs, backward.bits)
+
+
+def gradients(case: Case, arrays: Arrays, bits: int) -> Balls:
+    """Balls that hold the true dL/dx, dL/dh0, dL/dc0 and dL/d(every weight), by the names of `case.outputs`."""
+    with ctx.workprec(bits):
+        tape = Tape()
+        leaves: dict[str, Array] = {}
+        for name, shape in {**case.input_shapes, **case.weight_shapes}.items():
+            kind = "inputs" if name in case.input_shapes else "weights"
+            # What x holds at steps left out is never read, and may be NaN.
+            array = _without_padding(case, arrays.inputs.x) if name == "x" else arrays.flat.get(f"{kind}.{name}")
+            balls = exact(case, name, array, shape)
+            leaves[name] = _each(balls, tape.leaf)
+        y, h_n, c_n = _forward(case, tape, leaves)
+        _held_to_the_oracle(case, oracle.evaluate(case, arrays, bits), y, h_n, c_n)
+        tape.differentiate(_loss(case, arrays, tape, leaves, y, h_n, c_n))
+        named = [name for name in leaves if f"d_{name}" in case.outputs]
+        return {f"d_{name}": _each(leaves[name], lambda node: node.gradient) for name in named}
+
+
+Vectors = dict[tuple[int, ...], Nodes]
+"""y by (step, row), h_n and c_n by (layer and direction, row)."""
+
+# The loss.
+
+
+def _loss(
+    case: Case, arrays: Arrays, tape: Tape, leaves: dict[str, Array], y: Vectors, h_n: Vectors, c_n: Vectors
+) -> Node:
+    """The mean cross-entropy, or <y, dy> + <h_n, dh_n> + <c_n, dc_n>."""
+    terms: Nodes = []
+    if not case.cross_entropy:
+        for name, found in (("dy", y), ("dh_n", h_n), ("dc_n", c_n)):
+            if name in leaves:
+                terms += [tape.dot(vector, list(leaves[name][place])) for place, vector in found.items()]
+        return tape.total(terms)
+    counted = classes(case, arrays)
+    for place, k in counted:
+        vector = y[place if len(place) == 2 else (case.T - 1, *place)]
+        logits = [tape.dot(row, vector, bias) for row, bias in zip(leaves["W_y"], leaves["b_y"], strict=True)]
+        # -log softmax(logits)[k] = log(1 + the sum over the others of e^(logit - logit[k]))
+        differences = [logit - logits[k] for n, logit in enumerate(logits) if n != k]
+        powers = tape.total([d.mapped(d.value.exp(), d.value.exp()) for d in differences])
+        terms.append(powers.mapped((1 + powers.value).log(), 1 / (1 + powers.value)))
+    return tape.total(terms).times(arb(1) / len(counted))
+
+
+# The forward equations, on nodes.
+
+
+def _forward(case: Case, tape: Tape, leaves: dict[str, Array]) -> tuple[Vectors, Vectors, Vectors]:
+    """y, h_n and c_n: the valid steps of every batch row, each row alone."""
+    y: Vectors = {}
+    h_n: Vectors = {}
+    c_n: Vectors = {}
+    for b in range(case.B):
+        valid = case.valid_steps(b)
+        steps = [list(leaves["x"][t, b]) for t in valid]
+        for layer in range(case.layers):
+            sides = []
+            for direction in range(case.D):
+                row = layer * case.D + direction
+                weights = {n.partition(".")[0]: leaf for n, leaf in leaves.items() if n.endswith(f".{row}")}
+                cell = _Cell(case, direction, tape, weights)
+                h = _initial(tape, leaves.get("h0"), row, b, case.output_size)
+                c = _initial(tape, leaves.get("c0"), row, b, case.H)
+                order = range(len(valid))[::-1] if case.reverse(direction) else range(len(valid))
+                side: dict[int, Nodes] = {}
+                for n in order:
+                    if _cut_before(case, valid[n]):
+                        h, c = ([tape.leaf(v.value) for v in state] for state in (h, c))
+                    h, c = cell.step(steps[n], h, c)
+                    side[n] = h
+                h_n[row, b], c_n[row, b] = h, c
+                sides.append(side)
+            steps = [[v for side in sides for v in side[n]] for n in range(len(valid))]
+        y |= {(t, b): step for t, step in zip(valid, steps, strict=True)}
+    return y, h_n, c_n
+
+
+def _initial(tape: Tape, given: Array | None, row: int, b: int, size: int) -> Nodes:
+    return [tape.leaf(arb(0)) for _ in range(size)] if given is None else list(given[row, b])
+
+
+def _cut_before(case: Case, t: int) -> bool:
+    """Whether a truncated stream's block begins at step t, other than the first."""
+    if case.gradients != "truncated" or case.blocks is None:
+        return False
+    return any(t == sum(case.blocks[:n]) for n in range(1, len(case.blocks)))
+
+
+class _Cell:
+    """One layer in one direction of one batch row; weights by name, arrays of nodes."""
+
+    def __init__(self, case: Case, direction: int, tape: Tape, weights: dict[str, Array]) -> None:
+        self.case, self.tape, self.weights = case, tape, weights
+        act = case.activations_of(direction)
+        self.S, self.G, self.Hh = (activated(case, a) for a in (act.gate, act.cell, act.hidden))
+
+    def step(self, x: Nodes, h: Nodes, c: Nodes) -> tuple[Nodes, Nodes]:
+        """The new h and c."""
+        case = self.case
+        i = [self.S(v) for v in self.argument(0, x, h, c)]
+        f = [self.S(v) for v in self.argument(1, x, h, c)]
+        g = [self.G(v) for v in self.argument(2, x, h, c)]
+        if case.coupling == "forget=1-input":
+            f = [v.times(-1).plus(1) for v in i]
+        elif case.coupling == "input=1-forget":
+            i = [v.times(-1).plus(1) for v in f]
+        new_c = [f[j] * c[j] + i[j] * g[j] for j in range(case.H)]
+        if case.layer_norm == "basic-lstm-cell":
+            new_c = self.norm(new_c, list(self.weights["gamma_cell"]), list(self.weights["beta_cell"]))
+        new_c = self.within(new_c, case.cell_clip)
+        o = [self.S(v) for v in self.argument(3, x, h, new_c)]
+        literal = case.gate_clip is not None and case.gate_clip.reading == "all"
+        shown = self.within(new_c, case.gate_clip.bound if literal and case.gate_clip else None)
+        m = [o[j] * self.Hh(shown[j]) for j in range(case.H)]
+        return self.projected(m), new_c
+
+    def argument(self, k: int, x: Nodes, h: Nodes, c: Nodes) -> Nodes:
+        """What gate k's activation is given; c is the state its peephole sees."""
+        case, w = self.case, self.weights
+        biased = case.bias and case.layer_norm is None
+        z = []
+        for j in range(case.H):
+            more = [w["b_w"][k, j], w["b_r"][k, j]] if biased else []
+            more += [w["peephole"][min(k, 2), j] * c[j]] if case.peephole and k != 2 else []
+            z.append(self.tape.dot([*w["W"][k, j], *w["R"][k, j]], [*x, *h], *more))
+        if case.layer_norm == "basic-lstm-cell":
+            z = self.norm(z, list(w["gamma"][k]), list(w["beta"][k]))
+        elif case.layer_norm == "nnapi":
+            beta = [a + b for a, b in zip(w["b_w"][k], w["b_r"][k], strict=True)] if case.bias else None
+            z = self.norm(z, list(w["gamma"][k]), beta)
+        if k == 1:
+            z = [v.plus(case.forget_bias) for v in z]
+        return self.within(z, case.gate_clip.bound if case.gate_clip else None)
+
+    def norm(self, values: Nodes, gamma: Sequence[Node], beta: Sequence[Node] | None) -> Nodes:
+        """Layer norm over the H units."""
+        epsilon = Fraction(1, 10**12 if self.case.layer_norm == "basic-lstm-cell" else 10**8)
+        n = arb(len(values))
+        mean = self.tape.total(values).times(1 / n)
+        deviations = [v - mean for v in values]
+        variance = self.tape.dot(deviations, deviations).times(1 / n)
+        inside = variance.plus(arb(epsilon.numerator) / epsilon.denominator)
+        root = inside.value.sqrt()
+        scale = inside.mapped(root, 1 / (2 * root))
+        result = [g * (d / scale) for g, d in zip(gamma, deviations, strict=True)]
+        return result if beta is None else [v + b for v, b in zip(result, beta, strict=True)]
+
+    def projected(self, m: Nodes) -> Nodes:
+        """The h of m = o Hh(c)."""
+        case, w = self.case, self.weights
+        if case.P is None:
+            return m
+        biases = [[b] for b in w["projection_bias"]] if case.projection_bias else [[]] * case.P
+        h = [self.tape.dot(list(row), m, *bias) for row, bias in zip(w["projection"], biases, strict=True)]
+        return self.within(h, case.projection_clip)
+
+    def within(self, values: Nodes, bound: float | None) -> Nodes:
+        """Values within +-bound; beyond it they are constants."""
+        if bound is None:
+            return values
+        return [v if above(self.case, bound, abs(v.value)) else self.tape.leaf(bound * v.value.sgn()) for v in values]
+
+
+# Arrays in, arrays out.
+
+
+def _without_padding(case: Case, x: Array) -> Array:
+    kept = np.zeros_like(x)
+    for b in range(case.B):
+        kept[case.valid_steps(b), b] = x[case.valid_steps(b), b]
+    return kept
+
+
+def _each(array: Array, function: Callable[[Any], Any]) -> Array:
+    result = np.empty(array.size, dtype=object)
+    result[:] = [function(item) for item in array.ravel()]
+    return result.reshape(array.shape)
+
+
+def _held_to_the_oracle(case: Case, balls: Balls, y: Vectors, h_n: Vectors, c_n: Vectors) -> None:
+    """The forward computation above against the oracle's: their balls hold the same numbers, so they overlap."""
+    for name, found in (("y", y), ("h_n", h_n), ("c_n", c_n)):
+        for place, vector in found.items():
+            if not all(node.value.overlaps(ball) for node, ball in zip(vector, balls[name][place], strict=True)):
+                raise GenerationError(f"{case.id}: the oracle's two forward computations disagree in {name}{place}")
