@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -125,7 +125,7 @@ def _in_turn(model: Model, case: Case, inputs: Inputs) -> Outputs:
     for count in case.calls:
         rows = slice(start, start + count)
         arrays = {name: getattr(inputs, name) for name in ("x", "mask", "h0", "c0")}
-        taken = {n: None if a is None else a[:, rows] for n, a in arrays.items()}
+        taken: dict[str, Any] = {n: None if a is None else a[:, rows] for n, a in arrays.items()}
         lengths = None if inputs.lengths is None else inputs.lengths[rows]
         # Joined at the end only: an answer that a later call overwrites is a wrong answer.
         parts.append(model(replace(inputs, lengths=lengths, **taken)))
