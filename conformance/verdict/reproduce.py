@@ -156,7 +156,7 @@ class Answer:
         return np.clip(np.where(np.isfinite(relative), relative, 0.0), -1e3, 1e3)
 
 
-_ORDER = ("__init__", "run", "layer", "valid", "scan", "order", "joined", "held", "left_out")
+_ORDER = ("run", "layer", "scan", "joined", "left_out")
 """The methods that decide which h becomes which y."""
 
 

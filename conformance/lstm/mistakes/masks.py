@@ -15,11 +15,11 @@ masks = Axis("masks")
 
 
 @masks(
-    "upstream-mask-ignored",
-    "runs every row over all T steps, over the zeros that the layer upstream has put where steps are left out",
-    applies=lambda case: leaves_out(case) and case.lengths_via == "upstream",
+    "left-out-steps-run-as-zeros",
+    "blanks x at the steps that a row leaves out, and then runs over them like any other",
+    applies=leaves_out,
 )
-class UpstreamMaskIgnored(Reference):
+class LeftOutStepsRunAsZeros(Reference):
     def layer(self, layer: int, x: Array, weights: Weights, inputs: Inputs) -> tuple[Array, list[State]]:
         valid = super().valid(x, inputs)
         if layer == 0 and valid is not None:
@@ -40,9 +40,12 @@ class MaskNotReversedWithY(PaddedYCarried):
     reversed: bool
 
     def layer(self, layer: int, x: Array, weights: Weights, inputs: Inputs) -> tuple[Array, list[State]]:
-        self.reversed = layer % 2 == 1
+        self.reversed = self.case.direction == "reverse" and layer % 2 == 1
         return super().layer(layer, x, weights, inputs)
 
     def valid(self, x: Array, inputs: Inputs) -> Array | None:
         valid = super().valid(x, inputs)
         return valid[::-1] if valid is not None and self.reversed else valid
+
+    def padded(self, y: Array, before: Array, valid: Array, begun: Array) -> Array:
+        return super().padded(y, before, valid, begun) if self.reversed else y
