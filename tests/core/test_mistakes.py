@@ -53,6 +53,7 @@ RICH: dict[str, dict[str, Any]] = {
     "head": {"head": {"O": 2, "after": "last_step"}},
     "stack": {"layers": 3, **BIDIRECTIONAL, "lengths": [3, 5, 1, 4], "I": 2, "head": {"O": 2}},
     "reverse": {"direction": "reverse", "lengths": [2, 4, 3, 1], "c0": None},
+    "reverse-stack": {"direction": "reverse", "lengths": [2, 4, 3, 1], "layers": 2},
     "holes": {**BIDIRECTIONAL, "skip": [[1], [], [0, 3], [4]], "h0": None},
     "zero": {**BIDIRECTIONAL, "lengths": [3, 0, 5, 2]},
     "nan-padding": {"lengths": [1, 3, 4, 2], "padding": math.nan},
