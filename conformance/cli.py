@@ -182,11 +182,12 @@ def _run_all(
         runner.close()
 
     with _progress(console) as progress, ThreadPoolExecutor(jobs) as pool:
-        futures = [
-            pool.submit(run_one, runner, progress.add_task(name, total=len(cases), start=False))
-            for name, runner in runners.items()
-        ]
+        # Inside: an interrupt between the first result and here would leave the threads to their workers' time.
         try:
+            futures = [
+                pool.submit(run_one, runner, progress.add_task(name, total=len(cases), start=False))
+                for name, runner in runners.items()
+            ]
             for future in as_completed(futures):
                 future.result()
         except BaseException:  # Ctrl-C too: without their workers the threads come to an end

@@ -1,8 +1,10 @@
 """The command line: what each command prints, writes and exits with, for a user and for a script."""
 
+import contextlib
 import json
 import resource
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from harness import python, started
 
-from conformance import __version__
+from conformance import __version__, cli
 from conformance.adapters import registry
 from conformance.cli import main
 from conformance.golden.store import VectorStore
@@ -226,6 +228,39 @@ def test_a_run_that_is_interrupted_leaves_results_without_a_footer(suite, tmp_pa
         assert process.wait(30) == 1
     header, result = lines_of(results)
     assert (header["kind"], result["case"]) == ("header", "broken/right")
+
+
+def test_an_interrupt_while_adapters_are_still_being_handed_out_ends_those_that_run(monkeypatch):
+    class Hanging:
+        """A runner whose case ends only with its worker."""
+
+        def __init__(self) -> None:
+            self.closed = threading.Event()
+
+        def run(self, case: object) -> None:
+            assert self.closed.wait(20), "nobody ended the worker"
+
+        def close(self) -> None:
+            self.closed.set()
+
+    class Progress(contextlib.nullcontext["Progress"]):
+        def __init__(self) -> None:
+            super().__init__(self)
+
+        def add_task(self, name: str, **_: object) -> str:
+            if name == "second":
+                raise KeyboardInterrupt
+            return name
+
+        def start_task(self, task: str) -> None:
+            pass
+
+    monkeypatch.setattr(cli, "_progress", lambda console: Progress())
+    runners = {"first": Hanging(), "second": Hanging()}
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        cli._run_all(None, ["a case"], runners, 2, ())
+    assert time.monotonic() - begun < 5
 
 
 def test_doctor_says_what_each_adapter_has_or_lacks(two_adapters):
