@@ -219,8 +219,10 @@ def test_a_wrong_spec_or_deviations_file_exits_with_2_and_every_problem(suite, t
 
 
 def test_a_run_that_is_interrupted_leaves_results_without_a_footer(suite, tmp_path):
+    # A shell's background jobs, and all that they start, are deaf to Ctrl-C unless they listen.
+    listening = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {COMMAND}"
     arguments = ["run", "--adapter", "broken", "--case", "broken/right", "--case", "broken/hangs", "-o", "r.jsonl"]
-    with started("-c", COMMAND, *arguments, *suite.folders, cwd=tmp_path) as process:
+    with started("-c", listening, *arguments, *suite.folders, cwd=tmp_path) as process:
         results = tmp_path / "r.jsonl"
         while process.poll() is None and not (results.exists() and results.read_text().count("\n") == 2):
             time.sleep(0.02)

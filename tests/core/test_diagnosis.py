@@ -105,7 +105,7 @@ def test_every_mistake_that_is_made_is_named():
 
 EXACT = [mistake for mistake in CATALOGUE if not mistake.approximate and mistake.precision is None]
 # Two permutations of the gates are a third one, or two others; a variant of the gradients has a step of its own.
-APART = [m for m in EXACT if m.axis not in ("gates", "gradients", "loss")]
+APART = [m for m in EXACT if m.axis not in ("gates", "gradients", "gradient flow", "loss")]
 
 
 def test_two_mistakes_at_once_are_named():

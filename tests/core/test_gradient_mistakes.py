@@ -15,7 +15,9 @@ from conformance.golden.inputs import make_arrays
 from conformance.golden.store import VectorStore
 from conformance.lstm.gradients import completed, reference_of
 from conformance.lstm.mistakes.base import Mistake
-from conformance.lstm.mistakes.gradients import gradients, loss
+from conformance.lstm.mistakes.gradient_flow import flow
+from conformance.lstm.mistakes.gradients import gradients
+from conformance.lstm.mistakes.loss import loss
 from conformance.lstm.reference import Reference
 from conformance.verdict.noise import noise
 
@@ -39,7 +41,7 @@ def shipped() -> list[Case]:
     return [case for case in load_specs(FOLDERS.specs) if case.family in ("gradients", "loss")]
 
 
-@pytest.mark.parametrize("mistake", [*gradients, *loss], ids=lambda mistake: mistake.id)
+@pytest.mark.parametrize("mistake", [*gradients, *flow, *loss], ids=lambda mistake: mistake.id)
 def test_the_shipped_cases_catch_each_mistake_in_float32(mistake: Mistake, shipped: list[Case]) -> None:
     store, found = VectorStore(FOLDERS.vectors), 0.0
     for each in shipped:
@@ -50,7 +52,7 @@ def test_the_shipped_cases_catch_each_mistake_in_float32(mistake: Mistake, shipp
     assert found >= 128
 
 
-@pytest.mark.parametrize("mistake", [*gradients], ids=lambda mistake: mistake.id)
+@pytest.mark.parametrize("mistake", [*gradients, *flow], ids=lambda mistake: mistake.id)
 def test_a_mistake_of_gradients_shows_in_gradients_alone(mistake: Mistake, shipped: list[Case]) -> None:
     each = next(case for case in shipped if mistake.applies(case))
     arrays = make_arrays(each)
@@ -59,7 +61,7 @@ def test_a_mistake_of_gradients_shows_in_gradients_alone(mistake: Mistake, shipp
     assert all(name.startswith("d_") for name in differ)
 
 
-@pytest.mark.parametrize("mistake", [*gradients, *loss], ids=lambda mistake: mistake.id)
+@pytest.mark.parametrize("mistake", [*gradients, *flow, *loss], ids=lambda mistake: mistake.id)
 def test_where_a_mistake_does_not_apply_the_answer_is_right(mistake: Mistake, shipped: list[Case]) -> None:
     kinds = ("whole-bidirectional-f64", "stream-whole-one-f64", "cross-entropy-every-step-f64", "peephole-f64")
     for each in shipped:

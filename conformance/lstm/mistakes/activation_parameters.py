@@ -1,6 +1,5 @@
 """Mistakes of the alpha and beta that an activation is computed with."""
 
-# ruff: noqa: D101  (what each class does is said in the entry above it)
 from __future__ import annotations
 
 from conformance.case.model import Case

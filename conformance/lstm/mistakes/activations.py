@@ -1,6 +1,5 @@
 """Mistakes of which activation is computed, and where. Those of its parameters are in activation_parameters."""
 
-# ruff: noqa: D101, D102  (what each class does is said in the entry above it)
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,6 +1,5 @@
 """Mistakes of the direction: the order of a scan, the two directions' weights and states, and how y joins them."""
 
-# ruff: noqa: D101, D102  (what each class does is said in the entry above it)
 from __future__ import annotations
 
 from collections.abc import Sequence

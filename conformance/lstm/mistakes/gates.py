@@ -1,6 +1,5 @@
 """Mistakes in reading the weights: the order of the gates, the layout of the matrices."""
 
-# ruff: noqa: D101, D102  (what each class does is said in the entry above it)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

@@ -1,23 +1,20 @@
-"""Mistakes of the gradients, where the forward answer is right and training is not; and of the loss itself."""
+"""Mistakes of the gradients within a step and of the weights, where the forward answer is right and training is not."""
 
-# ruff: noqa: D101, D102  (what each class does is said in the entry above it)
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from conformance.case.model import Case
 from conformance.case.options import Activation
-from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs
-from conformance.lstm.gradients import Gradients, Parts, outer, zeros_like
+from conformance.case.tensors import Array, Inputs, LayerWeights, Outputs
+from conformance.lstm.gradients import Gradients, Parts, outer
 from conformance.lstm.mistakes.base import Axis
-from conformance.lstm.reference import F, G, I, O, Reference, State
+from conformance.lstm.reference import F, G, I, O, State
 from conformance.lstm.tape import Scan, Step
 
 gradients = Axis("gradients")
-loss = Axis("loss")
 NEURON = "https://github.com/wvabrinskas/Neuron/pull/181"
 
 
@@ -187,7 +184,7 @@ class GatesInAnotherOrder(Gradients):
         return found | {name: right[name] for name in ("peephole",) if name in right}  # these are told apart by name
 
 
-# Weights.
+# Weights and logits.
 
 
 @gradients("gradient-recurrent-weight-uses-new-h", "takes h_t for h_{t-1} in dL/dR", NEURON, applies=differentiated)
@@ -267,157 +264,6 @@ class ProjectionUsesCell(Gradients):
         return found
 
 
-# Between steps, directions, layers, blocks.
-
-
-@gradients("gradient-of-final-state-ignored", "lets no gradient in through h_n and c_n", applies=final_state)
-class FinalStateIgnored(Gradients):
-    def from_loss(self, arrays: Arrays, outputs: Outputs, found: Outputs) -> tuple[Array, Array, Array]:
-        dy, dh_n, dc_n = super().from_loss(arrays, outputs, found)
-        return dy, np.zeros_like(dh_n), np.zeros_like(dc_n)
-
-
-@gradients(
-    "gradient-of-final-cell-ignored",
-    "lets no gradient in through c_n",
-    "https://github.com/deeplearning4j/deeplearning4j/issues/8838",
-    applies=lambda case: final_state(case) and case.dc_n is not None,
-)
-class FinalCellIgnored(Gradients):
-    def from_loss(self, arrays: Arrays, outputs: Outputs, found: Outputs) -> tuple[Array, Array, Array]:
-        dy, dh_n, dc_n = super().from_loss(arrays, outputs, found)
-        return dy, dh_n, np.zeros_like(dc_n)
-
-
-@gradients(
-    "gradient-of-initial-state-zero",
-    "gives h0 and c0 no gradient",
-    applies=lambda case: differentiated(case) and not case.h0 is case.c0 is None,
-)
-class InitialStateZero(Gradients):
-    def gradients(self, arrays: Arrays, outputs: Outputs) -> Outputs:
-        found = super().gradients(arrays, outputs)
-        return found | {name: np.zeros_like(found[name]) for name in ("d_h0", "d_c0")}
-
-
-@gradients(
-    "gradient-of-final-state-at-last-step",
-    "lets gradients of h_n and c_n in at the end of the batch, and so not at all for shorter rows",
-    applies=lambda case: final_state(case) and case.masked,
-)
-class FinalStateAtLastStep(Gradients):
-    def scan_back(self, scan: Scan, direction: int, dy: Array, end: State) -> tuple[Array, State, Outputs]:
-        if scan.valid is None:
-            return super().scan_back(scan, direction, dy, end)
-        read = scan.valid[-1 if not self.case.reverse(direction) else 0][:, None]
-        return super().scan_back(scan, direction, dy, self.held(read, end, zeros_like(end)))
-
-
-@gradients(
-    "gradient-dx-overwrites-dy",
-    "writes the dL/dx of the forward direction over the dL/dy that the other one has yet to read",
-    "https://github.com/apache/mxnet/pull/18203",
-    # Above the first layer x has the size of y, and one buffer may seem to be enough.
-    applies=lambda case: (
-        differentiated(case) and case.D == 2 and case.input_size(case.layers - 1) == 2 * case.output_size
-    ),
-)
-class InputGradientOverwritesOutputs(Gradients):
-    def dy_of(self, direction: int, dy: Array, dxs: Sequence[Array]) -> Array:
-        reused = direction == 1 and dxs[0].shape == dy.shape
-        return super().dy_of(direction, dxs[0] if reused else dy, dxs)
-
-
-@gradients(
-    "gradient-dx-of-one-direction",
-    "gives x the gradient of the reverse direction alone",
-    applies=lambda case: differentiated(case) and case.D == 2,
-)
-class InputGradientOfLastDirection(Gradients):
-    def dx_of(self, dxs: Sequence[Array]) -> Array:
-        return dxs[-1]
-
-
-@gradients(
-    "gradient-truncation-ignored",
-    "lets gradients through the borders of blocks at which they are to end",
-    "https://github.com/Lightning-AI/pytorch-lightning/pull/8145",
-    applies=lambda case: case.gradients == "truncated",
-)
-class TruncationIgnored(Gradients):
-    def detached(self, before: State) -> State:
-        return before
-
-
-@gradients(
-    "gradient-truncated-in-h-alone",
-    "detaches h at the border of a block, and not c",
-    applies=lambda case: case.gradients == "truncated",
-)
-class TruncationOfHOnly(Gradients):
-    def detached(self, before: State) -> State:
-        return State(super().detached(before).h, before.c)
-
-
-@gradients(
-    "gradient-truncated-always",
-    "ends every gradient at the border of a block",
-    applies=lambda case: case.gradients == "whole" and case.blocks is not None,
-)
-class TruncatedAlways(Gradients):
-    def across(self, t: int, before: State) -> State:
-        borders = np.cumsum(self.case.blocks if self.case.blocks is not None else (self.case.T,))
-        return self.detached(before) if t in borders else before
-
-
-@gradients(
-    "gradient-lost-in-padding",
-    "gives nothing back through the steps that a row leaves out",
-    applies=lambda case: differentiated(case) and case.masked,
-)
-class PaddingResetsGradient(Gradients):
-    def past_left_out(self, valid: Array, before: State, carried: State) -> State:
-        return super().past_left_out(valid, before, zeros_like(carried))
-
-
-@gradients(
-    "gradient-nan-of-padding",
-    "multiplies what comes of the steps that a row leaves out by 0, which leaves a NaN that x holds there",
-    applies=lambda case: differentiated(case) and case.masked and not math.isfinite(case.padding),
-)
-class NanOfPadding(Gradients):
-    def put_away(self, x: Array, valid: Array) -> Array:
-        return x
-
-    def past_left_out(self, valid: Array, before: State, carried: State) -> State:
-        others = self.held(valid, zeros_like(carried), carried)
-        return State(before.h + others.h, before.c + others.c)
-
-
-# The loss.
-
-
-@loss(
-    "loss-summed",
-    "adds the cross-entropies up where it should take their mean",
-    applies=lambda case: case.cross_entropy,
-)
-class LossSummed(Gradients):
-    def targets_counted(self, inputs: Inputs) -> tuple[Array, float]:
-        return super().targets_counted(inputs)[0], 1.0
-
-
-@loss(
-    "loss-divided-by-padding-too",
-    "divides the sum of the cross-entropies by the number of all steps, those left out too",
-    applies=lambda case: case.cross_entropy and case.masked,
-)
-class PaddingCounted(Gradients):
-    def targets_counted(self, inputs: Inputs) -> tuple[Array, float]:
-        counted, _ = super().targets_counted(inputs)
-        return counted, 1.0 / counted.size
-
-
 @gradients(
     "gradient-target-not-subtracted",
     "takes softmax(logits) for the gradient of a cross-entropy",
@@ -428,35 +274,3 @@ class TargetNotSubtracted(Gradients):
         counted, weight = self.targets_counted(inputs)
         probabilities = np.exp(self.log_softmax(logits)) * weight
         return np.where(counted[..., None], probabilities, np.zeros_like(probabilities))
-
-
-@loss(
-    "loss-of-softmax-twice",
-    "takes the cross-entropy of softmax(softmax(logits)): hands probabilities to a function that wants logits",
-    applies=lambda case: case.cross_entropy,
-)
-class SoftmaxTwice(Reference):
-    def cross_entropy(self, logits: Array, inputs: Inputs) -> Array:
-        return super().cross_entropy(np.exp(self.log_softmax(logits)), inputs)
-
-
-@loss(
-    "softmax-over-rows",
-    "takes the softmax over the rows of the batch instead of over the classes",
-    applies=lambda case: case.cross_entropy or (case.head is not None and case.head.softmax),
-)
-class SoftmaxOverRows(Reference):
-    def log_softmax(self, logits: Array) -> Array:
-        return super().log_softmax(logits.swapaxes(-1, -2)).swapaxes(-1, -2)
-
-
-@loss(
-    "softmax-overflows",
-    "takes e to the power of the logits as they are, which overflows for large ones",
-    applies=lambda case: case.cross_entropy or (case.head is not None and case.head.softmax),
-)
-class SoftmaxOverflows(Reference):
-    def log_softmax(self, logits: Array) -> Array:
-        powers = np.exp(logits.astype(self.case.np_dtype)).astype(logits.dtype)
-        result: Array = np.log(powers / np.sum(powers, axis=-1, keepdims=True))
-        return result

@@ -1,6 +1,5 @@
 """Mistakes of lengths and masks: which steps of a row count, and the sorting of rows by length."""
 
-# ruff: noqa: D101, D102  (what each class does is said in the entry above it)
 from __future__ import annotations
 
 import numpy as np

@@ -1,6 +1,5 @@
 """Mistakes of a mask on its way from layer to layer."""
 
-# ruff: noqa: D101, D102  (what each class does is said in the entry above it)
 from __future__ import annotations
 
 import numpy as np

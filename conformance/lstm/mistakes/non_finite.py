@@ -1,6 +1,5 @@
 """Mistakes with NaN and infinity."""
 
-# ruff: noqa: D101, D102  (what each class does is said in the entry above it)
 from __future__ import annotations
 
 from dataclasses import replace

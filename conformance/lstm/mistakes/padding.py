@@ -1,6 +1,5 @@
 """Mistakes at the steps that a row leaves out: what they do to its state, and what y holds there."""
 
-# ruff: noqa: D101, D102  (what each class does is said in the entry above it)
 from __future__ import annotations
 
 import numpy as np

@@ -1,6 +1,5 @@
 """Mistakes of precision: arithmetic or storage in a format narrower than the case's dtype."""
 
-# ruff: noqa: D101, D102  (what each class does is said in the entry above it)
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,6 +1,5 @@
 """Mistakes that only some shapes show: large H, many rows, sizes that are no multiple of a vector's width."""
 
-# ruff: noqa: D101, D102  (what each class does is said in the entry above it)
 from __future__ import annotations
 
 from dataclasses import replace

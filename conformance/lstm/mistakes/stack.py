@@ -1,6 +1,5 @@
 """Mistakes of a stack of layers, and of the head on top of it."""
 
-# ruff: noqa: D101, D102  (what each class does is said in the entry above it)
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,6 +1,5 @@
 """Mistakes between calls: the state that a stream carries from block to block, and what one call leaves to the next."""
 
-# ruff: noqa: D101, D102  (what each class does is said in the entry above it)
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,0 +1,141 @@
+"""Mistakes of what gradients come to between steps, directions, layers and blocks, and at the ends of a scan."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from conformance.case.tensors import Array, Arrays, Outputs
+from conformance.lstm.gradients import Gradients, zeros_like
+from conformance.lstm.mistakes.base import Axis
+from conformance.lstm.mistakes.gradients import differentiated, final_state
+from conformance.lstm.reference import State
+from conformance.lstm.tape import Scan
+
+flow = Axis("gradient flow")
+
+
+@flow("gradient-of-final-state-ignored", "lets no gradient in through h_n and c_n", applies=final_state)
+class FinalStateIgnored(Gradients):
+    def from_loss(self, arrays: Arrays, outputs: Outputs, found: Outputs) -> tuple[Array, Array, Array]:
+        dy, dh_n, dc_n = super().from_loss(arrays, outputs, found)
+        return dy, np.zeros_like(dh_n), np.zeros_like(dc_n)
+
+
+@flow(
+    "gradient-of-final-cell-ignored",
+    "lets no gradient in through c_n",
+    "https://github.com/deeplearning4j/deeplearning4j/issues/8838",
+    applies=lambda case: final_state(case) and case.dc_n is not None,
+)
+class FinalCellIgnored(Gradients):
+    def from_loss(self, arrays: Arrays, outputs: Outputs, found: Outputs) -> tuple[Array, Array, Array]:
+        dy, dh_n, dc_n = super().from_loss(arrays, outputs, found)
+        return dy, dh_n, np.zeros_like(dc_n)
+
+
+@flow(
+    "gradient-of-initial-state-zero",
+    "gives h0 and c0 no gradient",
+    applies=lambda case: differentiated(case) and not case.h0 is case.c0 is None,
+)
+class InitialStateZero(Gradients):
+    def gradients(self, arrays: Arrays, outputs: Outputs) -> Outputs:
+        found = super().gradients(arrays, outputs)
+        return found | {name: np.zeros_like(found[name]) for name in ("d_h0", "d_c0")}
+
+
+@flow(
+    "gradient-of-final-state-at-last-step",
+    "lets gradients of h_n and c_n in at the end of the batch, and so not at all for shorter rows",
+    applies=lambda case: final_state(case) and case.masked,
+)
+class FinalStateAtLastStep(Gradients):
+    def scan_back(self, scan: Scan, direction: int, dy: Array, end: State) -> tuple[Array, State, Outputs]:
+        if scan.valid is None:
+            return super().scan_back(scan, direction, dy, end)
+        read = scan.valid[-1 if not self.case.reverse(direction) else 0][:, None]
+        return super().scan_back(scan, direction, dy, self.held(read, end, zeros_like(end)))
+
+
+@flow(
+    "gradient-dx-overwrites-dy",
+    "writes the dL/dx of the forward direction over the dL/dy that the other one has yet to read",
+    "https://github.com/apache/mxnet/pull/18203",
+    # Above the first layer x has the size of y, and one buffer may seem to be enough.
+    applies=lambda case: (
+        differentiated(case) and case.D == 2 and case.input_size(case.layers - 1) == 2 * case.output_size
+    ),
+)
+class InputGradientOverwritesOutputs(Gradients):
+    def dy_of(self, direction: int, dy: Array, dxs: Sequence[Array]) -> Array:
+        reused = direction == 1 and dxs[0].shape == dy.shape
+        return super().dy_of(direction, dxs[0] if reused else dy, dxs)
+
+
+@flow(
+    "gradient-dx-of-one-direction",
+    "gives x the gradient of the reverse direction alone",
+    applies=lambda case: differentiated(case) and case.D == 2,
+)
+class InputGradientOfLastDirection(Gradients):
+    def dx_of(self, dxs: Sequence[Array]) -> Array:
+        return dxs[-1]
+
+
+@flow(
+    "gradient-truncation-ignored",
+    "lets gradients through the borders of blocks at which they are to end",
+    "https://github.com/Lightning-AI/pytorch-lightning/pull/8145",
+    applies=lambda case: case.gradients == "truncated",
+)
+class TruncationIgnored(Gradients):
+    def detached(self, before: State) -> State:
+        return before
+
+
+@flow(
+    "gradient-truncated-in-h-alone",
+    "detaches h at the border of a block, and not c",
+    applies=lambda case: case.gradients == "truncated",
+)
+class TruncationOfHOnly(Gradients):
+    def detached(self, before: State) -> State:
+        return State(super().detached(before).h, before.c)
+
+
+@flow(
+    "gradient-truncated-always",
+    "ends every gradient at the border of a block",
+    applies=lambda case: case.gradients == "whole" and case.blocks is not None,
+)
+class TruncatedAlways(Gradients):
+    def across(self, t: int, before: State) -> State:
+        borders = np.cumsum(self.case.blocks if self.case.blocks is not None else (self.case.T,))
+        return self.detached(before) if t in borders else before
+
+
+@flow(
+    "gradient-lost-in-padding",
+    "gives nothing back through the steps that a row leaves out",
+    applies=lambda case: differentiated(case) and case.masked,
+)
+class PaddingResetsGradient(Gradients):
+    def past_left_out(self, valid: Array, before: State, carried: State) -> State:
+        return super().past_left_out(valid, before, zeros_like(carried))
+
+
+@flow(
+    "gradient-nan-of-padding",
+    "multiplies what comes of the steps that a row leaves out by 0, which leaves a NaN that x holds there",
+    applies=lambda case: differentiated(case) and case.masked and not math.isfinite(case.padding),
+)
+class NanOfPadding(Gradients):
+    def put_away(self, x: Array, valid: Array) -> Array:
+        return x
+
+    def past_left_out(self, valid: Array, before: State, carried: State) -> State:
+        others = self.held(valid, zeros_like(carried), carried)
+        return State(before.h + others.h, before.c + others.c)

@@ -1,0 +1,65 @@
+"""Mistakes of the loss: softmax and cross-entropy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from conformance.case.tensors import Array, Inputs
+from conformance.lstm.gradients import Gradients
+from conformance.lstm.mistakes.base import Axis
+from conformance.lstm.reference import Reference
+
+loss = Axis("loss")
+
+
+@loss(
+    "loss-summed",
+    "adds the cross-entropies up where it should take their mean",
+    applies=lambda case: case.cross_entropy,
+)
+class LossSummed(Gradients):
+    def targets_counted(self, inputs: Inputs) -> tuple[Array, float]:
+        return super().targets_counted(inputs)[0], 1.0
+
+
+@loss(
+    "loss-divided-by-padding-too",
+    "divides the sum of the cross-entropies by the number of all steps, those left out too",
+    applies=lambda case: case.cross_entropy and case.masked,
+)
+class PaddingCounted(Gradients):
+    def targets_counted(self, inputs: Inputs) -> tuple[Array, float]:
+        counted, _ = super().targets_counted(inputs)
+        return counted, 1.0 / counted.size
+
+
+@loss(
+    "loss-of-softmax-twice",
+    "takes the cross-entropy of softmax(softmax(logits)): hands probabilities to a function that wants logits",
+    applies=lambda case: case.cross_entropy,
+)
+class SoftmaxTwice(Reference):
+    def cross_entropy(self, logits: Array, inputs: Inputs) -> Array:
+        return super().cross_entropy(np.exp(self.log_softmax(logits)), inputs)
+
+
+@loss(
+    "softmax-over-rows",
+    "takes the softmax over the rows of the batch instead of over the classes",
+    applies=lambda case: case.cross_entropy or (case.head is not None and case.head.softmax),
+)
+class SoftmaxOverRows(Reference):
+    def log_softmax(self, logits: Array) -> Array:
+        return super().log_softmax(logits.swapaxes(-1, -2)).swapaxes(-1, -2)
+
+
+@loss(
+    "softmax-overflows",
+    "takes e to the power of the logits as they are, which overflows for large ones",
+    applies=lambda case: case.cross_entropy or (case.head is not None and case.head.softmax),
+)
+class SoftmaxOverflows(Reference):
+    def log_softmax(self, logits: Array) -> Array:
+        powers = np.exp(logits.astype(self.case.np_dtype)).astype(logits.dtype)
+        result: Array = np.log(powers / np.sum(powers, axis=-1, keepdims=True))
+        return result
