@@ -1,0 +1,27 @@
+"""The badge: JSON for the endpoint badge of shields.io."""
+
+from __future__ import annotations
+
+import json
+
+from conformance.report.content import Content
+
+
+def badge(content: Content) -> str:
+    """One line of JSON: what is unexpected, else that something is missing, else what passed."""
+    message, color = _words(content)
+    fields = {"schemaVersion": 1, "label": "LSTM conformance", "message": message, "color": color}
+    return json.dumps(fields) + "\n"
+
+
+def _words(content: Content) -> tuple[str, str]:
+    total = content.total
+    if total["unexpected"]:
+        return f"{total['unexpected']} unexpected", "red"
+    if not content.complete:
+        return "incomplete", "yellow"
+    if not total["passed"]:
+        return "nothing passed", "lightgrey"
+    if total["known"]:
+        return f"{total['passed']} passed, {total['known']} known deviations", "green"
+    return f"{total['passed']} passed", "brightgreen"

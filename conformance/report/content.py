@@ -1,0 +1,202 @@
+"""`Content`: what a report is about, from one or several results files, whatever its format."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from conformance.run.record import AdapterInfo, Record
+from conformance.run.results import Results
+
+Status = Literal["unexpected", "known", "passed", "unsupported"]
+STATUSES: tuple[Status, ...] = ("unexpected", "known", "passed", "unsupported")
+WORDS = {
+    "unexpected": "unexpected",
+    "known": "known deviations",
+    "passed": "passed",
+    "unsupported": "unsupported",
+}
+
+
+_LONGEST = 200
+"""More characters than these of an error's first line are no story to tell others by."""
+
+
+def status_of(record: Record) -> Status:
+    """What a result counts as: an outcome somebody expects, or one that nobody wrote down."""
+    if record.unexpected:
+        return "unexpected"
+    if record.known:
+        return "known"
+    return "unsupported" if record.outcome == "unsupported" else "passed"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One adapter as it answered in one file, or in several that are shards of a run.
+
+    name: its label, and the file's name where several columns have that label. asked: how many cases it was to answer.
+    """
+
+    name: str
+    label: str
+    info: AdapterInfo
+    records: tuple[Record, ...]
+    asked: int
+
+    @property
+    def version(self) -> str:
+        """Of the package that decides; empty where there is none."""
+        return next(iter(self.info.versions.values()), "")
+
+
+@dataclass
+class Tally:
+    """The results of some cases with some adapters; noise: the worst of those that passed, None where none did."""
+
+    counts: Counter[Status] = field(default_factory=Counter)
+    noise: float | None = None
+
+    def add(self, record: Record) -> None:
+        """Count one result."""
+        self.counts[status_of(record)] += 1
+        if record.outcome == "passed":
+            self.noise = max(self.noise or 0.0, record.noise or 0.0)
+
+    def __getitem__(self, status: Status) -> int:
+        return self.counts[status]
+
+    @property
+    def words(self) -> str:
+        """The counts that are not zero, in words."""
+        return ", ".join(f"{self.counts[s]} {WORDS[s]}" for s in STATUSES if self.counts[s]) or "no results"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Results of one adapter that have the same story."""
+
+    column: Column
+    story: str
+    records: tuple[Record, ...]
+
+
+class Content:
+    """Everything that the files say, put in columns.
+
+    notes: what a reader has to know about the files: runs that were interrupted, cases that are missing.
+    """
+
+    def __init__(self, files: Sequence[Results]) -> None:
+        self.files = tuple(files)
+        self.columns = _columns(files)
+        self.families = sorted({record.family for _, record in self})
+        self.total = Tally()
+        self.cells: dict[tuple[str, str], Tally] = {}
+        self.totals: dict[str, Tally] = {column.name: Tally() for column in self.columns}
+        for column, record in self:
+            self.total.add(record)
+            self.totals[column.name].add(record)
+            self.cells.setdefault((record.family, column.name), Tally()).add(record)
+        self.notes = tuple(_notes(files, self.columns))
+
+    def __iter__(self) -> Iterator[tuple[Column, Record]]:
+        return ((column, record) for column in self.columns for record in column.records)
+
+    @property
+    def count(self) -> int:
+        """How many results there are."""
+        return sum(len(column.records) for column in self.columns)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every run came to its end and every case asked for is there."""
+        return not self.notes
+
+    @property
+    def headline(self) -> str:
+        """The answer in one line."""
+        unexpected = self.total["unexpected"]
+        of = f"{self.count:,} results"
+        return f"{unexpected:,} unexpected of {of}" if unexpected else f"Nothing unexpected in {of}"
+
+    def groups(self, status: Status) -> list[Group]:
+        """The results of a status, those with the same story together, the largest group of an adapter first."""
+        groups: list[Group] = []
+        for column in self.columns:
+            found: dict[str, list[Record]] = {}
+            for record in column.records:
+                if status_of(record) == status:
+                    story = record.deviation.reason if status == "known" and record.deviation else story_of(record)
+                    found.setdefault(story, []).append(record)
+            ordered = sorted(found.items(), key=lambda item: -len(item[1]))
+            groups += [Group(column, story, tuple(records)) for story, records in ordered]
+        return groups
+
+
+def story_of(record: Record) -> str:
+    """What happened, in a line that other cases may share."""
+    if record.outcome == "passed":
+        return f"passed, but a known deviation is written down: {record.deviation.reason if record.deviation else ''}"
+    if record.suspects:
+        named = " with ".join(record.suspects[0].mistakes)
+        return f"{record.outcome}; looks like {named}"
+    if record.suspects is not None:
+        return f"{record.outcome}; no mistake of the catalogue explains it"
+    first = body_of(record).partition("\n")[0].strip().removesuffix("; it last printed:")
+    first = first if len(first) <= _LONGEST else first[:_LONGEST] + " …"
+    return f"{record.outcome}: {first}" if first else record.outcome
+
+
+def body_of(record: Record) -> str:
+    """The message without its first line, which says what case and adapter it is about."""
+    return (record.message or "").partition("\n")[2]
+
+
+def _columns(files: Sequence[Results]) -> list[Column]:
+    """A column for each adapter: one for all files that agree about it and have no case twice, else one for each."""
+    parts: dict[str, list[tuple[Results, AdapterInfo, list[Record]]]] = {}
+    for results in files:
+        by_label: dict[str, list[Record]] = {label: [] for label in results.header.adapters}
+        for record in results.records:
+            by_label.setdefault(record.adapter, []).append(record)
+        for label, records in by_label.items():
+            info = results.header.adapters.get(label, AdapterInfo())
+            parts.setdefault(label, []).append((results, info, records))
+    columns: list[Column] = []
+    for label, found in parts.items():
+        cases = [record.case for _, _, records in found for record in records]
+        one = all(info == found[0][1] for _, info, _ in found) and len(set(cases)) == len(cases)
+        if one:
+            asked = max(results.header.cases for results, _, _ in found)
+            together = tuple(record for _, _, records in found for record in records)
+            columns.append(Column(label, label, found[0][1], together, asked))
+        else:
+            names = _names([results for results, _, _ in found])
+            columns += [
+                Column(f"{label} ({name})", label, info, tuple(records), results.header.cases)
+                for (results, info, records), name in zip(found, names, strict=True)
+            ]
+    return columns
+
+
+def _names(files: Sequence[Results]) -> list[str]:
+    """A name for each file: the last part of its path, or the whole of it where that is not its own; numbered else."""
+    for names in ([results.path.name for results in files], [str(results.path) for results in files]):
+        if len(set(names)) == len(names):
+            return names
+    return [f"{results.path}, {n}" for n, results in enumerate(files, 1)]
+
+
+def _notes(files: Sequence[Results], columns: Sequence[Column]) -> Iterator[str]:
+    for results in files:
+        if not results.complete:
+            yield f"{results.path}: the run was interrupted after {len(results.records):,} results"
+    for column in columns:
+        if (there := len(column.records)) < column.asked:
+            yield f"{column.name}: {there:,} of {column.asked:,} cases are here"
+    for name in ("suite", "vectors"):
+        if len({getattr(results.header, name) for results in files}) > 1:
+            yield f"the files are of different {'versions of the suite' if name == 'suite' else 'golden vectors'}"

@@ -1,0 +1,167 @@
+"""What the page's script needs to know, as compact JSON: results in columns, whatever repeats said once."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Generic, TypeVar, get_args
+
+from conformance.case.model import Case
+from conformance.case.outcomes import OutcomeName
+from conformance.lstm.mistakes import BY_ID
+from conformance.report.content import STATUSES, Content, body_of, status_of, story_of
+from conformance.run.record import Record
+
+OUTCOMES = get_args(OutcomeName)
+_T = TypeVar("_T")
+_SIZES = ("T", "B", "I", "H", "P", "layers")
+_SAID_ELSEWHERE = {"id", "description", "source", "origin", "dtype", "tolerance", "exempt", *_SIZES}
+_LONGEST = 300
+"""More characters than these are cut from the numbers of an option."""
+
+
+class _Once(Generic[_T]):
+    """A list in which everything stands once, and where."""
+
+    def __init__(self) -> None:
+        self.items: list[_T] = []
+        self._places: dict[str, int] = {}
+
+    def place(self, item: _T) -> int:
+        """The index of an item; it is added if it is new."""
+        place = self._places.setdefault(json.dumps(item), len(self.items))
+        if place == len(self.items):
+            self.items.append(item)
+        return place
+
+
+def page_data(content: Content, cases: Mapping[str, Case], mistakes: str | None = None) -> dict[str, Any]:
+    """Everything for the script. cases: those of the specs, by id. mistakes: the address of docs/mistakes.md.
+
+    results: a list a field, all of the same length, what is unexpected first. case, adapter, outcome, status, precision
+    and more are indices into the lists beside it; more is -1 where there is no more to say. noise: None where there is
+    no number.
+    """
+    order = {column.name: n for n, column in enumerate(content.columns)}
+    rows = sorted(content, key=lambda row: STATUSES.index(status_of(row[1])))  # stable: else as they were run
+    asked: _Once[tuple[str, str, float | None]] = _Once()
+    more: _Once[dict[str, Any]] = _Once()
+    deviations: _Once[dict[str, Any]] = _Once()
+    precisions: _Once[str] = _Once()
+    fields: list[tuple[Any, ...]] = []
+    for column, record in rows:
+        extra = _more(record, deviations)
+        fields.append(
+            (
+                asked.place((record.case, record.dtype, record.allowed)),
+                order[column.name],
+                OUTCOMES.index(record.outcome),
+                STATUSES.index(status_of(record)),
+                record.noise,
+                float(f"{record.seconds * 1000:.3g}"),
+                precisions.place(record.precision or ""),
+                more.place(extra) if extra else -1,
+            )
+        )
+    names = ("case", "adapter", "outcome", "status", "noise", "ms", "precision", "more")
+    columns = zip(*fields, strict=True) if fields else [[] for _ in names]
+    return {
+        "statuses": STATUSES,
+        "outcomes": OUTCOMES,
+        "precisions": precisions.items,
+        "adapters": [{"name": c.name, "label": c.label, **c.info.model_dump(mode="json")} for c in content.columns],
+        "cases": asked.items,
+        "results": {name: list(values) for name, values in zip(names, columns, strict=True)},
+        "more": more.items,
+        "deviations": deviations.items,
+        "mistakes": _mistakes((record for _, record in rows), mistakes),
+        "specs": {case_id: _spec(cases[case_id]) for case_id, *_ in asked.items if case_id in cases},
+    }
+
+
+def _more(record: Record, deviations: _Once[dict[str, Any]]) -> dict[str, Any]:
+    """What a plain pass does not have."""
+    found: dict[str, Any] = {}
+    if record.outcome == "unsupported":
+        found["reason"] = body_of(record).strip()
+    elif record.message:
+        found |= {"story": story_of(record), "message": record.message}
+    if record.suspects is not None:
+        found["suspects"] = [suspect.model_dump(mode="json") for suspect in record.suspects]
+    if record.deviation is not None:
+        found["deviation"] = deviations.place(record.deviation.model_dump(mode="json", exclude={"outcome"}))
+    if record.traceback:
+        found["traceback"] = record.traceback
+    if record.profile:
+        found["profile"] = record.profile
+    return found
+
+
+def _mistakes(records: Iterable[Record], page: str | None) -> dict[str, dict[str, str | None]]:
+    """What the catalogue says of every mistake that some result or deviation names."""
+    named: set[str] = set()
+    for record in records:
+        named |= {mistake for suspect in record.suspects or () for mistake in suspect.mistakes}
+        named |= set(record.deviation.mistake if record.deviation else ())
+    there = (BY_ID[mistake] for mistake in sorted(named) if mistake in BY_ID)  # a file may be of another suite
+    return {m.id: {"what": m.what, "link": m.link, "page": f"{page}#{m.id}" if page else None} for m in there}
+
+
+def _spec(case: Case) -> dict[str, Any]:
+    """A case in words: sizes, options that are not the plain LSTM's, shapes."""
+    fields = case.model_dump(mode="json", exclude_defaults=True)
+    sizes = {name: fields[name] for name in _SIZES if name in fields}
+    options = {name: _short(value) for name, value in fields.items() if name not in _SAID_ELSEWHERE}
+    tolerance = {name: value for name, value in case.tolerance.model_dump().items() if value is not None}
+    said = {
+        "description": case.description,
+        "source": case.source,
+        "origin": str(case.origin or ""),
+        "sizes": ", ".join(f"{name} {size}" for name, size in sizes.items()),
+        "options": options,
+        "tolerance": ", ".join(f"{name} {value:g}" for name, value in tolerance.items()),
+        "inputs": _shapes(case.input_shapes),
+        "weights": _shapes(case.weight_shapes),
+        "outputs": _shapes(case.outputs),
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value).replace('"', "")
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
+
+
+def _shapes(shapes: Mapping[str, Sequence[int]]) -> str:
+    """`x (5, 3, 4)`; what stands once for each layer and direction and has the same shape is said once."""
+
+    def kind(item: tuple[str, Sequence[int]]) -> tuple[str, Sequence[int]]:
+        return item[0].partition(".")[0], item[1]
+
+    in_groups = itertools.groupby(sorted(shapes.items(), key=lambda item: _rank(item[0], list(shapes))), key=kind)
+    words = []
+    for (name, shape), items in in_groups:
+        rows = [full.partition(".")[2] for full, _ in items]
+        shown = f"{name}.{rows[0]}" if rows[0] else name
+        shown += f" to .{rows[-1]}" if len(rows) > 1 else ""
+        words.append(f"{shown} ({', '.join(map(str, shape))})")
+    return ", ".join(words)
+
+
+def _rank(name: str, names: list[str]) -> tuple[int, int]:
+    """All rows of a kind of tensor together, the kinds in their order."""
+    first = next(n for n, other in enumerate(names) if other.partition(".")[0] == name.partition(".")[0])
+    return first, names.index(name)
+
+
+NOISE_STEPS = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""The upper ends of the levels that noise is shown in; what is above the last has a level of its own."""
+
+
+def noise_level(noise: float | None) -> int | None:
+    """The index of a noise's level, 0 for the smallest."""
+    if noise is None or math.isnan(noise):
+        return None
+    return next((n for n, end in enumerate(NOISE_STEPS) if noise <= end), len(NOISE_STEPS))

@@ -1,0 +1,105 @@
+"""JUnit XML: a suite an adapter, a test case a case. What CI systems read and show beside their other tests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from conformance.report.content import Column, Content, body_of, story_of
+from conformance.run.record import Record
+
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def junit(content: Content) -> str:
+    """The XML. Unexpected: failure or error; unsupported cases and known deviations: skipped, and why.
+
+    Where a run was interrupted or cases are missing, a suite `results files` has an error for each such thing.
+    """
+    suites = [_suite(column) for column in content.columns]
+    if content.notes:
+        suites.append(_notes(content.notes))
+    root = Element("testsuites", {"name": "lstm-conformance"} | _totals(suites))
+    root.extend(suites)
+    indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _suite(column: Column) -> Element:
+    cases = [_case(column, record) for record in column.records]
+    suite = _filled(column.name, cases)
+    info = column.info
+    facts = {f"version {package}": version for package, version in info.versions.items()}
+    facts |= {name: getattr(info, name) for name in ("device", "python", "machine", "processor")} | info.settings
+    suite.insert(0, _properties(facts))
+    return suite
+
+
+def _case(column: Column, record: Record) -> Element:
+    named = {
+        "classname": _clean(f"{column.name}.{record.family}"),
+        "name": record.case,
+        "time": f"{record.seconds:.6f}",
+    }
+    case = Element("testcase", named)
+    numbers = {"noise": record.noise, "allowed": record.allowed, "precision": record.precision}
+    case.append(_properties({name: str(value) for name, value in numbers.items() if value is not None}))
+    if record.unexpected:
+        kind = "failure" if record.outcome in ("passed", "failed") else "error"
+        case.append(
+            _said(kind, record.outcome, story_of(record), "\n".join(filter(None, (record.message, record.traceback))))
+        )
+    elif record.known and record.deviation is not None:
+        case.append(
+            _said("skipped", "known deviation", f"known deviation: {record.deviation.reason}", record.message or "")
+        )
+    elif record.outcome == "unsupported":
+        case.append(_said("skipped", "unsupported", body_of(record).strip(), ""))
+    return case
+
+
+def _notes(notes: Iterable[str]) -> Element:
+    cases = []
+    for number, note in enumerate(notes, 1):
+        case = Element("testcase", {"classname": "results files", "name": f"complete {number}", "time": "0"})
+        case.append(_said("error", "incomplete", note, note))
+        cases.append(case)
+    return _filled("results files", cases)
+
+
+def _filled(name: str, cases: list[Element]) -> Element:
+    counts = {kind: sum(case.find(tag) is not None for case in cases) for kind, tag in _KINDS.items()}
+    seconds = sum(float(case.attrib["time"]) for case in cases)
+    fields = {"tests": len(cases)} | counts
+    suite = Element("testsuite", {"name": _clean(name)} | {key: str(value) for key, value in fields.items()})
+    suite.set("time", f"{seconds:.6f}")
+    suite.extend(cases)
+    return suite
+
+
+_KINDS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
+
+
+def _totals(suites: list[Element]) -> dict[str, str]:
+    totals = {key: str(sum(int(suite.attrib[key]) for suite in suites)) for key in ("tests", *_KINDS)}
+    return totals | {"time": f"{sum(float(suite.attrib['time']) for suite in suites):.6f}"}
+
+
+def _properties(values: Mapping[str, str]) -> Element:
+    found = Element("properties")
+    for name, value in values.items():
+        if value:
+            SubElement(found, "property", {"name": _clean(name), "value": _clean(value)})
+    return found
+
+
+def _said(tag: str, kind: str, message: str, text: str) -> Element:
+    element = Element(tag, {"type": kind, "message": _clean(message)})
+    element.text = _clean(text) or None
+    return element
+
+
+def _clean(text: str) -> str:
+    """The text without what XML cannot hold: a crashed worker may have printed anything."""
+    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)

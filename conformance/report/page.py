@@ -1,0 +1,91 @@
+"""The page: one file of HTML that needs nothing else, no network either."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
+from importlib import resources
+
+from conformance import __version__
+from conformance.case.errors import ConformanceError
+from conformance.case.model import Case
+from conformance.report.content import STATUSES, WORDS, Content
+from conformance.report.data import NOISE_STEPS, noise_level, page_data
+
+_SCRIPTS = ("uplot/uPlot.iife.min.js", "data.js", "filters.js", "list.js", "plot.js", "panel.js", "main.js")
+_STYLES = ("uplot/uPlot.min.css", "page.css", "panel.css")
+_GROUPS_SHOWN, _CASES_SHOWN = 20, 4
+
+
+def html(content: Content, cases: Mapping[str, Case], mistakes: str | None = None) -> str:
+    """The whole page.
+
+    cases: those of the specs, by id. mistakes: the address of docs/mistakes.md, where it is published.
+
+    Raises:
+        ConformanceError: the template engine is not installed.
+    """
+    try:
+        import jinja2
+        from markupsafe import Markup
+    except ImportError as error:
+        raise ConformanceError(
+            "the HTML page needs Jinja: python -m pip install 'lstm-conformance[report]'; "
+            "--format markdown, junit and badge do without it"
+        ) from error
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_asset),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    # The data is read by JSON.parse: no spaces, letters as they are; `tojson` escapes <, > and &.
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False, "allow_nan": False}
+    environment.filters["web"] = web_address
+    scripts, styles = ([_inline(name) for name in names] for names in (_SCRIPTS, _STYLES))
+    return environment.get_template("page.html.j2").render(
+        content=content,
+        data=page_data(content, cases, mistakes),
+        scripts=[Markup(text) for text in scripts],
+        styles=[Markup(text) for text in styles],
+        policy=_policy(scripts, styles),
+        statuses=STATUSES,
+        words=WORDS,
+        level=noise_level,
+        steps=NOISE_STEPS,
+        version=__version__,
+        groups_shown=_GROUPS_SHOWN,
+        cases_shown=_CASES_SHOWN,
+    )
+
+
+def web_address(address: str | None) -> str | None:
+    """The address if it is one of the web; a results file may hold anything."""
+    return address if address and re.match(r"https?://", address) else None
+
+
+def _asset(name: str) -> str:
+    return resources.files("conformance.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _inline(name: str) -> str:
+    """A script or style as it may stand within its element."""
+    text = _asset(name)
+    if re.search(r"</(script|style)|<!--", text, re.IGNORECASE):
+        raise AssertionError(f"{name} would end its own element")
+    return text
+
+
+def _policy(scripts: list[str], styles: list[str]) -> str:
+    """The Content-Security-Policy: these scripts and styles by their digests, and nothing from anywhere."""
+
+    def digests(texts: list[str]) -> str:
+        return " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(t.encode()).digest()).decode()}'" for t in texts)
+
+    return (
+        f"default-src 'none'; script-src {digests(scripts)}; style-src {digests(styles)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
