@@ -17,6 +17,7 @@ from conformance.case.tensors import Array, LayerWeights
 
 CANONICAL = "ifgo"
 _PEEPHOLES = "ifo"
+_PARTS = ("W", "R", "b_w", "b_r", "b")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,14 @@ class Layout:
     separate: bool = False
     peephole: str | None = None
     projection: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what is no order of the gates, and for a part that nobody knows."""
+        if sorted(self.gates) != sorted(CANONICAL):
+            raise ValueError(f"gates {self.gates!r}: needs an order of i, f, g and o, where g is the cell candidate")
+        for name, parts in self.tensors.items():
+            if unknown := [part for part in parts if part not in _PARTS]:
+                raise ValueError(f"{name}: has no part {unknown[0]!r}; the parts are {', '.join(_PARTS)}")
 
 
 _TORCH = {"weight_ih": ("W",), "weight_hh": ("R",), "bias_ih": ("b_w",), "bias_hh": ("b_r",)}

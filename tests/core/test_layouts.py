@@ -1,5 +1,6 @@
 """Weight layouts: what each framework's tensors hold, number by number, and that nothing is lost on the way back."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -351,3 +352,17 @@ def test_other_sizes_are_a_value_error(name: str, I: int, H: int) -> None:
 def test_the_text_says_how_many_columns_are_needed() -> None:
     with pytest.raises(ValueError, match=r"^kernel: 3 columns where 5 are needed$"):
         unpack(KERAS, pack(KERAS, weights()), 5, 2)
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"gates": "coif"}, "gates 'coif': needs an order of i, f, g and o, where g is the cell candidate"),
+        ({"gates": "ifo"}, "gates 'ifo': needs an order of "),
+        ({"tensors": {"w": ("W", "U")}}, "w: has no part 'U'; the parts are W, R, b_w, b_r, b"),
+        ({"tensors": {"bias": "b_w"}}, "bias: has no part '_'; "),
+    ],
+)
+def test_a_layout_that_cannot_be_is_refused(fields, problem):
+    with pytest.raises(ValueError, match=f"^{re.escape(problem)}"):
+        Layout(**{"gates": "ifgo", "tensors": {"w": ("W", "R")}} | fields)

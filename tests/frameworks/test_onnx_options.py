@@ -159,27 +159,6 @@ def test_agrees_with_the_reference_in_float64(kind: Kind, fields: Fields) -> Non
     assert_right(adapter_of(kind), fields)
 
 
-@pytest.mark.parametrize(
-    ("kind", "off", "on"),
-    [
-        (OnnxRuntime, {}, {"peephole": True}),
-        (OnnxRuntime, WIDE, CLIP),
-        (OnnxRuntime, {}, COUPLED),
-        (OnnxRuntime, {}, ACTIVATIONS[0]),
-        (OnnxRuntime, {"lengths": (1, 5, 3)}, EMPTY_ROWS),
-        (OnnxEvaluator, {}, {"peephole": True}),
-        (OpenVino, WIDE, CLIP),
-        *((kind, {}, {"activations": {"cell": "relu"}}) for kind in OPENVINO),
-        *((kind, {}, {"activations": {"gate": "tanh", "hidden": "sigmoid"}}) for kind in OPENVINO),
-        (OpenVinoStatic, {"lengths": (1, 5, 3)}, EMPTY_ROWS),
-    ],
-)
-def test_no_option_is_swallowed(kind: Kind, off: Fields, on: Fields) -> None:
-    adapter = adapter_of(kind)
-    without, with_it = answer(adapter, off)["y"], answer(adapter, on)["y"]
-    assert np.abs(without - with_it).max() > 1e-3
-
-
 @pytest.mark.parametrize("kind", [OnnxRuntime, OpenVinoStatic])
 def test_a_row_of_no_steps_leaves_zeros(kind: Kind) -> None:
     got = answer(adapter_of(kind), EMPTY_ROWS | BOTH)

@@ -7,7 +7,6 @@ names none) and skips the rest, saying how to run them; the block ops and the ex
 from __future__ import annotations
 
 import functools
-import json
 import math
 import os
 import tempfile
@@ -304,53 +303,6 @@ def test_a_model_can_be_called_again(kind: Kind, fields: Fields) -> None:
     for name, data in kept.items():
         assert data == first[name].tobytes() == again[name].tobytes(), name
     assert before == {name: array.tobytes() for name, array in arrays.flat.items()}
-
-
-ONE_STEP: Fields = {"T": 1}
-BIDIRECTIONAL: Fields = {"direction": "bidirectional"}
-
-
-def with_activations(fields: Fields, *activations: Fields) -> Fields:
-    return fields | {"activations": list(activations)}
-
-
-def parameters_of(name: str) -> list[tuple[Fields, Fields]]:
-    """An activation with its parameters, and with each of them changed."""
-    chosen = activation(name)
-    return [(chosen, chosen | {parameter: 0.75}) for parameter in PARAMETERS.get(name, ())]
-
-
-GATES = [({"name": "sigmoid"}, activation(name)) for name in NAMES if name != "sigmoid"]
-PAIRS = [pair for name in NAMES for pair in parameters_of(name)]
-TOGGLES: list[tuple[Fields, Fields]] = [
-    ({}, {"direction": "reverse"}),
-    ({}, {"lengths": (3, 3, 3)}),
-    (BIDIRECTIONAL, BIDIRECTIONAL | {"lengths": (3, 5, 2)}),
-    *((ONE_STEP, ONE_STEP | off) for off in ({"bias": False}, {"h0": None}, {"c0": None})),
-    *((ONE_STEP, ONE_STEP | {"forget_bias": value}) for value in (0.75, -0.75)),
-    *((ONE_STEP, with_activations(ONE_STEP, both(activation(name)))) for name in NAMES if name != "tanh"),
-    *(
-        (with_activations(ONE_STEP, {"gate": off}), with_activations(ONE_STEP, {"gate": on}))
-        for off, on in [*GATES, *PAIRS, (HARD_SIGMOIDS[0], HARD_SIGMOIDS[1])]
-    ),
-    (with_activations(BIDIRECTIONAL, *MIXED), with_activations(BIDIRECTIONAL, *MIXED[::-1])),
-    (with_activations(BIDIRECTIONAL, *MIXED), with_activations(BIDIRECTIONAL, MIXED[0])),
-]
-
-
-@functools.cache
-def final_state(kind: Kind, fields: str) -> Array:
-    case = case_of(json.loads(fields))
-    arrays = make_arrays(case)
-    return adapter_of(kind).run(case, arrays.weights, arrays.inputs)["h_n"]
-
-
-@pytest.mark.parametrize(
-    ("kind", "off", "on"), [(kind, *pair) for kind in LAYERS for pair in TOGGLES if accepts(kind, *pair)]
-)
-def test_no_option_is_swallowed(kind: Kind, off: Fields, on: Fields) -> None:
-    answers = [final_state(kind, json.dumps(fields)) for fields in (off, on)]
-    assert np.abs(answers[0] - answers[1]).max() > 1e-3
 
 
 REFUSED: list[tuple[Kind, Fields, str]] = [

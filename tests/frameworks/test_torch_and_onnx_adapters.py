@@ -222,62 +222,6 @@ def _with_inputs(arrays: Arrays, other: Arrays) -> dict[str, Array]:
     return dict(arrays.flat) | inputs
 
 
-TOGGLES: list[tuple[Fields, Fields]] = [
-    ({}, {"direction": "reverse"}),
-    ({}, {"bias": False}),
-    ({}, {"h0": None}),
-    ({}, {"c0": None}),
-    ({"T": 1}, {"T": 1, "bias": False}),
-    ({"T": 1}, {"T": 1, "h0": None}),
-    ({"T": 1}, {"T": 1, "c0": None}),
-    ({}, {"lengths": (3, 5, 2)}),
-    ({"direction": "bidirectional"}, {"direction": "bidirectional", "lengths": (3, 5, 2)}),
-    *(
-        ({}, {"activations": {position: activation(name)}})
-        for position, default in (("gate", "sigmoid"), ("cell", "tanh"), ("hidden", "tanh"))
-        for name in FUNCTIONS
-        if name != default
-    ),
-    *(
-        (
-            {"activations": {position: activation(name)}},
-            {"activations": {position: activation(name) | {parameter: 0.75}}},
-        )
-        for position in ("gate", "cell", "hidden")
-        for name, parameters in PARAMETERS.items()
-        for parameter in parameters
-    ),
-    (
-        {"activations": MIXED, "direction": "bidirectional"},
-        {"activations": MIXED[::-1], "direction": "bidirectional"},
-    ),
-    (
-        {"activations": MIXED[0], "direction": "bidirectional"},
-        {"activations": MIXED, "direction": "bidirectional"},
-    ),
-]
-
-
-TOGGLED = [
-    pytest.param(kind, off, on, id=f"{kind.name}-{on}")
-    for kind in (TorchLSTM, TorchLSTMCell, OnnxRuntime, OnnxEvaluator, TorchScriptExport)
-    for off, on in TOGGLES
-    if not any(kind.capabilities.refusal(case_of(fields)) for fields in (off, on))
-    if kind is not OnnxEvaluator or not {"lengths", "activations"} & on.keys()
-]
-
-
-@pytest.mark.parametrize(("kind", "off", "on"), TOGGLED)
-def test_no_option_is_swallowed(kind: type[Adapter], off: Fields, on: Fields) -> None:
-    adapter = adapter_of(kind)
-    answers = []
-    for fields in (off, on):
-        case = case_of(fields)
-        arrays = make_arrays(case)
-        answers.append(adapter.run(case, arrays.weights, arrays.inputs)["y"])
-    assert np.abs(answers[0] - answers[1]).max() > 1e-3
-
-
 class TestOnnxModel:
     """What the graph says, whatever the engine makes of it: onnx's evaluator ignores some of it."""
 

@@ -182,31 +182,6 @@ def test_is_right(kind: Kind, fields: Fields) -> None:
     assert isinstance(verdict, Passed), verdict
 
 
-CHANGED: list[tuple[Fields, Fields]] = [
-    (PEEPHOLE, WIDE),
-    (CELL_CLIP, WIDE),
-    (CELL_CLIP, CELL_CLIP | {"cell_clip": 1.5}),
-    (PROJECTION | {"projection_clip": 0.125}, PROJECTION),
-    (PROJECTION | {"projection_clip": 0.125}, PROJECTION | {"projection_clip": 0.0625}),
-    ({"forget_bias": 0.75}, {}),
-    ({"forget_bias": 0.75}, {"forget_bias": 1.0}),
-    ({"activations": {"cell": "softsign", "hidden": "softsign"}}, {}),
-    (BOTH, BOTH | {"activations": [{}, {"cell": "softsign", "hidden": "softsign"}]}),
-    ({"lengths": (3, 3, 3)}, {}),
-    ({"lengths": (3, 5, 0)}, {"lengths": (3, 5, 1)}),
-    ({"lengths": (5, 4, 2), "lengths_via": "packed-sorted"}, {}),
-]
-
-
-@pytest.mark.parametrize("kind", PACKAGES, ids=lambda kind: kind.name)
-def test_no_option_is_swallowed(kind: Kind) -> None:
-    step: Fields = ONE_STEP if kind.capabilities.max_steps == 1 else {}
-    pairs = [(on | step, off | step) for on, off in CHANGED if not step or "lengths" not in on]
-    for on, off in pairs:
-        if all(kind.capabilities.refusal(case_of(fields)) is None for fields in (on, off)):
-            assert np.abs(answer(kind, on)["h_n"] - answer(kind, off)["h_n"]).max() > 1e-3, on
-
-
 @pytest.mark.parametrize("kind", [TorchLSTM, TF1LSTMCell], ids=lambda kind: kind.name)
 def test_the_batch_major_layout_changes_the_interface_and_no_number(kind: Kind) -> None:
     for fields in ({}, BOTH | {"lengths": (3, 5, 2), "head": {"O": 2}}):

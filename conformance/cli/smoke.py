@@ -1,0 +1,64 @@
+"""`conformance smoke`: is an adapter sound, before any golden value counts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from conformance.cli import options
+
+
+@click.command()
+@click.argument("adapter", metavar="[PLACE:]ADAPTER[@DEVICE]")
+@click.option("--check", "patterns", multiple=True, metavar="GLOB", help="Only checks whose id matches; repeatable.")
+@options.worker
+@options.deviations
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=300.0, show_default=True,
+              help="Seconds an answer may take.")  # fmt: skip
+@options.as_json
+@click.option("-v", "--verbose", is_flag=True, help="Print every check, not only each group.")
+def smoke(
+    adapter: str,
+    patterns: tuple[str, ...],
+    workers: tuple[str, ...],
+    deviations: Path,
+    timeout: float,
+    as_json: bool,
+    verbose: bool,
+) -> None:
+    """Tell a broken adapter from a wrong framework: does it hand over, and give back, what it declares?
+
+    Every option of its capabilities, every tensor and every gate of it has to change the answer; batches, calls and
+    ways of handing lengths over must not.
+
+    Exit code: 0 all is well, 1 a check failed that no known deviation explains, 2 the adapter cannot be asked.
+    """
+    from dataclasses import asdict
+
+    from conformance.adapters import registry
+    from conformance.faces import smoke as face
+    from conformance.run.deviations import load_deviations
+    from conformance.run.places import parse_places
+    from conformance.run.smoke import Smoke
+
+    known = load_deviations(deviations, registry.parse(adapter).name)
+    made = Smoke(adapter, known, patterns, timeout, parse_places(workers))
+    findings = []
+    with options.progress() as progress:
+        task = progress.add_task("smoke", total=len(made.checks))
+        for finding in made.findings():
+            findings.append(finding)
+            progress.advance(task)
+    if as_json:
+        told = {"adapter": adapter, "versions": made.versions, "findings": [asdict(finding) for finding in findings]}
+        click.echo(json.dumps(told, indent=1))
+    else:
+        lines = [face.each(finding) for finding in findings] if verbose else face.groups(findings)
+        click.echo("\n".join(lines))
+        for message in face.messages(findings):
+            click.echo(f"\n{message}")
+        click.echo(f"\n{adapter}: {len(findings)} checks: {face.total(findings)}")
+    sys.exit(1 if any(finding.outcome == "failed" for finding in findings) else 0)

@@ -1,0 +1,56 @@
+"""What `conformance smoke` prints: a line for each group of checks, then every finding that is not a pass."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import get_args
+
+from conformance.run.smoke.checking import Finding, Outcome
+
+_WIDTH = 14
+
+
+def groups(findings: Iterable[Finding]) -> list[str]:
+    """How many checks of each group came to what: `weights        40 passed, 1 failed`."""
+    counted: dict[str, Counter[Outcome]] = {}
+    for finding in findings:
+        counted.setdefault(finding.check.partition("/")[0], Counter())[finding.outcome] += 1
+    return [f"{group:{_WIDTH}} {_counts(found)}" for group, found in counted.items()]
+
+
+def each(finding: Finding) -> str:
+    """A check on a line, for `--verbose`."""
+    return f"{finding.outcome:7} {finding.check:32} {finding.about}"
+
+
+def messages(findings: Iterable[Finding]) -> list[str]:
+    """What was found and what to do, failures first; a text for all checks that the same is to be done about."""
+    together: dict[tuple[bool, Outcome, str, str], list[Finding]] = {}
+    for finding in findings:
+        if finding.outcome != "passed":
+            failed = finding.outcome == "failed"
+            key = (not failed, finding.outcome, finding.remedy, "" if finding.remedy else finding.text)
+            together.setdefault(key, []).append(finding)
+    return [_as_one(found) for _, found in sorted(together.items(), key=lambda item: item[0][0])]
+
+
+def _as_one(found: list[Finding]) -> str:
+    text = "\n".join(dict.fromkeys(finding.text for finding in found))
+    return replace(found[0], check=_listed([finding.check for finding in found]), text=text).message()
+
+
+def total(findings: Iterable[Finding]) -> str:
+    """What all checks came to."""
+    return _counts(Counter(finding.outcome for finding in findings))
+
+
+def _counts(found: Counter[Outcome]) -> str:
+    """`61 passed, 1 failed`."""
+    return ", ".join(f"{found[outcome]} {outcome}" for outcome in get_args(Outcome) if found[outcome])
+
+
+def _listed(checks: list[str], most: int = 6) -> str:
+    more = f" and {len(checks) - most} more" if len(checks) > most else ""
+    return ", ".join(checks[:most]) + more

@@ -1,0 +1,120 @@
+"""Puts questions to an adapter in its worker process, each different one once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from conformance.case.tensors import Array, from_bytes, to_bytes
+from conformance.run.process import Worker, WorkerDied, WorkerSilent
+from conformance.run.smoke.questions import Question
+from conformance.verdict.compare import form_problems
+
+
+class NoAnswer(Exception):
+    """There are no numbers to look at; the text says why, a line each. outcome: the name of it, as in a run."""
+
+    def __init__(self, outcome: str, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.outcome = outcome
+
+
+@dataclass(frozen=True)
+class Answer:
+    """outputs: of the right form, and finite. precision: what they were computed in."""
+
+    outputs: dict[str, Array]
+    precision: str
+
+
+class Asker:
+    """An adapter's worker, started when first asked and again after a crash or a hang.
+
+    Args:
+        start: starts a worker.
+        timeout: seconds an answer may take.
+    """
+
+    def __init__(self, start: Callable[[], Worker], timeout: float) -> None:
+        self._start = start
+        self._timeout = timeout
+        self._worker: Worker | None = None
+        self._known: dict[str, Answer | NoAnswer] = {}
+
+    def worker(self) -> Worker:
+        """The worker, running.
+
+        Raises:
+            AdapterUnavailable: it cannot be started.
+        """
+        if self._worker is None:
+            self._worker = self._start()
+        return self._worker
+
+    def ask(self, question: Question) -> Answer:
+        """The answer to a question.
+
+        Raises:
+            NoAnswer: refused, raised, crashed, timed out; a tensor missing, of another shape or dtype, or not finite.
+            AdapterUnavailable: after a crash it cannot be started again.
+        """
+        if question.fresh:
+            return self._answer(question)
+        key = hashlib.sha256(question.case.model_dump_json().encode() + to_bytes(question.arrays.flat)).hexdigest()
+        if key not in self._known:
+            try:
+                self._known[key] = self._answer(question)
+            except NoAnswer as error:
+                self._known[key] = error
+        found = self._known[key]
+        if isinstance(found, NoAnswer):
+            raise found
+        return found
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+
+    def _answer(self, question: Question) -> Answer:
+        case = question.case
+        try:
+            told = self.worker().ask(case, question.arrays, self._timeout)
+        except WorkerDied as error:
+            self.close()
+            raise NoAnswer("crashed", ["the process ended: " + str(error)]) from error
+        except WorkerSilent as error:
+            self.close()
+            raise NoAnswer("timed out", [f"no answer within {self._timeout:g} s"]) from error
+        if told.get("out_of_memory"):  # it has ended by itself
+            self.close()
+        if "unsupported" in told:
+            raise NoAnswer("unsupported", [f"declared, but refused: {told['unsupported']}"])
+        if "raised" in told:
+            raise NoAnswer("errored", [told["raised"], *_place(told["traceback"])])
+        outputs = from_bytes(told["outputs"]) | told["strange"]
+        problems = form_problems(case, outputs)
+        if not problems:
+            problems = [f"{n}: has NaN or infinities" for n in case.outputs if not _finite(outputs[n])]
+        if problems:
+            raise NoAnswer("failed", problems)
+        return Answer({name: outputs[name] for name in case.outputs}, told["precision"])
+
+
+def _place(trace: str) -> list[str]:
+    """Where it was raised: the lines of a traceback from the adapter's own on."""
+    lines = trace.splitlines()[1:-1]
+    starts = [n for n, line in enumerate(lines) if line.startswith('  File "')]
+    own = [n for n in starts if not any(path in lines[n].replace("\\", "/") for path in _OURS)]
+    return [line.removeprefix("  ") for line in lines[own[0] :]] if own else []
+
+
+_OURS = ("conformance/run/worker.py", "conformance/adapters/base.py")
+
+
+def _finite(array: Array) -> bool:
+    return bool(np.isfinite(array.astype(np.float64)).all())

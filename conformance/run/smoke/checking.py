@@ -1,0 +1,233 @@
+"""`Smoke`: the checks that an adapter's capabilities call for, one after the other, to a finding each."""
+
+from __future__ import annotations
+
+import fnmatch
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from conformance.adapters import registry
+from conformance.adapters.capabilities import Capabilities
+from conformance.case.dtypes import UNIT_ROUNDOFF, numpy_dtype
+from conformance.case.errors import ConformanceError
+from conformance.run.deviations import Deviation
+from conformance.run.places import Place, place_of
+from conformance.run.process import Worker
+from conformance.run.smoke import conduct, options, tensors
+from conformance.run.smoke.asker import Answer, Asker, NoAnswer
+from conformance.run.smoke.declared import declared
+from conformance.run.smoke.questions import Check, Question, distance, plain
+
+Outcome = Literal["passed", "failed", "known", "refused", "waits"]
+
+SAME, DIFFER = 16.0, 2.0
+"""In unit roundoffs of the largest number of a tensor: two honest computations of the same are no further apart than
+SAME; what is swallowed leaves the very same numbers, or nearly where a device adds in any order, within DIFFER."""
+
+_NARROWER = {"float64": "float32", "float32": "bfloat16", "float16": "bfloat16"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of one check.
+
+    outcome: `known` is failed, with a known deviation that says the same; `refused`: declared, but the adapter raises
+    UnsupportedOption; `waits`: cannot be told before others pass.
+    text: what was found, and `remedy`, what to do about it, in plain sentences; both empty for `passed`.
+    """
+
+    check: str
+    about: str
+    outcome: Outcome
+    text: str = ""
+    remedy: str = ""
+    again: str = ""
+
+    def message(self) -> str:
+        """The finding for people: check, what was found, what to do, how to see it again."""
+        lines = [f"{self.outcome.upper()} {self.check}"]
+        lines += [f"  {line}" for line in self.text.splitlines() if line.strip()]
+        lines += [f"  do: {self.remedy}"] if self.remedy else []
+        lines += [f"  again: {self.again}"] if self.again else []
+        return "\n".join(lines)
+
+
+class Smoke:
+    """All checks of an adapter; `checks` has their ids, `findings` makes them.
+
+    Args:
+        adapter: `[PLACE:]NAME[@DEVICE]`.
+        deviations: what its framework is known to get wrong.
+        patterns: only checks whose id matches one; all if empty.
+        timeout: seconds an answer may take.
+        places: those that the label may name.
+
+    Raises:
+        AdapterUnavailable: it cannot be loaded; from the constructor and from `findings`.
+        ConformanceError: no check matches a pattern.
+    """
+
+    def __init__(
+        self,
+        adapter: str,
+        deviations: list[Deviation] | None = None,
+        patterns: tuple[str, ...] = (),
+        timeout: float = 300.0,
+        places: Mapping[str, Place] | None = None,
+    ) -> None:
+        label = registry.parse(adapter)
+        place = place_of(label, places or {})
+        self._again_with = place.option
+        self.adapter = adapter
+        self._deviations = deviations or []
+        self._found_versions: dict[str, str] | None = None
+        self._asker = Asker(lambda: Worker(adapter, places), timeout)
+        self._declared = declared(label.name, place)
+        every = [] if self._declared.capabilities is None else called_for(self._declared.capabilities)
+        ids = [*_FIRST, *(check.id for check in every)]
+        for pattern in patterns:
+            if not fnmatch.filter(ids, pattern):
+                raise ConformanceError(f"no check matches {pattern!r}; conformance smoke {adapter} -v lists them")
+        self._wanted = {i for i in ids if not patterns or any(fnmatch.fnmatchcase(i, p) for p in patterns)}
+        self._every = [check for check in every if check.id in self._wanted]
+        self.checks = [i for i in ids if i in self._wanted]
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Of the packages that compute; starts the worker for the first time it is asked."""
+        if self._found_versions is None:
+            self._found_versions = dict(self._asker.worker().info.versions)
+        return self._found_versions
+
+    def findings(self) -> Iterator[Finding]:
+        """A finding for each of `checks`, in their order. What builds on a check that failed waits."""
+        stopped = ""
+        try:
+            for name, check in _FIRST.items():
+                finding = Finding(name, _ABOUT[name], "waits", stopped) if stopped else check(self)
+                if finding.outcome == "failed" and name != "class/imports":
+                    stopped = f"waits for {name}"
+                if name in self._wanted:
+                    yield finding
+            for each in self._every:
+                yield Finding(each.id, each.about, "waits", stopped) if stopped else self._tried(each)
+        finally:
+            self._asker.close()
+
+    def _first(self, name: str, problem: str, remedy: str) -> Finding:
+        if not problem:
+            return Finding(name, _ABOUT[name], "passed")
+        return Finding(name, _ABOUT[name], "failed", problem, remedy, self._again(name))
+
+    def _check_words(self) -> Finding:
+        return self._first("class/words", "\n".join(self._declared.faults), "correct the class attributes")
+
+    def _check_versions(self) -> Finding:
+        versions = self.versions
+        right = versions and all(isinstance(text, str) and text for pair in versions.items() for text in pair)
+        problem = "" if right else f"versions is {versions!r}; known deviations and results files go by them"
+        return self._first("class/versions", problem, "return {package: version} of what computes, deciding one first")
+
+    def _check_imports(self) -> Finding:
+        found = self._declared.frameworks(self.versions)
+        problem = f"loading the class imports {' and '.join(found)}" if found else ""
+        return self._first("class/imports", problem, "import the framework in __init__, not at the top of the module")
+
+    def _check_plain(self) -> Finding:
+        assert self._declared.capabilities is not None
+        problem = ""
+        try:
+            self._asker.ask(Question(plain(self._declared.capabilities)))
+        except NoAnswer as error:
+            problem = str(error)
+        return self._first(
+            "class/plain-case", problem, "start with `prepare` and the model; docs/adapters.md#the-contract"
+        )
+
+    def _tried(self, check: Check) -> Finding:
+        try:
+            problem = problem_of(check, self._asker)
+        except NoAnswer as error:
+            if error.outcome == "unsupported":
+                return Finding(check.id, check.about, "refused", str(error), _REFUSED, self._again(check.id))
+            return self._wrong(check, str(error))
+        return self._wrong(check, problem) if problem else Finding(check.id, check.about, "passed")
+
+    def _wrong(self, check: Check, problem: str) -> Finding:
+        for deviation in self._deviations:
+            if set(deviation.mistake) & set(check.mistakes) and deviation.holds_for(self.versions):
+                text = f"known deviation: {deviation.reason} ({deviation.where})"
+                return Finding(check.id, check.about, "known", text)
+        return Finding(check.id, check.about, "failed", problem, check.remedy, self._again(check.id))
+
+    def _again(self, name: str) -> str:
+        return shlex.join(("conformance", "smoke", self.adapter, "--check", name, *self._again_with))
+
+
+_FIRST: dict[str, Callable[[Smoke], Finding]] = {
+    "class/words": Smoke._check_words,
+    "class/versions": Smoke._check_versions,
+    "class/imports": Smoke._check_imports,
+    "class/plain-case": Smoke._check_plain,
+}
+_ABOUT = {
+    "class/words": "name, devices and capabilities",
+    "class/versions": "the versions of what computes",
+    "class/imports": "no framework imported with the class",
+    "class/plain-case": "an answer of the right form to the plainest case",
+}
+_REFUSED = "take it out of the capabilities, unless it is only this device or version that lacks it"
+
+
+def called_for(capabilities: Capabilities) -> list[Check]:
+    """The checks that these capabilities call for."""
+    every = (*tensors.checks(capabilities), *options.checks(capabilities), *conduct.checks(capabilities))
+    return [check for check in every if check.put_by(capabilities)]
+
+
+def problem_of(check: Check, asker: Asker) -> str:
+    """What is wrong with the answers to a check's questions; nothing if they are as expected.
+
+    Raises:
+        NoAnswer: there is none.
+    """
+    one = asker.ask(check.one)
+    return _digits(one) if check.other is None else _compared(check, one, asker.ask(check.other))
+
+
+def _compared(check: Check, one: Answer, other: Answer) -> str:
+    """What is wrong with the two answers together; nothing if they are as expected."""
+    assert check.other is not None
+    differ = check.expect == "differ"
+    # States cancel, so they are measured against 1; a gradient is small all over.
+    apart = distance(
+        check.one.seen(one.outputs), check.other.seen(other.outputs), check.names, least=0.0 if differ else 1.0
+    )
+    bound = (DIFFER if differ else SAME) * max(UNIT_ROUNDOFF[answer.precision] for answer in (one, other))
+    changed = {name: far for name, far in apart.items() if far > bound}
+    if differ:
+        says = check.blame or f"the adapter, or what it wraps, ignores {check.about}"
+        return "" if changed else f"{says}: {_listed(apart)} stay the same"
+    says = check.blame or f"{check.about} must change no number"
+    return f"{says}, but {_listed(changed)} differ, by up to {max(changed.values()):.2g}" if changed else ""
+
+
+def _digits(answer: Answer) -> str:
+    """Numbers that fit into a narrower format were computed in it, unless that is what the adapter says."""
+    dtype = str(answer.outputs["y"].dtype)
+    narrower = _NARROWER.get(dtype)
+    if narrower is None or answer.precision != dtype:
+        return ""
+    numbers = np.concatenate([answer.outputs[name].ravel() for name in ("y", "h_n", "c_n")])
+    if not np.array_equal(numbers, numbers.astype(numpy_dtype(narrower)).astype(numbers.dtype)):
+        return ""
+    return f"every number of the answer is one of {narrower}: it is not computed in {dtype}"
+
+
+def _listed(names: dict[str, float]) -> str:
+    *rest, last = names
+    return f"{', '.join(rest)} and {last}" if rest else last

@@ -1,0 +1,191 @@
+"""What an adapter's class says of itself, read in a process of its own, where nothing has been imported before.
+
+`describe` is the far end: it runs at the place where the adapter is to run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from importlib.metadata import packages_distributions
+from typing import Any, get_args
+
+import execnet
+
+from conformance.adapters import registry
+from conformance.adapters.base import Adapter
+from conformance.adapters.capabilities import ActivationSupport, Capabilities
+from conformance.case.dtypes import DTypeName
+from conformance.case.errors import AdapterUnavailable
+from conformance.case.model import Case
+from conformance.case.options import DEFAULTS, PARAMETERS, Activation, ActivationName, Direction, GateClip
+from conformance.run.places import HERE, Place
+
+_BOOTSTRAP = "from conformance.run.smoke.declared import describe\ndescribe(channel)\n"
+SECONDS = 300.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Declared:
+    """capabilities: None where `faults` says why not. imported: top-level module -> distributions it belongs to."""
+
+    faults: tuple[str, ...]
+    capabilities: Capabilities | None = None
+    imported: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+    def frameworks(self, versions: Iterable[str]) -> list[str]:
+        """The packages of `versions` that were imported with the class."""
+        return [
+            package
+            for package in versions
+            if any(_plain(package) in map(_plain, (module, *owners)) for module, owners in self.imported.items())
+        ]
+
+
+def declared(name: str, place: Place = HERE) -> Declared:
+    """What the adapter of this name declares, as installed at a place.
+
+    Raises:
+        AdapterUnavailable: there is none, or its class cannot be loaded.
+    """
+    registry.check(name, place.adapters)
+    group = execnet.Group()
+    try:
+        channel = group.makegateway(place.gateway).remote_exec(place.preamble + _BOOTSTRAP)
+        channel.send(name)
+        try:
+            told = channel.receive(SECONDS)
+        except (EOFError, channel.RemoteError, channel.TimeoutError) as error:
+            raise AdapterUnavailable(f"{name}: the process that loads its class gave no answer: {error}") from error
+    except (OSError, AssertionError, execnet.HostNotFound) as error:
+        raise AdapterUnavailable(f"{name}: no process can be started there: {error!r}") from error
+    finally:
+        group.terminate(timeout=2.0)
+    if "unavailable" in told:
+        raise AdapterUnavailable(told["unavailable"])
+    fields = told["capabilities"]
+    if fields is not None:
+        fields = Capabilities(**fields | {"activations": ActivationSupport(**fields["activations"])})
+    return Declared(told["faults"], fields, told["imported"])
+
+
+def describe(channel: Any) -> None:
+    """Load the class, say what is wrong with it, else what it declares."""
+    name = channel.receive()
+    before = set(sys.modules)
+    try:
+        kind = registry.load(name)
+    except AdapterUnavailable as error:
+        channel.send({"unavailable": str(error)})
+        return
+    found = faults(kind, name)
+    own = getattr(kind, "__module__", "").partition(".")[0]
+    new = {module.partition(".")[0] for module in set(sys.modules) - before} - {own}
+    owners = packages_distributions()
+    channel.send(
+        {
+            "faults": tuple(found),
+            "capabilities": None if found else dataclasses.asdict(kind.capabilities),
+            "imported": {module: tuple(owners.get(module, ())) for module in new},
+        }
+    )
+
+
+def faults(kind: Any, name: str) -> list[str]:
+    """What is wrong with an adapter's class attributes, a line each."""
+    if not (isinstance(kind, type) and issubclass(kind, Adapter)):
+        return [f"the entry point {name} leads to {kind!r}, which is no subclass of conformance.adapters.base.Adapter"]
+    found = []
+    if getattr(kind, "name", None) != name:
+        found.append(f"name is {getattr(kind, 'name', None)!r}; its entry point calls it {name!r}")
+    found += _set_faults("devices", kind.devices, None)
+    capabilities = getattr(kind, "capabilities", None)
+    if not isinstance(capabilities, Capabilities):
+        return [*found, f"capabilities is {capabilities!r}, needs to be a Capabilities(...)"]
+    for field, allowed in _WORDS.items():
+        found += _set_faults(field, getattr(capabilities, field), allowed)
+    for field in ("dtypes", "directions"):
+        found += [f"{field} is empty: there is nothing to run"] if not getattr(capabilities, field) else []
+    found += _scalar_faults(capabilities)
+    return found + _activation_faults(capabilities.activations)
+
+
+def _literals(annotation: Any) -> tuple[str, ...]:
+    """The texts of a Literal, wherever in the annotation it stands."""
+    arguments = get_args(annotation)
+    return tuple(text for a in arguments for text in ((a,) if isinstance(a, str) else _literals(a)))
+
+
+_WORDS: dict[str, tuple[str, ...]] = {
+    "dtypes": get_args(DTypeName),
+    "directions": get_args(Direction),
+    "gate_clip": _literals(GateClip.model_fields["reading"].annotation),
+    **{
+        option: _literals(Case.model_fields[option].annotation)
+        for option in ("lengths_via", "coupling", "layer_norm", "gradients")
+    },
+}
+"""The capabilities that are sets of words, with the words there are: those of the cases."""
+_LENGTHS = ("each", "common", "none")
+
+
+def _set_faults(field: str, given: Any, allowed: Iterable[str] | None) -> list[str]:
+    if not isinstance(given, (set, frozenset)):
+        return [f"{field} is {given!r}, needs to be a frozenset, as frozenset({{'...'}})"]
+    return [
+        f"{field} has {word!r}; allowed: {', '.join(allowed)}"
+        for word in sorted(given, key=repr)
+        if allowed is not None and word not in allowed
+    ]
+
+
+def _scalar_faults(capabilities: Capabilities) -> list[str]:
+    found = []
+    if capabilities.lengths not in _LENGTHS:
+        found.append(f"lengths is {capabilities.lengths!r}; allowed: {', '.join(_LENGTHS)}")
+    for field in dataclasses.fields(Capabilities):
+        value = getattr(capabilities, field.name)
+        if isinstance(field.default, bool) and not isinstance(value, bool):
+            found.append(f"{field.name} is {value!r}, needs to be True or False")
+    for name, least in (("max_layers", 1), ("max_steps", 1), ("min_length", 0)):
+        value = getattr(capabilities, name)
+        if not (isinstance(value, int) and value >= least) and not (value is None and name.startswith("max")):
+            found.append(f"{name} is {value!r}, needs to be a whole number from {least}")
+    return found
+
+
+def _activation_faults(support: Any) -> list[str]:
+    if not isinstance(support, ActivationSupport):
+        return [f"activations is {support!r}, needs to be an ActivationSupport(...)"]
+    found = _set_faults("activations.defaults", support.defaults, DEFAULTS)
+    known = get_args(ActivationName)
+    for position in ("gate", "cell", "hidden"):
+        accepted = getattr(support, position)
+        if not isinstance(accepted, Mapping) or not accepted:
+            found.append(f"activations.{position} is {accepted!r}, needs any_of(...) or exactly(...)")
+            continue
+        for name, pairs in accepted.items():
+            where = f"activations.{position}"
+            if name not in known:
+                found.append(f"{where} has {name!r}; allowed: {', '.join(known)}")
+            elif pairs is not None:
+                found += _pair_faults(where, name, pairs)
+    return found
+
+
+def _pair_faults(where: str, name: str, pairs: Any) -> list[str]:
+    found = []
+    for pair in pairs:
+        try:
+            alpha, beta = pair
+            Activation(name=name, alpha=alpha, beta=beta)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            takes = " and ".join(PARAMETERS.get(name, ())) or "no parameters"
+            found.append(f"{where}: {name} with {pair!r}; it takes {takes}, as (alpha, beta), None for what it has not")
+    return found
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

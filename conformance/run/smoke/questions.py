@@ -1,0 +1,173 @@
+"""What a check is: two questions to an adapter, and what their answers have to do with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from conformance.adapters.capabilities import ActivationSet, Capabilities
+from conformance.case.model import Case
+from conformance.case.options import Activation
+from conformance.case.tensors import Array, Arrays
+from conformance.golden.inputs import make_arrays
+
+Fields = dict[str, Any]
+Edit = Callable[[dict[str, Array]], None]
+"""Changes the flat tensors (`weights.W.0`, `inputs.x`) of a case in place."""
+
+WIDE: Fields = {"c0": {"uniform": {"low": -3.0, "high": 3.0}}}
+"""Cell states that a clip has something to do with, and of which it matters which one a gate looks at."""
+NO_STATES: Fields = {"h0": None, "c0": None}
+BIDIRECTIONAL: Fields = {"direction": "bidirectional"}
+
+_SIZES: Fields = {"id": "smoke/case", "seed": 7, "T": 5, "B": 3, "I": 4, "H": 6}
+
+
+@dataclass(frozen=True)
+class Question:
+    """A case, its numbers, and which part of the answer is looked at.
+
+    edit: what is changed in the case's numbers. rows: of the batch; None for all. fresh: asked even if the answer is
+    known already.
+    """
+
+    fields: Fields
+    edit: Edit | None = None
+    rows: slice | None = None
+    fresh: bool = False
+
+    @cached_property
+    def case(self) -> Case:
+        """The case, outside of any suite."""
+        return Case.model_validate(self.fields)
+
+    @cached_property
+    def arrays(self) -> Arrays:
+        """The numbers, those of the same seed for every question."""
+        made = make_arrays(self.case)
+        if self.edit is None:
+            return made
+        tensors = {name: array.copy() for name, array in made.flat.items()}
+        self.edit(tensors)
+        return Arrays.from_tensors(tensors)
+
+    def seen(self, outputs: Mapping[str, Array]) -> dict[str, Array]:
+        """The part of the answer that is looked at: of every tensor, rows are the next to last axis."""
+        if self.rows is None:
+            return dict(outputs)
+        return {name: array[..., self.rows, :] for name, array in outputs.items()}
+
+
+@dataclass(frozen=True)
+class Check:
+    """`one` and `other` answered alike (`same`) or not (`differ`); or `one` answered with digits of its own format.
+
+    id: `group/what`, for the command line. about: what is tried, as a noun. remedy: what to do, in a sentence.
+    mistakes: those of the catalogue that come to the same; where a known deviation names one, this is no news.
+    names: the outputs that are compared; () for all that both have in the same shape. blame: what it means if they
+    are not as expected, where that is not "changes nothing" or "changes something".
+    """
+
+    id: str
+    about: str
+    expect: Literal["differ", "same", "digits"]
+    one: Question
+    other: Question | None = None
+    remedy: str = ""
+    mistakes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    blame: str = ""
+
+    def put_by(self, capabilities: Capabilities) -> bool:
+        """Whether the interface accepts both questions."""
+        asked = (question for question in (self.one, self.other) if question is not None)
+        return all(capabilities.refusal(question.case) is None for question in asked)
+
+
+def added(tensor: str, at: Any = ..., value: float = 1.0) -> Edit:
+    """Adds a number to a tensor, or to a part of it."""
+
+    def edit(tensors: dict[str, Array]) -> None:
+        tensors[tensor][at] += tensors[tensor].dtype.type(value)
+
+    return edit
+
+
+def x_of(other: Question) -> Edit:
+    """Gives the x of another question: what stands in its padding must not be the difference that is looked for."""
+
+    def edit(tensors: dict[str, Array]) -> None:
+        tensors["inputs.x"] = other.arrays.flat["inputs.x"].copy()
+
+    return edit
+
+
+def plain(capabilities: Capabilities) -> dict[str, Any]:
+    """The fields of the plainest case that an interface accepts: the reference point of all checks."""
+    fields = dict(_SIZES)
+    order = ("float32", "float64", "float16", "bfloat16")
+    fields["dtype"] = next(dtype for dtype in order if dtype in capabilities.dtypes)
+    fields["direction"] = next(d for d in ("forward", "reverse", "bidirectional") if d in capabilities.directions)
+    if capabilities.max_steps is not None:
+        fields["T"] = min(capabilities.max_steps, 5)
+    support = capabilities.activations
+    usual = {"gate": "sigmoid", "cell": "tanh", "hidden": "tanh"}
+    chosen = {position: _usual(getattr(support, position), name) for position, name in usual.items()}
+    if support.hidden_is_cell:
+        chosen["hidden"] = chosen["cell"]
+    if any(activation != Activation.model_validate(usual[p]) for p, activation in chosen.items()):
+        fields["activations"] = {position: a.model_dump(exclude_none=True) for position, a in chosen.items()}
+    return fields
+
+
+_PARAMETERS: dict[str, tuple[dict[str, float], dict[str, float]]] = {
+    "hard_sigmoid": ({"alpha": 0.25, "beta": 0.5}, {"alpha": 0.125, "beta": 0.375}),
+    "affine": ({"alpha": 0.5, "beta": 0.25}, {"alpha": 0.75, "beta": -0.25}),
+    "leaky_relu": ({"alpha": 0.25}, {"alpha": 0.5}),
+    "thresholded_relu": ({"alpha": 0.125}, {"alpha": 0.5}),
+    "scaled_tanh": ({"alpha": 1.5, "beta": 0.5}, {"alpha": 0.75, "beta": 1.25}),
+    "elu": ({"alpha": 0.5}, {"alpha": 1.5}),
+}
+"""What to give what takes alpha and beta, and what else: exact in every dtype, away from everybody's defaults."""
+
+
+def parameters(accepted: ActivationSet, name: str) -> list[Activation]:
+    """The activations of a name that are accepted: those listed, or one of any."""
+    listed = accepted[name]
+    if listed is None:
+        return [Activation.model_validate({"name": name} | _PARAMETERS.get(name, ({}, {}))[0])]
+    pairs = sorted(listed, key=repr)
+    return [Activation.model_validate({"name": name, "alpha": alpha, "beta": beta}) for alpha, beta in pairs]
+
+
+def variations(accepted: ActivationSet, activation: Activation) -> Iterator[tuple[str, Activation]]:
+    """The same with each parameter changed by itself, or where only some are accepted, with others of these."""
+    name = activation.name
+    if accepted[name] is None:
+        given, other = _PARAMETERS.get(name, ({}, {}))
+        for parameter in given:
+            yield parameter, Activation.model_validate({"name": name} | given | {parameter: other[parameter]})
+    elif others := [each for each in parameters(accepted, name) if each != activation]:
+        yield "parameters", others[0]
+
+
+def _usual(accepted: ActivationSet, name: str) -> Activation:
+    return parameters(accepted, name if name in accepted else next(iter(sorted(accepted))))[0]
+
+
+def distance(
+    one: Mapping[str, Array], other: Mapping[str, Array], names: tuple[str, ...], least: float
+) -> dict[str, float]:
+    """How far apart two answers are, tensor by tensor, in units of the largest number of the tensor, or of `least`."""
+    shared = names or tuple(n for n in one if n in other and one[n].shape == other[n].shape)
+    assert shared, "two answers with nothing in common to compare"
+    found = {}
+    for name in shared:
+        a, b = one[name].astype(np.float64), other[name].astype(np.float64)
+        scale = max(np.max(np.abs(a), initial=least), np.max(np.abs(b), initial=least))
+        found[name] = float(np.max(np.abs(a - b), initial=0.0) / scale) if scale else 0.0
+    return found

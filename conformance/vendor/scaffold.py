@@ -1,0 +1,88 @@
+"""Writes a vendor's package from the templates beside this module (`string.Template`; `$$` is a dollar sign)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+from conformance import __version__
+from conformance.adapters import registry
+from conformance.case.errors import ConformanceError
+
+FILES = {
+    "README.md": "README.md",
+    "pyproject.toml": "pyproject.toml",
+    "tox.ini": "tox.ini",
+    "gitignore": ".gitignore",
+    "workflow.yml": ".github/workflows/conformance.yml",
+    "deviations.yaml": "deviations/$name.yaml",
+    "init.py": "src/$package/__init__.py",
+    "adapter.py": "src/$package/adapter.py",
+    "stand_in.py": "src/$package/stand_in.py",
+    "test_adapter.py": "tests/test_adapter.py",
+}
+"""Template -> where it goes, below the folder of the package."""
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True)
+class Names:
+    """`my-npu`: the adapter; the distribution my-npu-conformance, the package my_npu_conformance, the class MyNpu."""
+
+    name: str
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What the templates know."""
+        return {
+            "name": self.name,
+            "distribution": f"{self.name}-conformance",
+            "package": f"{self.name.replace('-', '_')}_conformance",
+            "class_name": "".join(part.capitalize() for part in self.name.split("-")),
+            "suite": __version__,
+        }
+
+
+def checked(name: str) -> Names:
+    """The names that go with an adapter's.
+
+    Raises:
+        ConformanceError: it cannot be one, or there is such an adapter.
+    """
+    if not _NAME.fullmatch(name):
+        raise ConformanceError(
+            f"{name!r} cannot be an adapter's name: small letters and digits, from a letter on, words joined by single "
+            "hyphens, as in my-npu"
+        )
+    if name in registry.names():
+        raise ConformanceError(f"an adapter {name!r} is installed here already; take a name of its own")
+    return Names(name)
+
+
+def write(names: Names, folder: Path) -> list[Path]:
+    """Write the package into a folder that is new or empty; the files, in their order.
+
+    Raises:
+        ConformanceError: the folder is a file, has something in it, or cannot be written.
+    """
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ConformanceError(f"{folder} is there already and not an empty folder; nothing was written")
+        written = []
+        for template, target in FILES.items():
+            path = folder / Template(target).substitute(names.fields)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text(template, names), encoding="utf-8")
+            written.append(path)
+    except OSError as error:
+        raise ConformanceError(f"{error.filename or folder} cannot be written: {error.strerror}") from error
+    return written
+
+
+def text(template: str, names: Names) -> str:
+    """A template, filled in."""
+    return Template((_TEMPLATES / f"{template}.tmpl").read_text(encoding="utf-8")).substitute(names.fields)

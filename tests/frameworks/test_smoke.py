@@ -1,0 +1,31 @@
+"""Every adapter whose framework is installed is sound: what it declares it hands over, and nothing is left behind."""
+
+import pytest
+
+from conformance.adapters import registry
+from conformance.case.errors import AdapterUnavailable
+from conformance.data import default_folders
+from conformance.run.deviations import load_deviations
+from conformance.run.smoke import Smoke
+
+REFUSED = {
+    "onnxruntime": {"batch_major/layout"},  # the operator has it, and onnxruntime says that it does not
+    "torch-torchscript-onnxruntime": {"weights/projection"},  # and so say the exporters
+    "torch-dynamo-onnxruntime": {
+        *("lengths/each", "lengths/common", "lengths/padding", "lengths_via/packed", "lengths_via/packed-sorted"),
+        *("lengths_via/packed-same", "lengths_via/packed-sorted-same"),
+    },
+}
+"""What is refused by the framework when it is asked; a release of its may take it."""
+
+
+@pytest.mark.parametrize("adapter", registry.names())
+def test_is_sound(adapter: str) -> None:
+    try:
+        smoke = Smoke(adapter, load_deviations(default_folders().deviations, adapter))
+        findings = list(smoke.findings())
+    except AdapterUnavailable as error:
+        pytest.skip(str(error))
+    wrong = [finding.message() for finding in findings if finding.outcome in ("failed", "waits")]
+    assert not wrong, "\n\n".join(["", *wrong])
+    assert {finding.check for finding in findings if finding.outcome == "refused"} == REFUSED.get(adapter, set())
