@@ -31,21 +31,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("lstm-conformance", "LSTM conformance")
     many: dict[str, Any] = {"action": "append", "default": []}
     adapter = "Run the cases of LSTM specs (*.yaml) with this adapter; repeatable. Names: conformance doctor"
-    group.addoption("--lstm-adapter", **many, metavar="NAME[@DEVICE]", help=adapter)
+    place = "Another place for adapters, called PLACE:NAME then; repeatable. SPEC: python=INTERPRETER or ssh=HOST"
+    group.addoption("--lstm-adapter", **many, metavar="[PLACE:]NAME[@DEVICE]", help=adapter)
+    group.addoption("--lstm-worker", **many, metavar="PLACE=SPEC", help=place)
     group.addoption("--lstm-suite", action="store_true", help="Take the suite's own specs as an argument.")
     group.addoption("--lstm-case", **many, metavar="GLOB", help="Only cases whose id matches; repeatable.")
     group.addoption("--lstm-vectors", metavar="DIR", help="Folder of vectors.  [default: the suite's own]")
     group.addoption("--lstm-deviations", metavar="DIR", help="Folder of known deviations.  [default: the suite's own]")
     group.addoption("--lstm-results", metavar="FILE", help="When the session ends, write its results as JSON lines.")
     group.addoption("--lstm-timeout", type=float, metavar="SECONDS", help="Time a case may take.  [default: 300]")
+    memory = "Memory a worker may allocate (Linux).  [default: no limit]"
+    group.addoption("--lstm-memory", type=float, metavar="GIB", help=memory)
+    debug = "For debuggers: run adapters in this process, without --lstm-timeout; breakpoint() works, a crash ends all."
+    group.addoption("--lstm-in-process", action="store_true", help=debug)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Switch on where an adapter is asked for."""
     adapters = list(dict.fromkeys(config.getoption("lstm_adapter")))
     if not adapters:
-        for name in ("suite", "case", "vectors", "deviations", "results", "timeout"):
-            if config.getoption(f"lstm_{name}"):
+        for name in ("worker", "suite", "case", "vectors", "deviations", "results", "timeout", "memory", "in-process"):
+            if config.getoption(f"lstm_{name.replace('-', '_')}"):
                 raise pytest.UsageError(f"--lstm-{name} needs --lstm-adapter NAME; names: conformance doctor")
         return
     from conformance.case.errors import ConformanceError
@@ -65,25 +71,41 @@ class ConformanceSession:
         from conformance.data import default_folders
         from conformance.golden.store import VectorStore
         from conformance.run.deviations import load_deviations
+        from conformance.run.places import parse_places
         from conformance.run.runner import CASE_SECONDS, Runner
 
         self._own = own = default_folders()
-        for adapter in adapters:
-            registry.check(adapter)
+        for label in map(registry.parse, adapters):
+            if not label.place:  # what another place has, it says when the adapter's turn comes
+                registry.check(label.name)
         self.config = config
         self.store = VectorStore(_folder(config, "vectors", own.vectors))
         deviations = _folder(config, "deviations", own.deviations)
         seconds = CASE_SECONDS if config.getoption("lstm_timeout") is None else config.getoption("lstm_timeout")
         if not seconds > 0:
             raise pytest.UsageError(f"--lstm-timeout: {seconds:g} is not a time")
+        memory, in_process = config.getoption("lstm_memory"), config.getoption("lstm_in_process")
+        if memory is not None and not memory > 0:
+            raise pytest.UsageError(f"--lstm-memory: {memory:g} is not an amount of memory")
+        if in_process and (memory or config.getoption("lstm_worker")):
+            raise pytest.UsageError("--lstm-in-process has no worker to place or to limit")
+        places = parse_places(config.getoption("lstm_worker"))
         self.runners = {
-            name: Runner(name, self.store, load_deviations(deviations, registry.split(name)[0]), seconds)
+            name: Runner(
+                name,
+                self.store,
+                load_deviations(deviations, registry.parse(name).name),
+                seconds,
+                places=places,
+                memory=memory,
+                in_process=in_process,
+            )
             for name in adapters
         }
         self.cases: dict[Path, list[Case]] = {}
         self._unavailable: dict[str, str] = {}
-        self._lines: list[dict[str, Any]] = []
-        self._versions: dict[str, dict[str, str]] = {name: {} for name in adapters}
+        self._records: list[dict[str, Any]] = []  # as plain data, for they may come from another process
+        self._adapters: dict[str, dict[str, Any]] = {name: {} for name in adapters}
         self._complete = True
         if config.getoption("lstm_suite"):
             named = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
@@ -149,7 +171,8 @@ class ConformanceSession:
         """Let the result travel with the report, which pytest-xdist carries to the process that writes the file."""
         report = yield
         if isinstance(item, CaseItem) and item.result is not None and call.when == "call":
-            report.lstm_result = (item.result.to_json(), item.result.versions)  # type: ignore[attr-defined]
+            told = item.result.record().model_dump(mode="json"), self.runners[item.adapter].info.model_dump()
+            report.lstm_result = told  # type: ignore[attr-defined]
             if report.skipped and isinstance(report.longrepr, tuple):
                 report.longrepr = (str(item.path), item.line, report.longrepr[2])  # where the case is, not pytest.skip
         return report
@@ -161,8 +184,8 @@ class ConformanceSession:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Gather the results as they come."""
         if found := getattr(report, "lstm_result", None):
-            self._lines.append(found[0])
-            self._versions[found[0]["adapter"]] = found[1]
+            self._records.append(found[0])
+            self._adapters[found[0]["adapter"]] = found[1]
         elif report.failed and "lstm" in report.keywords:
             self._complete = False  # a case that came to no result
 
@@ -173,11 +196,21 @@ class ConformanceSession:
         path = self.config.getoption("lstm_results")
         if path is None or hasattr(self.config, "workerinput") or self.config.getoption("collectonly"):
             return
+        from conformance import __version__
+        from conformance.run.record import AdapterInfo, Header, Record, selection_digest
         from conformance.run.results import ResultsFile
 
-        file = ResultsFile(Path(path), self.store.digest(), self._versions)
-        for line in self._lines:
-            file.add_line(line)
+        cases = {record["case"] for record in self._records}
+        header = Header(
+            suite=__version__,
+            vectors=self.store.digest(),
+            cases=len(cases),
+            selection=selection_digest(cases),
+            adapters={name: AdapterInfo(**info) for name, info in self._adapters.items()},
+        )
+        file = ResultsFile(Path(path), header)
+        for record in self._records:
+            file.add(Record(**record))
         stopped = session.shouldfail or session.shouldstop or exitstatus not in (0, pytest.ExitCode.TESTS_FAILED)
         file.close(complete=self._complete and not stopped)
 
@@ -230,7 +263,7 @@ class CaseItem(pytest.Item):
 
         self.result = None
         result = self.owner.runners[self.adapter].run(self.case)
-        self.result = result = replace(result, options=self.owner.options(self.path))
+        self.result = result = replace(result, options=(*self.owner.options(self.path), *result.options))
         versions = ", ".join(f"{package} {version}" for package, version in result.versions.items())
         noise = [] if result.noise is None else [("noise", f"{result.noise:.4g}")]
         self.user_properties += [("outcome", name_of(result.outcome)), *noise, ("versions", versions)]

@@ -3,12 +3,46 @@
 from __future__ import annotations
 
 import difflib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 from conformance.adapters.base import Adapter
 from conformance.case.errors import AdapterUnavailable
 
 GROUP = "lstm_conformance.adapters"
+
+_LABEL = re.compile(r"(?:(?P<place>[\w.-]+):)?(?P<name>[\w.-]+)(?:@(?P<device>\S+))?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Label:
+    """What `[PLACE:]NAME[@DEVICE]` says; place is empty for this interpreter."""
+
+    place: str
+    name: str
+    device: str
+
+    @property
+    def there(self) -> str:
+        """The label as the place itself knows it: `NAME@DEVICE`."""
+        return f"{self.name}@{self.device}"
+
+
+def parse(label: str) -> Label:
+    """`torch` -> here, torch, cpu; `board:mine@npu:1` -> board, mine, npu:1.
+
+    Raises:
+        AdapterUnavailable: not of that form.
+    """
+    found = _LABEL.fullmatch(label)
+    if found is None:
+        raise AdapterUnavailable(
+            f"{label!r} names no adapter; needs [PLACE:]NAME[@DEVICE], like torch, torch@cuda or board:torch"
+        )
+    return Label(found["place"] or "", found["name"], found["device"] or "cpu")
 
 
 def names() -> list[str]:
@@ -16,16 +50,14 @@ def names() -> list[str]:
     return sorted(_found())
 
 
-def split(spec: str) -> tuple[str, str]:
-    """`torch@cuda` -> (`torch`, `cuda`); the device is `cpu` where none is named."""
-    name, _, device = spec.partition("@")
-    return name, device or "cpu"
+def check(name: str, known: Sequence[str] | None = None) -> None:
+    """Raises AdapterUnavailable, naming what there is, if no adapter of this name is installed. Imports nothing.
 
-
-def check(spec: str) -> None:
-    """Raises AdapterUnavailable, naming what there is, if no adapter of this name is installed. Imports nothing."""
-    name, _ = split(spec)
-    known = names()
+    Args:
+        name: without place and device.
+        known: the names there are; those of this interpreter if None.
+    """
+    known = names() if known is None else known
     if name not in known:
         near = difflib.get_close_matches(name, known, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -33,22 +65,37 @@ def check(spec: str) -> None:
 
 
 def make(spec: str) -> Adapter:
-    """The adapter `name` or `name@device`, its framework imported.
+    """The adapter `name` or `name@device` of this interpreter, its framework imported.
 
     Raises:
         AdapterUnavailable: unknown name, framework not installed or not importable, no such device.
     """
-    check(spec)
-    name, device = split(spec)
+    label = parse(spec)
+    if label.place:
+        raise AdapterUnavailable(f"{spec}: {label.place} is another place; only a worker can go there")
+    adapter: Adapter = _loaded(label.name, lambda entry: entry.load()(label.device))
+    return adapter
+
+
+def load(name: str) -> Any:
+    """What the entry point of this name leads to: the adapter's class, if it is right.
+
+    Raises:
+        AdapterUnavailable: unknown name, or its module cannot be imported.
+    """
+    return _loaded(name, lambda entry: entry.load())
+
+
+def _loaded(name: str, how: Callable[[EntryPoint], Any]) -> Any:
+    check(name)
     try:
-        adapter: Adapter = _found()[name].load()(device)
+        return how(_found()[name])
     except AdapterUnavailable:
         raise
     except ImportError as error:
         raise AdapterUnavailable(f"{name} cannot load: {error}") from error
     except Exception as error:  # a framework may raise anything while it is imported; it must not take the run along
         raise AdapterUnavailable(f"{name} cannot load: {type(error).__name__}: {error}") from error
-    return adapter
 
 
 def _found() -> dict[str, EntryPoint]:

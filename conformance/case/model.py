@@ -144,7 +144,7 @@ class Case(Frozen):
 
     @property
     def output_size(self) -> int:
-        """P: the size of h."""
+        """The size of h, P."""
         return self.P if self.P is not None else self.H
 
     @property
@@ -153,7 +153,7 @@ class Case(Frozen):
         return numpy_dtype(self.dtype)
 
     def input_size(self, layer: int) -> int:
-        """I_l: the size of the input of a layer."""
+        """The size of the input of a layer, I_l."""
         return self.I if layer == 0 else self.D * self.output_size
 
     def reverse(self, direction: int) -> bool:
@@ -236,12 +236,12 @@ class Case(Frozen):
 
     @property
     def has_loss(self) -> bool:
-        """Whether outputs belong to all rows and steps together: a loss, or the gradients of one."""
+        """Whether outputs belong to all rows and steps together, as a loss and its gradients do."""
         return self.cross_entropy or self.gradients is not None
 
     @property
     def masked(self) -> bool:
-        """Whether some step of some row may be left out: the case has lengths or holes."""
+        """Whether the case has lengths or holes, so that some step of some row may be left out."""
         return self.lengths is not None or self.skip is not None
 
     def valid_steps(self, row: int) -> list[int]:

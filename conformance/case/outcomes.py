@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,14 @@ class Failed:
     """At least one tensor is wrong. `noise` is infinite where no number can be given (shape, dtype, NaN).
 
     suspects: best first; empty where no mistake fits, None where there were no numbers to look at (a wrong shape).
+    profile: the error along the time steps (conformance.verdict.profile), where there are numbers.
     """
 
     noise: float
     differences: tuple[Difference, ...]
     first_wrong: str | None = None
     suspects: tuple[Suspect, ...] | None = None
+    profile: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ class TimedOut:
 
 
 Outcome = Passed | Failed | Unsupported | Errored | Crashed | TimedOut
-NAMES: dict[type, str] = {
+OutcomeName = Literal["passed", "failed", "unsupported", "errored", "crashed", "timed out"]
+NAMES: dict[type, OutcomeName] = {
     Passed: "passed",
     Failed: "failed",
     Unsupported: "unsupported",
@@ -90,6 +93,6 @@ NAMES: dict[type, str] = {
 }
 
 
-def name_of(outcome: Outcome) -> str:
+def name_of(outcome: Outcome) -> OutcomeName:
     """The outcome's name as it appears in results files and tables."""
     return NAMES[type(outcome)]

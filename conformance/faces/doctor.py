@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from conformance.case.errors import AdapterUnavailable
+from conformance.run.places import Place
 from conformance.run.process import Worker
 
 
@@ -19,13 +20,13 @@ class Diagnosis:
     problem: str | None
 
 
-def examine(adapters: list[str]) -> Iterator[Diagnosis]:
+def examine(adapters: list[str], places: Mapping[str, Place]) -> Iterator[Diagnosis]:
     """One diagnosis an adapter, as they come."""
     for adapter in adapters:
         try:
-            worker = Worker(adapter)
+            worker = Worker(adapter, places)
         except AdapterUnavailable as error:
             yield Diagnosis(adapter, {}, "", str(error))
         else:
-            yield Diagnosis(adapter, worker.versions, worker.device, None)
+            yield Diagnosis(adapter, worker.info.versions, worker.info.device, None)
             worker.close()

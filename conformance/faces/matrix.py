@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from rich.table import Table
 from rich.text import Text
 
-from conformance.case.outcomes import Passed, Unsupported
-from conformance.run.result import Result
+from conformance.run.record import Record
 
 LEGEND = (
     "each cell: passed / failed / unsupported, worst noise of what passed; +n known: wrong as recorded in deviations/"
@@ -24,18 +23,14 @@ class Cell:
     counts: Counter[str] = field(default_factory=Counter)
     noise: float = 0.0
 
-    def add(self, result: Result) -> None:
+    def add(self, record: Record) -> None:
         """Count one result."""
-        if result.unexpected:
+        if record.unexpected:
             self.counts["failed"] += 1
-        elif isinstance(result.outcome, Unsupported):
-            self.counts["unsupported"] += 1
-        elif result.deviates_as_known:
-            self.counts["known"] += 1
         else:
-            self.counts["passed"] += 1
-        if isinstance(result.outcome, Passed):
-            self.noise = max(self.noise, result.outcome.noise)
+            self.counts["known" if record.known else record.outcome] += 1
+        if record.outcome == "passed":
+            self.noise = max(self.noise, record.noise or 0.0)
 
     def text(self) -> Text:
         """The cell as it is printed."""
@@ -49,13 +44,13 @@ class Cell:
         return Text(parts, style=style)
 
 
-def matrix(results: Sequence[Result], adapters: Sequence[str], *, breakable: bool) -> Table:
+def matrix(records: Sequence[Record], adapters: Sequence[str], *, breakable: bool) -> Table:
     """The table: a row a family and one for all, a column an adapter. `breakable`: names may fold at their hyphens."""
     cells: dict[tuple[str, str], Cell] = {}
-    families = sorted({result.case.family for result in results})
-    for result in results:
-        for row in (result.case.family, "all"):
-            cells.setdefault((row, result.adapter), Cell()).add(result)
+    families = sorted({record.family for record in records})
+    for record in records:
+        for row in (record.family, "all"):
+            cells.setdefault((row, record.adapter), Cell()).add(record)
     table = Table(pad_edge=False)
     table.add_column("family", no_wrap=True)
     for adapter in adapters:

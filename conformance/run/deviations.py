@@ -68,8 +68,10 @@ class Deviation(Frozen):
 
     def applies(self, case_id: str, versions: dict[str, str]) -> bool:
         """Whether the case is among those named and every package is of the versions named."""
-        if not any(fnmatch.fnmatchcase(case_id, pattern) for pattern in self.cases):
-            return False
+        return any(fnmatch.fnmatchcase(case_id, pattern) for pattern in self.cases) and self.holds_for(versions)
+
+    def holds_for(self, versions: dict[str, str]) -> bool:
+        """Whether every package is of the versions named."""
         return all(package in versions and _lies_in(versions[package], text) for package, text in self.versions.items())
 
     def explains(self, outcome: Outcome) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import queue
 import signal
 import subprocess
-import tempfile
-from pathlib import Path
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 import execnet
@@ -15,12 +18,20 @@ import execnet
 from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable
 from conformance.case.model import Case
-from conformance.case.tensors import Arrays, to_bytes
+from conformance.case.tensors import Arrays
+from conformance.run.confine import bury
+from conformance.run.places import Place, place_of
+from conformance.run.record import AdapterInfo
+from conformance.run.worker import Message, request_of
 
 START_SECONDS = 300.0
 _EXIT_SECONDS = 5.0
-_TAIL_LINES = 20
+_LOOK_SECONDS = 0.25
+_DRAIN_SECONDS = 1.0
+_BURY_SECONDS = 60.0
 _BOOTSTRAP = "from conformance.run.worker import serve\nserve(channel)\n"
+_BURY = "import sys\nfrom conformance.run.confine import bury\nprint(bury(int(sys.argv[1]), sys.argv[2]))\n"
+_END = object()
 
 
 class WorkerDied(Exception):
@@ -32,91 +43,186 @@ class WorkerSilent(Exception):
 
 
 class Worker:
-    """One adapter in one process.
+    """One adapter in one process. It answers requests in their order; more than one may be under way.
+
+    Args:
+        label: `[PLACE:]NAME[@DEVICE]`.
+        places: those that labels may name.
+        memory: GiB the process may allocate; None for no limit.
 
     Raises:
         AdapterUnavailable: the adapter cannot be made there.
     """
 
-    def __init__(self, adapter: str) -> None:
-        registry.check(adapter)
-        self.adapter = adapter
-        handle, log = tempfile.mkstemp(prefix="conformance-", suffix=".log")
-        os.close(handle)
-        self._log = Path(log)
-        self._group = execnet.Group()
-        self._pid: int | None = None
-        self._channel: Any = None
+    def __init__(self, label: str, places: Mapping[str, Place] | None = None, memory: float | None = None) -> None:
+        parsed = registry.parse(label)
+        self.label = label
+        self._place = place_of(parsed, places or {})
+        self._memory = memory
+        known = self._place.adapters
         try:
-            self._start()
+            registry.check(parsed.name, known)
+        except AdapterUnavailable as error:
+            raise AdapterUnavailable(self._from_there(str(error))) from error
+        self._group = execnet.Group()
+        self._channel: Any = None
+        self._pid: int | None = None
+        self._log = ""
+        self._inbox: queue.SimpleQueue[tuple[float, Any]] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._sent: deque[float] = deque()  # when each request was that has no answer yet
+        self._answered = 0.0
+        self._buried: str | None = None
+        try:
+            self._start(parsed.there)
         except BaseException:
             self.close()
             raise
 
-    def _start(self) -> None:
+    def _start(self, adapter: str) -> None:
         # Workers set their own thread counts and environment; this process's stays as it is.
-        self._gateway = self._group.makegateway("popen")
-        self._channel = self._gateway.remote_exec(_BOOTSTRAP)
-        self._channel.send({"adapter": self.adapter, "log": str(self._log)})
         try:
-            reply = self._receive(START_SECONDS)
+            self._gateway = self._group.makegateway(self._place.gateway)
+        except (OSError, EOFError, AssertionError, execnet.HostNotFound) as error:
+            raise self._unavailable(f"no process can be started there: {error!r}") from error
+        self._popen = self._gateway._io.popen  # execnet has no public way to learn how a process ended
+        self._channel = self._gateway.remote_exec(self._place.preamble + _BOOTSTRAP)
+        self._channel.setcallback(lambda message: self._inbox.put((time.monotonic(), message)), endmarker=_END)
+        threading.Thread(target=self._write, daemon=True).start()
+        try:
+            started = self._told({"adapter": adapter, "memory": self._memory})
+            self._pid, self._log = started["pid"], started["log"]
+            told = self._told(None)
         except WorkerDied as error:
-            raise AdapterUnavailable(f"{self.adapter}: the worker ended while it loaded: {error}") from error
+            raise self._unavailable(f"the worker ended while it loaded: {error}") from error
         except WorkerSilent as error:
-            raise AdapterUnavailable(f"{self.adapter}: did not load within {START_SECONDS:g} s") from error
-        if "unavailable" in reply:
-            raise AdapterUnavailable(reply["unavailable"])
-        self._pid = reply["pid"]
-        self.versions: dict[str, str] = reply["versions"]
-        self.device: str = reply["device"]
+            raise self._unavailable(f"did not load within {START_SECONDS:g} s") from error
+        if "unavailable" in told:
+            raise AdapterUnavailable(self._from_there(told["unavailable"]) + self._limit())
+        self.info = AdapterInfo(**told["info"])
 
-    def ask(self, case: Case, arrays: Arrays, timeout: float) -> dict[str, Any]:
-        """The worker's answer to a case (conformance.run.worker.answer).
+    def _told(self, request: Message | None) -> Message:
+        """What the worker says while it starts."""
+        if request is not None:
+            self._outbox.put(request)
+        self._sent.append(time.monotonic())
+        return self.receive(START_SECONDS)
+
+    def send(self, case: Case, arrays: Arrays) -> None:
+        """Ask for the answer to a case. Does not wait, not even for the worker to read the request."""
+        self._sent.append(time.monotonic())
+        self._outbox.put(request_of(case, arrays))
+
+    def receive(self, timeout: float) -> Message:
+        """The answer (conformance.run.worker.answer) to the oldest request that has none yet.
+
+        Args:
+            timeout: seconds since the worker could begin with it: since it was sent, or the one before was answered.
 
         Raises:
             WorkerDied, WorkerSilent: this worker is of no more use.
         """
-        os.truncate(self._log, 0)  # what it printed for the cases before is of no more use
-        try:
-            self._channel.send({"case": case.model_dump_json(), "tensors": to_bytes(arrays.flat)})
-        except OSError as error:
-            raise WorkerDied(self._last_words()) from error
-        return self._receive(timeout)
+        deadline = max(self._sent[0], self._answered) + timeout
+        came, message = self._next(deadline)
+        if came > deadline:  # or late, while nobody looked
+            self._bury()
+            raise WorkerSilent
+        if message is _END:
+            raise WorkerDied(self._last_words())
+        self._sent.popleft()
+        self._answered = came
+        told: Message = message
+        return told
+
+    def ask(self, case: Case, arrays: Arrays, timeout: float) -> Message:
+        """The worker's answer to a case, where nothing else is under way; see `receive`."""
+        self.send(case, arrays)
+        return self.receive(timeout)
 
     def close(self) -> None:
-        """End the process and remove its log."""
+        """End the process, at once if it is at work, and remove its log."""
+        self._outbox.put(None)
+        if self._sent:
+            self._bury()
         with contextlib.suppress(OSError):
             if self._channel is not None:
                 self._channel.close()
         self._group.terminate(timeout=2.0)
-        self._log.unlink(missing_ok=True)
+        if not self._place.ssh:
+            self._bury()  # what it has started; there is no need to go to a host for a worker that ended well
 
-    def _receive(self, timeout: float) -> dict[str, Any]:
+    def _write(self) -> None:
+        """A thread of its own: a process that hangs reads nothing, and writing would wait for it without end."""
+        for request in iter(self._outbox.get, None):
+            try:
+                self._channel.send(request)
+            except OSError:
+                return  # it is gone, which whoever waits for its answer will see
+
+    def _next(self, deadline: float) -> tuple[float, Any]:
+        """When the next message came, and the message: `_END` if there can be none. Infinity if none came in time."""
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                return self._inbox.get(timeout=min(max(left, 0.0), _LOOK_SECONDS))
+            except queue.Empty:
+                if left <= 0:
+                    return inf, None
+            if self._popen.poll() is not None:  # a process that it has forked may hold the connection open
+                with contextlib.suppress(queue.Empty):
+                    return self._inbox.get(timeout=_DRAIN_SECONDS)
+                return min(time.monotonic(), deadline), _END
+
+    def _bury(self) -> str:
+        """Kill the process, with what it has started, and remove its log; the last lines of that."""
+        if self._buried is None:
+            self._buried = self._bury_now()
+        return self._buried
+
+    def _bury_now(self) -> str:
+        if self._pid is None:
+            if self._channel is not None:
+                self._popen.kill()
+            return ""
+        if not self._place.ssh:
+            return bury(self._pid, self._log)
         try:
-            reply: dict[str, Any] = self._channel.receive(timeout)
-        except self._channel.TimeoutError as error:
-            self._kill()
-            raise WorkerSilent from error
-        except self._channel.RemoteError as error:
-            raise WorkerDied(f"an error in the worker\n{error}") from error
-        except EOFError as error:
-            raise WorkerDied(self._last_words()) from error
-        return reply
-
-    def _kill(self) -> None:
-        if self._pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
+            done = self._place.call(_BURY, str(self._pid), self._log, seconds=_BURY_SECONDS)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"(its place cannot be reached any more: {error})"
+        return (done.stdout if done.returncode == 0 else done.stderr).rstrip("\n")
 
     def _last_words(self) -> str:
-        status = self._exit_status()  # first, for a process may print up to its end
-        text = self._log.read_text(errors="replace")
-        return "\n".join([status, *text.splitlines()[-_TAIL_LINES:]])
+        """How the process ended, and what it printed."""
+        try:
+            self._channel.waitclose(0.0)
+        except self._channel.RemoteError as error:
+            return f"an error in the worker\n{error}"
+        except (EOFError, self._channel.TimeoutError):
+            pass
+        status = self._exit_status() + self._limit()  # first, for a process may print up to its end
+        return "\n".join(filter(None, [status, self._bury()]))
 
     def _exit_status(self) -> str:
-        popen = self._gateway._io.popen  # execnet has no public way to learn how a process ended
         try:
-            code = popen.wait(_EXIT_SECONDS)
+            code = self._popen.wait(_EXIT_SECONDS)
         except subprocess.TimeoutExpired:
             return "its connection closed"
-        return f"exit code {code}" if code >= 0 else signal.strsignal(-code) or f"signal {-code}"
+        if self._place.ssh and code == 255:
+            return "a signal, or the loss of the connection"
+        if code > 128 and self._place.ssh:  # as a shell puts it
+            code = 128 - code
+        if code >= 0:
+            return f"exit code {code}"
+        killed = ", by hand or by the kernel for lack of memory" if code == -9 else ""
+        return (signal.strsignal(-code) or f"signal {-code}") + killed
+
+    def _limit(self) -> str:
+        return f" (its memory is limited to {self._memory:g} GiB)" if self._memory is not None else ""
+
+    def _from_there(self, problem: str) -> str:
+        """A problem that names the adapter, but not the place."""
+        return f"{self._place.name}: {problem}" if self._place.name else problem
+
+    def _unavailable(self, problem: str) -> AdapterUnavailable:
+        return AdapterUnavailable(f"{self.label}: {problem}")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from math import isinf
-from typing import Any
 
 from conformance.case.model import Case
 from conformance.case.outcomes import (
@@ -20,6 +19,7 @@ from conformance.case.outcomes import (
     name_of,
 )
 from conformance.run.deviations import Deviation
+from conformance.run.record import Record, RecordedDeviation, RecordedSuspect
 
 
 @dataclass(frozen=True)
@@ -101,26 +101,26 @@ class Result:
         suspects = (isinstance(self.outcome, Failed) and self.outcome.suspects) or ()
         return " or ".join(_together(suspect.mistakes) for suspect in suspects) or "none of the catalogue"
 
-    def to_json(self) -> dict[str, Any]:
-        """The result as one line of a results file."""
-        line: dict[str, Any] = {
-            "case": self.case.id,
-            "adapter": self.adapter,
-            "outcome": name_of(self.outcome),
-            "unexpected": self.unexpected,
-            "noise": _number(self.noise),
-            "seconds": round(self.seconds, 6),
-            "precision": self.precision,
-        }
-        if not isinstance(self.outcome, Passed) or self.unexpected:
-            line["message"] = self.message()
-        if isinstance(self.outcome, Failed) and self.outcome.suspects is not None:
-            line["suspects"] = [_suspect_to_json(suspect) for suspect in self.outcome.suspects]
-        if isinstance(self.outcome, Errored) and self.outcome.traceback:
-            line["traceback"] = self.outcome.traceback
-        if self.deviation is not None:
-            line["deviation"] = self.deviation.model_dump(exclude_none=True)
-        return line
+    def record(self) -> Record:
+        """The result as a line of a results file."""
+        failed = self.outcome if isinstance(self.outcome, Failed) else None
+        errored = self.outcome if isinstance(self.outcome, Errored) else None
+        return Record(
+            case=self.case.id,
+            adapter=self.adapter,
+            dtype=self.case.dtype,
+            outcome=name_of(self.outcome),
+            unexpected=self.unexpected,
+            noise=_number(self.noise),
+            allowed=self.case.tolerance.noise,
+            seconds=round(self.seconds, 6),
+            precision=self.precision,
+            message=None if isinstance(self.outcome, Passed) and not self.unexpected else self.message(),
+            suspects=None if failed is None or failed.suspects is None else tuple(map(_recorded, failed.suspects)),
+            traceback=(errored.traceback or None) if errored is not None else None,
+            profile=failed.profile if failed is not None else None,
+            deviation=None if self.deviation is None else RecordedDeviation(**self.deviation.model_dump()),
+        )
 
 
 _SHOWN = 5
@@ -154,8 +154,10 @@ def _together(mistakes: tuple[str, ...]) -> str:
     return " with ".join(mistakes)
 
 
-def _suspect_to_json(suspect: Suspect) -> dict[str, Any]:
-    return asdict(suspect) | {"noise": _number(suspect.noise)}
+def _recorded(suspect: Suspect) -> RecordedSuspect:
+    return RecordedSuspect(
+        mistakes=suspect.mistakes, how=suspect.how, noise=_number(suspect.noise), precision=suspect.precision
+    )
 
 
 def _number(noise: float | None) -> float | None:

@@ -1,53 +1,60 @@
-"""The results file: JSON lines, written as the results come, so that an interrupted run leaves what it had.
-
-{"kind": "header", "suite": ..., "vectors": digest of the manifest, "machine": ..., "adapters": {...}}
-{"kind": "result", "case": ..., "adapter": ..., "outcome": ..., "noise": ..., ...}
-{"kind": "footer", "results": how many}
-"""
+"""Results files: written as the results come, so that an interrupted run leaves what it had, and read again."""
 
 from __future__ import annotations
 
 import json
-import platform
+import os
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from conformance import __version__
-from conformance.run.result import Result
+from pydantic import BaseModel, ValidationError
+
+from conformance.case.errors import ConformanceError
+from conformance.run.record import FORMAT, Header, Record
+
+_M = TypeVar("_M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a results file says. complete: the run came to its end. size: bytes up to the last whole line."""
+
+    path: Path
+    header: Header
+    records: tuple[Record, ...]
+    complete: bool
+    size: int
 
 
 class ResultsFile:
     """A results file being written; as a context manager it ends with a footer, unless an exception leaves it."""
 
-    def __init__(self, path: Path, vectors: str, adapters: dict[str, dict[str, str]]) -> None:
+    def __init__(self, path: Path, header: Header) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("w", encoding="utf-8")
         self._count = 0
-        self._write(
-            {
-                "kind": "header",
-                "suite": __version__,
-                "vectors": vectors,
-                "python": platform.python_version(),
-                "machine": f"{platform.system()} {platform.machine()}",
-                "adapters": adapters,
-            }
-        )
+        self._write("header", header)
 
-    def add(self, result: Result) -> None:
+    @classmethod
+    def resumed(cls, found: Results) -> Self:
+        """The file of an interrupted run, to be written on."""
+        file = cls.__new__(cls)
+        os.truncate(found.path, found.size)  # half a line, where a kill came in the middle of one
+        file._file = found.path.open("a", encoding="utf-8")
+        file._count = len(found.records)
+        return file
+
+    def add(self, record: Record) -> None:
         """Append one result and flush it."""
-        self.add_line(result.to_json())
-
-    def add_line(self, line: dict[str, Any]) -> None:
-        """Append a result that is `Result.to_json` already."""
         self._count += 1
-        self._write({"kind": "result"} | line)
+        self._write("result", record)
 
     def close(self, *, complete: bool) -> None:
         """End the file; only a complete run's has a footer."""
         if complete:
-            self._write({"kind": "footer", "results": self._count})
+            self._write("footer", None, results=self._count)
         self._file.close()
 
     def __enter__(self) -> Self:
@@ -58,6 +65,90 @@ class ResultsFile:
     ) -> None:
         self.close(complete=kind is None)
 
-    def _write(self, line: dict[str, Any]) -> None:
-        self._file.write(json.dumps(line, allow_nan=False) + "\n")
+    def _write(self, kind: str, content: BaseModel | None, **more: Any) -> None:
+        fields = {} if content is None else content.model_dump(mode="json", exclude_defaults=True)
+        if isinstance(content, Header):
+            fields["format"] = content.format  # a default that every reader has to see
+        self._file.write(json.dumps({"kind": kind} | fields | more, allow_nan=False, ensure_ascii=False) + "\n")
         self._file.flush()
+
+
+def read_results(path: Path) -> Results:
+    """The content of a results file; one that was cut short has `complete` False, and loses half a last line.
+
+    Raises:
+        ConformanceError: it cannot be read, is no results file, or of another format.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConformanceError(f"{path}: cannot be read: {error.strerror}") from error
+    whole, _, half = data.rpartition(b"\n")
+    lines = whole.split(b"\n") if whole else []
+    header: Header | None = None
+    records: list[Record] = []
+    promised: int | None = None
+    for number, text in enumerate(lines, 1):
+        line = _parsed(path, number, text)
+        match line.pop("kind", None):
+            case "header" if number == 1:
+                header = _header(path, line)
+            case "result" if header is not None and promised is None:
+                records.append(_model(path, number, Record, line))
+            case "footer" if header is not None and promised is None:
+                promised = line.get("results")
+            case kind:
+                raise ConformanceError(f"{path}:{number}: {_misplaced(kind)}")
+    if header is None:
+        raise ConformanceError(f"{path}: no results file: it does not begin with a header")
+    complete = not half and promised == len(records)
+    if promised is not None and not complete:
+        raise ConformanceError(f"{path}: damaged: its footer promises {promised} results, it has {len(records)}")
+    return Results(path, header, tuple(records), complete, len(data) - len(half))
+
+
+def demand_complete(results: Results) -> Results:
+    """The results themselves.
+
+    Raises:
+        ConformanceError: the run was interrupted.
+    """
+    if not results.complete:
+        raise ConformanceError(
+            f"{results.path}: the run was interrupted after {len(results.records)} results; "
+            "finish it with the same conformance run and --resume"
+        )
+    return results
+
+
+def _parsed(path: Path, number: int, text: bytes) -> dict[str, Any]:
+    try:
+        line = json.loads(text)
+    except ValueError as error:
+        raise ConformanceError(f"{path}:{number}: not a line of a results file: {error}") from error
+    if not isinstance(line, dict):
+        raise ConformanceError(f"{path}:{number}: not a line of a results file: no object")
+    return line
+
+
+def _header(path: Path, line: dict[str, Any]) -> Header:
+    if line.get("format", 1) != FORMAT:
+        raise ConformanceError(
+            f"{path}: results of format {line.get('format', 1)}; this suite reads format {FORMAT}: run it again"
+        )
+    return _model(path, 1, Header, line)
+
+
+def _model(path: Path, number: int, model: type[_M], line: dict[str, Any]) -> _M:
+    try:
+        return model.model_validate(line)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(map(str, problem["loc"]))
+        raise ConformanceError(f"{path}:{number}: {key}: {problem['msg']}") from error
+
+
+def _misplaced(kind: object) -> str:
+    if kind in ("header", "result", "footer"):
+        return f"a {kind} where none can be; a results file is a header, results, a footer"
+    return f"no kind of line of a results file: {kind!r}; allowed: header, result, footer"

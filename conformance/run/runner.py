@@ -1,39 +1,66 @@
-"""One adapter, its worker process, and the path from a case to a result. Nothing else in the suite runs a case.
+"""One adapter, its worker, and the path from a case to a result. Nothing else in the suite runs a case.
 
 vector of the case -> worker -> outputs -> verdict -> diagnosis -> known deviations -> Result
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
+from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.case.model import Case
-from conformance.case.outcomes import Crashed, Errored, Failed, Outcome, TimedOut, Unsupported
-from conformance.case.tensors import from_bytes
+from conformance.case.outcomes import Crashed, Errored, Outcome, TimedOut
 from conformance.golden.cache import cached
 from conformance.golden.store import VectorStore
 from conformance.golden.vector import Vector
 from conformance.run.deviations import Deviation, find
+from conformance.run.in_process import InProcess
+from conformance.run.judged import Judged, judged
+from conformance.run.places import Place, place_of
 from conformance.run.process import Worker, WorkerDied, WorkerSilent
+from conformance.run.record import AdapterInfo
 from conformance.run.result import Result
-from conformance.verdict.compare import has_the_form, judge
-from conformance.verdict.contracts import Contracts
-from conformance.verdict.diagnose import diagnose
+from conformance.run.worker import Message
 
 CASE_SECONDS = 300.0
+_AHEAD = 2
+"""Cases that wait at the worker while it has one, so that it computes while this process judges."""
+_AHEAD_BYTES = 64 << 20
+_STARTS = 3
+"""After so many failures in a row to start the worker again it is not tried any more: each may take minutes."""
+
+
+@dataclass
+class _InLine:
+    """A case on its way: its vector, or the result it came to without a worker, and the worker it was sent to."""
+
+    case: Case
+    vector: Vector | None
+    result: Result | None = None
+    sent_to: Worker | InProcess | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes, about."""
+        return sum(array.nbytes for array in self.vector.arrays.flat.values()) if self.vector else 0
 
 
 class Runner:
     """Runs cases with one adapter. The worker starts with the first use and again after a crash or a hang.
 
     Args:
-        adapter: `name` or `name@device`.
+        adapter: the label, `[PLACE:]NAME[@DEVICE]`.
         timeout: seconds a case may take.
         options: what the command line would have to be given to run with the same specs, vectors and deviations.
+        places: those that the label may name.
+        memory: GiB the worker may allocate; None for no limit.
+        in_process: run the adapter in this process and thread, without timeout; for debuggers.
 
     Raises:
-        AdapterUnavailable: from `start`.
+        AdapterUnavailable: the label names no place there is; and from `start`.
     """
 
     def __init__(
@@ -43,78 +70,134 @@ class Runner:
         deviations: list[Deviation],
         timeout: float = CASE_SECONDS,
         options: tuple[str, ...] = (),
+        *,
+        places: Mapping[str, Place] | None = None,
+        memory: float | None = None,
+        in_process: bool = False,
     ) -> None:
         self.adapter = adapter
-        self.versions: dict[str, str] = {}
+        self.info = AdapterInfo()
+        self._places = places or {}
+        self._memory = memory
+        self._in_process = in_process
         self._store = store
         self._deviations = deviations
         self._timeout = timeout
-        self._options = options
-        self._worker: Worker | None = None
+        place = place_of(registry.parse(adapter), self._places)
+        limit = () if memory is None else ("--memory", f"{memory:g}")
+        self._options = (*options, *place.option, *limit)
+        self._worker: Worker | InProcess | None = None
+        self._failures: list[str] = []
 
-    def start(self) -> Worker:
+    def start(self) -> Worker | InProcess:
         """The worker, started if it is not running."""
         if self._worker is None:
-            self._worker = Worker(self.adapter)
-            self.versions = self._worker.versions
+            if len(self._failures) >= _STARTS:
+                raise AdapterUnavailable(
+                    f"given up, for it failed to start {_STARTS} times in a row: {self._failures[-1]}"
+                )
+            try:
+                made = InProcess(self.adapter) if self._in_process else Worker(self.adapter, self._places, self._memory)
+            except AdapterUnavailable as error:
+                self._failures.append(str(error))
+                raise
+            self._worker, self.info = made, made.info
+            self._failures.clear()
         return self._worker
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Of the packages that compute; empty before the first start."""
+        return self.info.versions
 
     def run(self, case: Case) -> Result:
         """The result of a case; whatever goes wrong with the case is its outcome, never an exception."""
+        (result,) = self.results([case])
+        return result
+
+    def results(self, cases: Iterable[Case]) -> Iterator[Result]:
+        """The result of each case, in their order. The worker is some cases ahead of what is judged here."""
+        line: deque[_InLine] = deque()
+        upcoming = map(self._loaded, cases)
         try:
-            vector = cached(case) if case.on_demand else self._store.load(case)
+            self._line_up(line, upcoming)
+            while line:
+                told = self._told(line)
+                first = line.popleft()
+                self._line_up(line, upcoming)
+                yield told if isinstance(told, Result) else self._judged(first, told)
+        finally:
+            if line:
+                self.close()  # it may be at work on what nobody asks for any more
+
+    def close(self) -> None:
+        """End the worker."""
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.close()
+
+    def _loaded(self, case: Case) -> _InLine:
+        try:
+            return _InLine(case, cached(case) if case.on_demand else self._store.load(case))
         except ConformanceError as error:
             # Not the framework's doing, so no known deviation can explain it.
-            return Result(case, self.adapter, Errored(str(error)), self.versions, options=self._options)
+            result = Result(case, self.adapter, Errored(str(error)), self.versions, options=self._options)
+            return _InLine(case, None, result)
+
+    def _line_up(self, line: deque[_InLine], upcoming: Iterator[_InLine]) -> None:
+        """Load the next cases, and send them to the worker where one is running."""
+        while len(line) <= _AHEAD and sum(each.size for each in line) <= _AHEAD_BYTES:
+            following = next(upcoming, None)
+            if following is None:
+                return
+            line.append(following)
+            self._send(line)
+
+    def _send(self, line: deque[_InLine]) -> None:
+        """Send what this worker has not got yet; all of them where the one before has died."""
+        for each in line:
+            if self._worker is not None and each.vector is not None and each.sent_to is not self._worker:
+                self._worker.send(each.case, each.vector.arrays)
+                each.sent_to = self._worker
+
+    def _told(self, line: deque[_InLine]) -> Message | Outcome | Result:
+        """The worker's answer to the first case, or what became of the worker instead, which is this case's doing."""
+        if line[0].result is not None:
+            return line[0].result
         try:
             worker = self.start()
         except AdapterUnavailable as error:  # it loaded before; after a crash or a hang it does not any more
-            return self._result(case, Errored(str(error)))
+            return Errored(str(error))
+        self._send(line)
         try:
-            answer = worker.ask(case, vector.arrays, self._timeout)
+            told = worker.receive(self._timeout)
         except WorkerDied as error:
-            self._drop()
-            return self._result(case, Crashed(str(error)))
+            self.close()
+            return Crashed(str(error))
         except WorkerSilent:
-            self._drop()
-            return self._result(case, TimedOut(self._timeout))
-        if "unsupported" in answer:
-            return self._result(case, Unsupported(answer["unsupported"]))
-        if "raised" in answer:
-            return self._result(case, Errored(answer["raised"], answer["traceback"]))
-        return self._judged(case, vector, answer)
+            self.close()
+            return TimedOut(self._timeout)
+        if told.get("out_of_memory"):
+            self.close()
+            if self._memory is not None:
+                told["raised"] += f"\nthe worker's memory is limited to {self._memory:g} GiB"
+        return told
 
-    def close(self) -> None:
-        """End the worker process."""
-        self._drop()
-
-    def _drop(self) -> None:
-        if self._worker is not None:
-            self._worker.close()
-            self._worker = None
-
-    def _judged(self, case: Case, vector: Vector, answer: dict[str, object]) -> Result:
-        outputs = from_bytes(answer["outputs"]) | answer["strange"]  # type: ignore[arg-type, operator]
-        precision, contracts = str(answer["precision"]), Contracts(str(answer["padded_y"]), str(answer["empty_rows"]))
-        outcome = judge(case, outputs, vector.golden, vector.kappa, precision=precision, contracts=contracts)
-        if isinstance(outcome, Failed) and has_the_form(case, outputs):
-            deviation = self._deviation(case)
-            suspects = diagnose(
-                case,
-                vector.arrays,
-                outputs,
-                vector.golden,
-                vector.kappa,
-                precision=precision,
-                contracts=contracts,
-                written=deviation.mistake if deviation is not None and deviation.outcome == "failed" else (),
-            )
-            outcome = replace(outcome, suspects=suspects)
-        return self._result(case, outcome, precision, float(answer["seconds"]))  # type: ignore[arg-type]
-
-    def _deviation(self, case: Case) -> Deviation | None:
-        return find(self._deviations, case.id, self.versions)
-
-    def _result(self, case: Case, outcome: Outcome, precision: str | None = None, seconds: float = 0.0) -> Result:
-        deviation = self._deviation(case)
-        return Result(case, self.adapter, outcome, self.versions, precision, seconds, deviation, self._options)
+    def _judged(self, first: _InLine, told: Message | Outcome) -> Result:
+        deviation = find(self._deviations, first.case.id, self.versions)
+        if isinstance(told, dict):
+            assert first.vector is not None
+            written = deviation.mistake if deviation is not None and deviation.outcome == "failed" else ()
+            found = judged(first.case, first.vector, told, written)
+        else:
+            found = Judged(told)
+        return Result(
+            first.case,
+            self.adapter,
+            found.outcome,
+            self.versions,
+            found.precision,
+            found.seconds,
+            deviation,
+            self._options,
+        )

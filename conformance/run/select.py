@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -36,6 +37,22 @@ def matching(cases: Sequence[Case], patterns: Sequence[str]) -> list[Case]:
             raise ConformanceError(f"no case matches {pattern!r}{_near(pattern, (case.id for case in cases))}")
         chosen |= found
     return list(chosen.values())
+
+
+def shard(cases: Sequence[Case], which: str) -> list[Case]:
+    """The k-th of n parts of the cases, `k/n`. A case stays in its part whatever other cases there are.
+
+    Raises:
+        ConformanceError: not of the form k/n with 1 <= k <= n.
+    """
+    k, _, n = which.partition("/")
+    if not (k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
+        raise ConformanceError(f"{which!r} is not a shard; needs k/n with k from 1 to n, like 2/3")
+    return [case for case in cases if _hash(case.id) % int(n) == int(k) - 1]
+
+
+def _hash(case_id: str) -> int:
+    return int.from_bytes(hashlib.sha256(case_id.encode()).digest()[:8])
 
 
 def _near(pattern: str, ids: Iterable[str]) -> str:

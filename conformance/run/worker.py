@@ -1,6 +1,6 @@
-"""The far end: runs in a process of its own, holds one adapter, answers one case at a time.
+"""The far end: runs in a process of its own, holds one adapter, answers one case after the other.
 
-    <- {adapter, log}                        -> {pid, versions, device} or {unavailable}
+    <- {adapter, memory}                     -> {pid, log}, then {info} or {unavailable}
     <- {case (JSON), tensors (safetensors)}  -> {answer, ...}, see `answer`
     ...                                      until the channel is closed
 
@@ -9,10 +9,13 @@ The worker never sees a golden value. What the framework prints goes to the log,
 
 from __future__ import annotations
 
-import faulthandler
+import bdb
 import os
+import platform
+import re
 import time
 import traceback
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -23,29 +26,63 @@ from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.errors import AdapterUnavailable, UnsupportedOption
 from conformance.case.model import Case
 from conformance.case.tensors import SENDABLE, Array, Arrays, from_bytes, to_bytes
+from conformance.run.confine import confine, forget_output, limit_memory
+from conformance.run.record import AdapterInfo
 
 Message = dict[str, Any]
 
+_ALLOCATION = re.compile(r"(?i)out of memory|\bOOM\b|bad.?alloc|RESOURCE_EXHAUSTED|can.?t allocate|cannot allocate|"
+                         r"failed to allocate|unable to allocate|can't start new thread")  # fmt: skip
+"""How frameworks say MemoryError."""
+
 
 def serve(channel: Any) -> None:
-    """Answer requests on an execnet channel until it is closed."""
+    """Answer requests on an execnet channel until it is closed, or memory has run out."""
     request: Message = channel.receive()
-    _redirect(request["log"])
+    log = confine()
+    channel.send({"pid": os.getpid(), "log": log})
     try:
-        adapter = registry.make(request["adapter"])
-    except AdapterUnavailable as error:
-        channel.send({"unavailable": str(error)})
-        return
-    channel.send({"pid": os.getpid(), "versions": adapter.versions, "device": adapter.device})
-    for request in channel:
-        channel.send(answer(adapter, request))
+        try:
+            if request["memory"] is not None:
+                limit_memory(request["memory"])
+            adapter = registry.make(request["adapter"])
+        except AdapterUnavailable as error:
+            channel.send({"unavailable": str(error)})
+            return
+        channel.send({"info": describe(adapter).model_dump()})
+        for request in channel:
+            forget_output()
+            told = answer(adapter, request)
+            channel.send(told)
+            if told.get("out_of_memory"):
+                return  # what such an error has left half done, nobody knows
+    finally:
+        Path(log).unlink(missing_ok=True)
+
+
+def describe(adapter: Adapter) -> AdapterInfo:
+    """Who answers, and where."""
+    return AdapterInfo(
+        versions=adapter.versions,
+        device=adapter.device,
+        settings=getattr(adapter, "settings", {}),
+        python=platform.python_version(),
+        machine=platform.machine(),
+        processor=_processor(),
+    )
+
+
+def request_of(case: Case, arrays: Arrays) -> Message:
+    """What a case is asked with."""
+    return {"case": case.model_dump_json(), "tensors": to_bytes(arrays.flat)}
 
 
 def answer(adapter: Adapter, request: Message) -> Message:
     """One case's answer.
 
-    `outputs` (safetensors bytes), `strange` (name -> what was returned instead of an array), `padded_y`,
-    `empty_rows`, `precision`, `seconds`; or `unsupported`, the reason; or `raised` and `traceback`.
+    `outputs` (safetensors bytes; those the case asks for), `strange` (name -> what was returned instead of an array),
+    `padded_y`, `empty_rows`, `precision`, `seconds`; or `unsupported`, the reason; or `raised`, `traceback` and
+    `out_of_memory`.
     """
     case = Case.model_validate_json(request["case"])
     arrays = Arrays.from_tensors(from_bytes(request["tensors"]))
@@ -53,13 +90,31 @@ def answer(adapter: Adapter, request: Message) -> Message:
     try:
         outputs = adapter.run(case, arrays.weights, arrays.inputs)
         seconds = time.perf_counter() - start
-        sendable, strange = _split(outputs)
+        _demand_unchanged(arrays, request["tensors"])
+        sendable, strange = _split(outputs, case)
         return {"outputs": to_bytes(sendable), "strange": strange, "seconds": seconds} | _declared(adapter, case)
     except UnsupportedOption as error:
         return {"unsupported": str(error)}
+    except bdb.BdbQuit:  # whoever leaves the debugger means the run
+        raise
     except (Exception, SystemExit) as error:  # whatever a framework raises is that case's outcome, not the run's end
         text = str(error).strip() or "(no message)"
-        return {"raised": f"{type(error).__name__}: {text}", "traceback": traceback.format_exc()}
+        return {
+            "raised": f"{type(error).__name__}: {text}",
+            "traceback": traceback.format_exc(),
+            "out_of_memory": isinstance(error, MemoryError) or bool(_ALLOCATION.search(text)),
+        }
+
+
+def _demand_unchanged(arrays: Arrays, sent: bytes) -> None:
+    """NumPy's read-only flag stops NumPy, not C code that is handed the memory.
+
+    Raises:
+        ValueError: the adapter, or what it wraps, has written into its inputs.
+    """
+    changed = [name for name, array in from_bytes(sent).items() if array.tobytes() != arrays.flat[name].tobytes()]
+    if changed:
+        raise ValueError(f"the adapter changed what it was given: {', '.join(changed)}")
 
 
 def _declared(adapter: Adapter, case: Case) -> dict[str, str]:
@@ -80,26 +135,30 @@ def _declared(adapter: Adapter, case: Case) -> dict[str, str]:
     return declared
 
 
-def _split(outputs: Any) -> tuple[dict[str, Array], dict[str, str]]:
-    """The outputs that are arrays of a known dtype, and a description of each that is not."""
+def _split(outputs: Any, case: Case) -> tuple[dict[str, Array], dict[str, str]]:
+    """The outputs asked for that are arrays of a known dtype, and a description of each that is not."""
     if not isinstance(outputs, dict):
         raise TypeError(f"the adapter returned {type(outputs).__name__}, needs a dict of arrays")
     arrays: dict[str, Array] = {}
     strange: dict[str, str] = {}
-    for name, value in outputs.items():
+    for name in case.outputs:
+        value = outputs.get(name)
+        if name not in outputs:
+            continue
         if not isinstance(value, np.ndarray):
-            strange[str(name)] = f"a {type(value).__name__}"
+            strange[name] = f"a {type(value).__name__}"
         elif value.dtype not in SENDABLE:
-            strange[str(name)] = f"an array of dtype {value.dtype}"
+            strange[name] = f"an array of dtype {value.dtype}"
         else:
-            arrays[str(name)] = value
+            arrays[name] = value
     return arrays, strange
 
 
-def _redirect(log: str) -> None:
-    """Send both standard streams, those of C code too, to a file; there a fatal signal leaves its traceback as well."""
-    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(handle, 1)
-    os.dup2(handle, 2)
-    os.close(handle)
-    faulthandler.enable(all_threads=False)
+def _processor() -> str:
+    """The processor's name: it decides which kernels a framework takes."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.processor()

@@ -55,7 +55,13 @@ def judge(
 
 def has_the_form(case: Case, outputs: Mapping[str, Any]) -> bool:
     """Whether every output is there, an array of the right shape and dtype: there are numbers to look at."""
-    return all(_form_problem(outputs.get(name), shape, case) is None for name, shape in case.outputs.items())
+    return not form_problems(case, outputs)
+
+
+def form_problems(case: Case, outputs: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the outputs before any number is looked at, a line each."""
+    found = ((name, _form_problem(outputs.get(name), shape, case)) for name, shape in case.outputs.items())
+    return [f"{name}: {problem}" for name, problem in found if problem is not None]
 
 
 def _form_problem(got: Any, shape: tuple[int, ...], case: Case) -> str | None:

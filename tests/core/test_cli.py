@@ -1,34 +1,26 @@
 """The command line: what each command prints, writes and exits with, for a user and for a script."""
 
-import contextlib
 import json
 import resource
-import signal
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from harness import python, started
+from harness import COMMAND, python
 
-from conformance import __version__, cli
+from conformance import __version__
 from conformance.adapters import registry
 from conformance.cli import main
 from conformance.golden.store import VectorStore
+from conformance.run.results import read_results
 
 FRAMEWORKS = ["torch", "tensorflow", "keras", "jax", "onnx", "onnxruntime", "flint", "rich", "execnet", "pytest"]
-COMMAND = "import sys; sys.argv[0] = 'conformance'; from conformance.cli import main; main()"
 
 
 def conformance(*arguments: Any) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def lines_of(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def matrix_row(output: str, family: str) -> list[str]:
@@ -143,19 +135,18 @@ def test_run_fails_with_each_message_and_exit_code_1_and_keeps_the_chatter_of_wo
     assert [cell.split()[0] for cell in cells] == ["broken", "2/2/0", "4/0/0"]
     assert done.stdout.endswith("8 results, 2 unexpected; written to out/r.jsonl\n")
 
-    header, *results, footer = lines_of(tmp_path / "out" / "r.jsonl")
-    assert (header["kind"], header["suite"]) == ("header", __version__)
-    assert header["vectors"] == VectorStore(suite.vectors).digest()
-    assert header["adapters"] == {
+    results = read_results(tmp_path / "out" / "r.jsonl")
+    assert results.complete
+    assert (results.header.suite, results.header.cases) == (__version__, 4)
+    assert results.header.vectors == VectorStore(suite.vectors).digest()
+    assert {name: info.versions for name, info in results.header.adapters.items()} == {
         "broken": {"lstm-broken": "1.5", "numpy": np.__version__},
         "numpy": {"numpy": np.__version__},
     }
-    assert {r["kind"] for r in results} == {"result"}
-    of = {adapter: [r for r in results if r["adapter"] == adapter] for adapter in header["adapters"]}
-    assert [r["case"] for r in of["broken"]] == [r["case"] for r in of["numpy"]] == [f"broken/{way}" for way in ways]
-    assert [r["unexpected"] for r in of["broken"]] == [False, False, True, True]
-    assert of["broken"][2]["message"] in done.stdout
-    assert footer == {"kind": "footer", "results": 8}
+    of = {name: [r for r in results.records if r.adapter == name] for name in results.header.adapters}
+    assert [r.case for r in of["broken"]] == [r.case for r in of["numpy"]] == [f"broken/{way}" for way in ways]
+    assert [r.unexpected for r in of["broken"]] == [False, False, True, True]
+    assert of["broken"][2].message in done.stdout
 
 
 def test_run_counts_a_known_deviation_and_shows_it_only_on_request(suite, broken_adapters, tmp_path):
@@ -216,53 +207,6 @@ def test_a_wrong_spec_or_deviations_file_exits_with_2_and_every_problem(suite, t
     result = conformance("run", "--adapter", "numpy", *suite.folders, "--deviations", tmp_path)
     assert result.exit_code == 2
     assert result.stderr == f"{tmp_path}/numpy.yaml:1: versions: Field required\n"
-
-
-def test_a_run_that_is_interrupted_leaves_results_without_a_footer(suite, tmp_path):
-    # A shell's background jobs, and all that they start, are deaf to Ctrl-C unless they listen.
-    listening = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {COMMAND}"
-    arguments = ["run", "--adapter", "broken", "--case", "broken/right", "--case", "broken/hangs", "-o", "r.jsonl"]
-    with started("-c", listening, *arguments, *suite.folders, cwd=tmp_path) as process:
-        results = tmp_path / "r.jsonl"
-        while process.poll() is None and not (results.exists() and results.read_text().count("\n") == 2):
-            time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 1
-    header, result = lines_of(results)
-    assert (header["kind"], result["case"]) == ("header", "broken/right")
-
-
-def test_an_interrupt_while_adapters_are_still_being_handed_out_ends_those_that_run(monkeypatch):
-    class Hanging:
-        """A runner whose case ends only with its worker."""
-
-        def __init__(self) -> None:
-            self.closed = threading.Event()
-
-        def run(self, case: object) -> None:
-            assert self.closed.wait(20), "nobody ended the worker"
-
-        def close(self) -> None:
-            self.closed.set()
-
-    class Progress(contextlib.nullcontext["Progress"]):
-        def __init__(self) -> None:
-            super().__init__(self)
-
-        def add_task(self, name: str, **_: object) -> str:
-            if name == "second":
-                raise KeyboardInterrupt
-            return name
-
-        def start_task(self, task: str) -> None:
-            pass
-
-    monkeypatch.setattr(cli, "_progress", lambda console: Progress())
-    runners = {"first": Hanging(), "second": Hanging()}
-    begun = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        cli._run_all(None, ["a case"], runners, 2, ())
-    assert time.monotonic() - begun < 5
 
 
 def test_doctor_says_what_each_adapter_has_or_lacks(two_adapters):

@@ -353,7 +353,7 @@ def test_the_results_file_has_the_suspects():
         Suspect(("one", "other"), "reproduces", 2.34567, "float32"),
         Suspect(("x",), "resembles", np.inf, "tf32"),
     )
-    assert a_result(*suspects).to_json()["suspects"] == [
+    assert [s.model_dump() for s in a_result(*suspects).record().suspects] == [
         {"mistakes": ("one", "other"), "how": "reproduces", "noise": 2.346, "precision": "float32"},
         {"mistakes": ("x",), "how": "resembles", "noise": None, "precision": "tf32"},
     ]

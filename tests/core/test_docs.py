@@ -1,7 +1,6 @@
 """The documents say what is so: links lead somewhere, commands parse, specs load, the worked adapter works.
 
-Fenced blocks are told apart by what stands after the three backticks (see the comment in docs/specs.md). A python or
-toml block whose first line is a comment with a file name is that file.
+The commands themselves are run by tests/end_to_end/test_documented_commands.py.
 """
 
 import configparser
@@ -11,13 +10,13 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
 import click
 import pytest
 import yaml
+from documents import CI_FILES, DOCUMENTS, FENCE, ROOT, blocks, prose, shell
 
 from conformance.adapters import registry
 from conformance.adapters.base import EmptyRows, PaddedY
@@ -31,31 +30,17 @@ from conformance.cli import main
 from conformance.golden.lint import RULES
 from conformance.golden.store import VectorStore
 from conformance.run.deviations import Deviation, load_deviations
+from conformance.vendor import scaffold
 from conformance.verdict.contracts import Contracts
 
-ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(
-    (ROOT / "docs").glob("*.md")
-)
 SPECS, ADAPTERS, FAILURE = (ROOT / "docs" / name for name in ("specs.md", "adapters.md", "reading-a-failure.md"))
-FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^]]*\]\(([^)\s]+)\)")
-EXAMPLE_NAMES = {"acme", "NAME", "mine", "mine@npu"}
+EXAMPLE_NAMES = {"acme", "brook", "NAME", "mine", "mine@npu"}
 COMMAND = "import sys; sys.argv[0] = 'conformance'; from conformance.cli import main; main()"
 
 
-def of_each_document(values) -> list:
-    return [pytest.param(path, value, id=f"{path.name}-{value}") for path in DOCUMENTS for value in values(path)]
-
-
-def prose(path: Path) -> str:
-    """A document without its fenced blocks, code spans and comments."""
-    text = FENCE.sub("", path.read_text())
-    return re.sub(r"`[^`\n]*`|<!--.*?-->", "", text, flags=re.DOTALL)
-
-
-def blocks(path: Path, kind: str) -> list[str]:
-    return [text for found, text in FENCE.findall(path.read_text()) if found == kind]
+def of_each_document(values, paths=DOCUMENTS) -> list:
+    return [pytest.param(path, value, id=f"{path.name}-{value}") for path in paths for value in values(path)]
 
 
 def links(path: Path) -> list[str]:
@@ -69,10 +54,12 @@ def anchors(path: Path) -> set[str]:
 
 
 def commands(path: Path) -> list[str]:
-    """Every command line that starts with `conformance`, from code spans and from lines of code."""
-    spans = re.findall(r"`(conformance [^`\n]+)`", FENCE.sub("", path.read_text()))
-    lines = re.findall(r"^ *(?:again: )?(conformance [^\n]+)$", path.read_text(), re.MULTILINE)
-    return [*spans, *lines]
+    """Every command line that starts with `conformance`, from code spans, from lines of code and from steps of CI."""
+    if path in CI_FILES:
+        return [command.line for command in shell(path) if command.line.startswith("conformance ")]
+    text = path.read_text().replace("\\\n", " ")
+    spans = re.findall(r"`(conformance [^`\n]+)`", FENCE.sub("", text))
+    return [*spans, *re.findall(r"^ *(?:again: )?(conformance [^\n]+)$", text, re.MULTILINE)]
 
 
 @pytest.mark.parametrize(("path", "link"), of_each_document(links))
@@ -89,18 +76,18 @@ def test_every_document_is_in_the_table_of_contents():
     assert {path.name for path in (ROOT / "docs").glob("*.md")} - {"index.md"} <= set(links(index))
 
 
-@pytest.mark.parametrize(("path", "command"), of_each_document(commands))
+@pytest.mark.parametrize(("path", "command"), of_each_document(commands, [*DOCUMENTS, *CI_FILES]))
 def test_commands_parse(path, command):
-    words = shlex.split(re.split(r" [>|] ", command)[0], comments=True)[1:]
+    words = shlex.split(re.split(r" (?:>>?|\|\|?|&&) ", command)[0], comments=True)[1:]
     assert words[0] in main.commands, f"no command {words[0]}"
     chosen = main.commands[words[0]]
     options, _, _ = chosen.make_parser(click.Context(chosen)).parse_args(words[1:])  # raises for an unknown option
     for adapter in options.get("adapters", []):
-        assert adapter in EXAMPLE_NAMES or registry.split(adapter)[0] in registry.names()
+        assert registry.parse(adapter).name in {*EXAMPLE_NAMES, *registry.names()}
 
 
 @pytest.mark.parametrize(
-    ("path", "option"), of_each_document(lambda path: sorted(set(re.findall(r"--lstm-[a-z]+", path.read_text()))))
+    ("path", "option"), of_each_document(lambda path: sorted(set(re.findall(r"--lstm(?:-[a-z]+)+", path.read_text()))))
 )
 def test_pytest_options_exist(path, option, pytestconfig):
     pytestconfig.getoption(option.lstrip("-").replace("-", "_"))  # raises for an unknown one
@@ -170,16 +157,6 @@ def test_every_rule_about_numbers_is_explained(rule):
     assert re.search(rf"^\|.*`{rule}`.*\|", SPECS.read_text(), re.MULTILINE)
 
 
-def test_own_folder_commands_work(tmp_path):
-    pytest.importorskip("flint")
-    (tmp_path / "my-specs").mkdir()
-    (tmp_path / "my-specs" / "example.yaml").write_text(blocks(SPECS, "yaml")[0])
-    (block,) = blocks(SPECS, "sh")
-    for line in block.splitlines():
-        result = run(line, tmp_path)
-        assert result.returncode == 0, f"{line}\n{result.stdout}\n{result.stderr}"
-
-
 # The equations
 
 
@@ -229,19 +206,11 @@ def run(line: str, cwd: Path, *path: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def files(path: Path) -> Iterator[tuple[str, str]]:
-    """The blocks of a document that are files, by name."""
-    for kind in ("python", "toml"):
-        for text in blocks(path, kind):
-            if name := re.match(r"# ([\w.]+)\n", text):
-                yield name[1], text
-
-
 def installed(folder: Path) -> Path:
-    """The package of docs/adapters.md, as pip would leave it in a folder."""
-    for name, text in files(ADAPTERS):
-        (folder / name).write_text(text)
-    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    """The package of docs/adapters.md, as pip would leave it; tests/core/test_scaffold.py says it is that."""
+    scaffold.write(scaffold.checked("acme"), folder / "package")
+    project = tomllib.loads((folder / "package" / "pyproject.toml").read_text())["project"]
+    folder = folder / "package" / "src"
     info = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
@@ -273,9 +242,9 @@ def broken(acme: Path) -> Path:
     """The same with the change of docs/reading-a-failure.md."""
     (diff,) = blocks(FAILURE, "diff")
     right, wrong = (line[1:] for line in diff.splitlines())
-    runtime = (acme / "acme_runtime.py").read_text()
+    runtime = (acme / "acme_conformance" / "stand_in.py").read_text()
     assert runtime.count(right) == 1
-    (acme / "acme_runtime.py").write_text(runtime.replace(right, wrong))
+    (acme / "acme_conformance" / "stand_in.py").write_text(runtime.replace(right, wrong))
     return acme
 
 

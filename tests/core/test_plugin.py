@@ -245,7 +245,7 @@ def test_the_results_file_lacks_its_footer_where_an_adapter_gave_no_results(whol
     assert {line["kind"] for line in results} == {"result"}
     assert len(results) == 2 * (len(WAYS) + 5)
     assert header["adapters"]["constructor-raises"] == {}
-    assert header["adapters"]["broken"]["lstm-broken"] == "1.5"
+    assert header["adapters"]["broken"]["versions"]["lstm-broken"] == "1.5"
 
 
 @pytest.fixture(scope="module")
@@ -267,7 +267,7 @@ def test_under_xdist_the_results_of_all_processes_are_in_the_one_file(whole, par
     assert header["adapters"] == {name: whole.results[0]["adapters"][name] for name in ("broken", "numpy")}
 
     def comparable(lines: list[dict[str, Any]]) -> dict[tuple[str, str], Any]:
-        return {(line["adapter"], line["case"]): (line["outcome"], line["noise"]) for line in lines}
+        return {(line["adapter"], line["case"]): (line["outcome"], line.get("noise")) for line in lines}
 
     assert len(results) == len(comparable(results)) == 2 * (4 + 5)
     assert comparable(results).items() <= comparable(whole.results[1:]).items()
@@ -414,5 +414,5 @@ def test_without_an_adapter_it_only_has_options(project):
     assert not {"numpy", "pydantic", "yaml", "execnet", "click", "conformance.case", "conformance.data"} & set(
         modules.split()
     )
-    assert "--lstm-adapter=NAME[@DEVICE]" in project.pytest("--help").stdout
+    assert "--lstm-adapter=[PLACE:]NAME[@DEVICE]" in project.pytest("--help").stdout
     assert [point.value for point in entry_points(group="pytest11", name="lstm-conformance")] == ["conformance.plugin"]

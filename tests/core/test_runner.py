@@ -2,18 +2,25 @@
 
 import json
 import os
+import platform
 import shutil
-import tempfile
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from harness import LENGTHS, WAYS, Suite, install_broken_adapters
 
 from conformance.case.errors import AdapterUnavailable
+from conformance.case.model import Case
 from conformance.case.outcomes import name_of
+from conformance.case.tensors import Arrays
 from conformance.golden.store import VectorStore
 from conformance.run.deviations import Deviation
+from conformance.run.process import Worker, WorkerSilent
 from conformance.run.result import Result
 from conformance.run.runner import Runner
 
@@ -23,7 +30,7 @@ SECONDS = 2.0
 def run_all(adapter: str, suite: Suite, **kwargs: Any) -> dict[str, Result]:
     runner = Runner(adapter, VectorStore(kwargs.pop("vectors", suite.vectors)), kwargs.pop("deviations", []), SECONDS)
     try:
-        return {case_id: runner.run(case) for case_id, case in suite.cases.items()}
+        return {result.case.id: result for result in runner.results(suite.cases.values())}
     finally:
         runner.close()
 
@@ -58,11 +65,14 @@ FAULTS = {
     "unknown-padding": ("errored", "ValueError: the adapter declares padded_y 'garbage'; allowed: zeros, last"),
     "unknown-empty-rows": ("errored", "ValueError: the adapter declares empty_rows 'garbage'; allowed: initial, zeros"),
     "modifies-its-inputs": ("errored", "ValueError: assignment destination is read-only"),
+    "modifies-them-in-c": ("errored", "ValueError: the adapter changed what it was given: inputs.x"),
     "noisy": ("passed", "noise "),
     "exits": ("crashed", "the worker process ended: exit code 3; it last printed:"),
     "exits-silently": ("crashed", "the worker process ended: exit code 0"),
     "segfaults": ("crashed", "the worker process ended: Segmentation fault; it last printed:"),
     "hangs": ("timed out", "no answer within 2 s; the worker was killed"),
+    "hogs": ("passed", "noise "),
+    "hogs-in-c": ("passed", "noise "),
     "still-right": ("passed", "noise "),
     "carries": ("passed", "noise "),
     "empties": ("passed", "noise "),
@@ -91,18 +101,18 @@ def test_a_process_that_ends_leaves_its_last_words(results):
 
 def test_an_error_keeps_its_traceback_for_the_results_file_and_out_of_the_message(results):
     result = results["broken/raises"]
-    assert "lstm_broken.py" in result.to_json()["traceback"]
+    assert "lstm_broken.py" in result.record().traceback
     assert "Traceback" not in result.message()
 
 
 def test_every_result_can_be_written_as_json(results):
     for result in results.values():
-        line = json.loads(json.dumps(result.to_json(), allow_nan=False))
+        line = json.loads(json.dumps(result.record().model_dump(mode="json"), allow_nan=False))
         assert (line["case"], line["adapter"]) == (result.case.id, "broken")
         assert line["outcome"] == name_of(result.outcome)
         assert line.get("message") == (result.message() if line["outcome"] != "passed" else None)
-    assert results["broken/nan"].to_json()["noise"] is None
-    assert 16 < results["broken/one-element"].to_json()["noise"] < 1e9
+    assert results["broken/nan"].record().noise is None
+    assert 16 < results["broken/one-element"].record().noise < 1e9
 
 
 def test_the_adapters_own_family_is_untouched_by_its_faults_elsewhere(results):
@@ -212,10 +222,103 @@ def test_one_process_serves_all_cases_and_is_gone_with_its_log_when_the_runner_i
 ):
     logs = tmp_path / "logs"
     logs.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(logs))
+    monkeypatch.setenv("TMPDIR", str(logs))
     monkeypatch.setenv("LSTM_BROKEN_STARTS", str(tmp_path / "starts"))
     run_all("counts-starts", suite)
     pid, _ = (tmp_path / "starts").read_text().split()
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid), 0)
     assert list(logs.iterdir()) == []
+
+
+@pytest.fixture
+def notes(broken_adapters, tmp_path, monkeypatch) -> Callable[[], list[str]]:
+    """What the adapters `noting` and `loads-once` have written down."""
+    path = tmp_path / "notes"
+    monkeypatch.setenv("LSTM_BROKEN_NOTES", str(path))
+    return lambda: path.read_text().splitlines() if path.exists() else []
+
+
+def named(suite: Suite, *ways: str) -> list[Case]:
+    return [suite.cases[f"broken/{way}"] for way in ways]
+
+
+def test_what_is_sent_ahead_is_another_workers_when_the_first_one_dies(suite, notes):
+    runner = Runner("noting", VectorStore(suite.vectors), [], SECONDS)
+    ways = ("right", "exits", "still-right", "segfaults", "nan")
+    outcomes = [(result.case.id, name_of(result.outcome)) for result in runner.results(named(suite, *ways))]
+    runner.close()
+    became = {"exits": "crashed", "segfaults": "crashed", "nan": "failed"}
+    assert outcomes == [(f"broken/{way}", became.get(way, "passed")) for way in ways]
+    # Nothing is run twice, and a process runs nothing after the case that it dies of.
+    begun = [line.removeprefix("broken/").split()[0] for line in notes()]
+    assert " ".join(begun) == ("start right exits start still-right segfaults start nan")
+
+
+def test_the_worker_is_ahead_of_this_process_and_what_it_computed_for_nobody_is_dropped(suite, notes):
+    runner = Runner("noting", VectorStore(suite.vectors), [], SECONDS)
+    results = runner.results(named(suite, "right", "raises", "missing", "nan"))
+    next(results)  # judged; nothing has been asked of the second
+    deadline = time.monotonic() + 30
+    while len(notes()) < 4:
+        assert time.monotonic() < deadline, notes()
+        time.sleep(0.01)
+    results.close()
+    assert name_of(runner.run(suite.cases["broken/nan"]).outcome) == "failed"
+    runner.close()
+
+
+def test_a_process_that_reads_nothing_any_more_holds_up_nobody(suite, broken_adapters):
+    worker = Worker("broken")
+    case, vector = suite.cases["broken/right"], VectorStore(suite.vectors).load(suite.cases["broken/right"])
+    start = time.monotonic()
+    worker.send(case.model_copy(update={"id": "broken/hangs-in-c"}), vector.arrays)
+    much = Arrays.from_tensors(dict(vector.arrays.flat) | {"inputs.x": np.zeros((1000, 1000, 8), np.float32)})
+    for _ in range(3):
+        worker.send(case, much)
+    with pytest.raises(WorkerSilent):
+        worker.receive(0.5)
+    worker.close()
+    assert time.monotonic() - start < 5
+
+
+def test_an_adapter_that_loads_no_more_is_given_up(suite, notes):
+    runner = Runner("loads-once", VectorStore(suite.vectors), [], SECONDS)
+    first, *others = runner.results(named(suite, "exits", *["right"] * 8))
+    runner.close()
+    assert name_of(first.outcome) == "crashed"
+    assert {name_of(result.outcome) for result in others} == {"errored"}
+    told = [result.message().splitlines()[1].strip() for result in others]
+    lost = "loads-once cannot load: RuntimeError: device lost"
+    assert told == [lost] * 3 + [f"given up, for it failed to start 3 times in a row: {lost}"] * 5
+    assert sum(line.startswith("start") for line in notes()) == 1 + 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's memory")
+def test_memory_beyond_the_limit_is_the_cases_own_and_leaves_no_worker_behind(suite, notes):
+    runner = Runner("noting", VectorStore(suite.vectors), [], SECONDS, memory=1)
+    results = list(runner.results(named(suite, "hogs", "hogs-in-c", "right")))
+    runner.close()
+    assert [name_of(result.outcome) for result in results] == ["errored", "errored", "passed"]
+    for result, what in (
+        (results[0], "MemoryError: Unable to allocate 2.00 GiB"),
+        (results[1], "RuntimeError: std::bad_alloc"),
+    ):
+        _, error, limit, again = result.message().splitlines()
+        assert what in error
+        assert limit == "  the worker's memory is limited to 1 GiB"
+        assert again == f"  again: conformance run --adapter noting --case {result.case.id} --memory 1"
+    assert sum(line.startswith("start") for line in notes()) == 3
+
+
+def test_in_process_the_adapter_answers_here_and_the_judge_is_the_same(suite, notes):
+    runner = Runner("noting", VectorStore(suite.vectors), [], SECONDS, in_process=True)
+    results = list(runner.results(named(suite, "right", "raises", "nan", "modifies-its-inputs")))
+    runner.close()
+    assert [name_of(result.outcome) for result in results] == ["passed", "errored", "failed", "errored"]
+    assert notes()[0] == f"start {os.getpid()}"
+    worker = Worker("noting")
+    worker.close()
+    assert worker.info == runner.info  # what each says of itself and its place
+    assert (worker.info.versions["lstm-broken"], worker.info.device) == ("1.5", "cpu")
+    assert (worker.info.python, worker.info.machine) == (platform.python_version(), platform.machine())

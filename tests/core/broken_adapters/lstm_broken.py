@@ -1,5 +1,6 @@
 """Adapters that misbehave. `Broken` does, in cases of the family `broken`, what the name of the case says."""
 
+import ctypes
 import os
 import signal
 import sys
@@ -159,6 +160,12 @@ def modifies_its_inputs(model, inputs):
 
 
 @way
+def modifies_them_in_c(model, inputs):
+    ctypes.memset(inputs.x.ctypes.data, 0, inputs.x.nbytes)
+    return model(inputs)
+
+
+@way
 def noisy(model, inputs):
     for _ in range(1000):
         print("chatter on stdout")
@@ -185,8 +192,53 @@ def segfaults(model, inputs):
 
 
 @way
+def forks_and_exits(model, inputs):
+    """The child holds the worker's connection open, as the server processes of some device runtimes do."""
+    if os.fork() == 0:
+        time.sleep(3600)
+        os._exit(0)
+    os._exit(4)
+
+
+@way
 def hangs(model, inputs):
     time.sleep(3600)
+    return model(inputs)
+
+
+@way
+def hangs_in_c(model, inputs):
+    """No other Python thread of the process runs any more."""
+    ctypes.PyDLL(None).sleep(3600)
+    return model(inputs)
+
+
+@way
+def hangs_till_killed(model, inputs):
+    Path(os.environ["LSTM_BROKEN_NOTES"]).with_suffix(".kill").write_text(str(os.getpid()))
+    time.sleep(3600)
+    return model(inputs)
+
+
+@way
+def sleeps(model, inputs):
+    time.sleep(0.7)
+    return model(inputs)
+
+
+@way
+def hogs(model, inputs):
+    held = np.empty(2 << 30, np.uint8)  # reserved, never touched: without a limit it costs nothing
+    return model(inputs) if held.size else {}
+
+
+@way
+def hogs_in_c(model, inputs):
+    """As a framework says it, whose code is in C++."""
+    allocate = ctypes.CDLL(None).malloc
+    allocate.restype, allocate.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+    if allocate(2 << 30) is None:
+        raise RuntimeError("std::bad_alloc")
     return model(inputs)
 
 
@@ -212,6 +264,35 @@ class CountsStarts(NumpyReference):
         with file.open("a") as lines:
             lines.write(f"{os.getpid()} {alive}\n")
         super().__init__(device)
+
+
+class Noting(Broken):
+    """Broken; writes to a file the process that makes it, and each case as it begins with it."""
+
+    name = "noting"
+
+    def __init__(self, device: str = "cpu") -> None:
+        self.note(f"start {os.getpid()}")
+        super().__init__(device)
+
+    def prepare(self, case: Case, weights: Weights) -> Model:
+        self.note(case.id)
+        return super().prepare(case, weights)
+
+    def note(self, text: str) -> None:
+        with Path(os.environ["LSTM_BROKEN_NOTES"]).open("a") as notes:
+            notes.write(f"{text}\n")
+
+
+class LoadsOnce(Noting):
+    """Noting; loads but once."""
+
+    name = "loads-once"
+
+    def __init__(self, device: str = "cpu") -> None:
+        super().__init__(device)
+        if Path(os.environ["LSTM_BROKEN_NOTES"]).read_text().count("start") > 1:
+            raise RuntimeError("device lost")
 
 
 class ConstructorRaises(NumpyReference):

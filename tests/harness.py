@@ -10,23 +10,20 @@ from typing import Any
 
 import pytest
 
+from conformance.case.load import load_specs
 from conformance.case.model import Case
+from conformance.golden.store import VectorStore
 
-BROKEN_ADAPTERS = Path(__file__).parent / "broken_adapters"
+BROKEN_ADAPTERS = Path(__file__).parent / "core" / "broken_adapters"
+COMMAND = "import sys; sys.argv[0] = 'conformance'; from conformance.cli import main; main()"
+"""The command line, for `python -c`."""
+
 WAYS = [
     *("right", "raises", "raises-without-a-word", "calls-sys-exit", "not-a-dict", "a-list", "missing"),
     *("more-than-asked", "wrong-shape", "float64", "int32", "nan", "one-element", "coarse", "unknown-precision"),
-    *(
-        "unknown-padding",
-        "unknown-empty-rows",
-        "modifies-its-inputs",
-        "noisy",
-        "exits",
-        "exits-silently",
-        "segfaults",
-        "hangs",
-        "still-right",
-    ),
+    *("unknown-padding", "unknown-empty-rows", "modifies-its-inputs", "modifies-them-in-c", "noisy", "exits"),
+    *("exits-silently", "segfaults", "hangs", "still-right"),
+    *("hogs", "hogs-in-c"),
 ]
 """What the adapter `broken` does with the case `broken/<way>` (broken_adapters/lstm_broken.py)."""
 
@@ -68,6 +65,24 @@ class Suite:
     def folders(self) -> list[Any]:
         """The options of `conformance run` that make it use this suite."""
         return ["--specs", self.specs, "--vectors", self.vectors, "--deviations", self.deviations]
+
+
+def make_suite(root: Path, specs: Mapping[str, str]) -> Suite:
+    """A suite below a folder: these specs (name of the file -> its text), with their vectors, and no deviations."""
+    from conformance.golden.build import build
+
+    suite = Suite(root / "specs", root / "vectors", root / "deviations", cases := {})
+    suite.specs.mkdir()
+    suite.deviations.mkdir()
+    for name, text in specs.items():
+        (suite.specs / name).write_text(text)
+    store = VectorStore(suite.vectors)
+    for case in load_specs(suite.specs):
+        built = build(case)
+        store.save(case, built.vector.to_bytes(), built.bits)
+        cases[case.id] = case
+    store.write_manifest()
+    return suite
 
 
 def python_path() -> str:

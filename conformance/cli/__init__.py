@@ -1,0 +1,43 @@
+"""The command `conformance`: a module a command. Each reads its options, calls the package, and prints.
+
+The modules import no more than click at their top: `conformance list` is not to wait for what it does not use.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from conformance import __version__
+from conformance.case.errors import ConformanceError
+from conformance.cli.cases import list_cases, schema, show
+from conformance.cli.doctor import doctor
+from conformance.cli.generate import generate
+from conformance.cli.merge import merge
+from conformance.cli.mistakes import mistakes
+from conformance.cli.new_adapter import new_adapter
+from conformance.cli.report import report
+from conformance.cli.run import run
+from conformance.cli.smoke import smoke
+
+
+class _Group(click.Group):
+    """Turns the suite's own errors into a message and exit code 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ConformanceError as error:
+            click.echo(str(error), err=True)
+            ctx.exit(2)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Hold LSTM implementations to proven golden vectors."""
+
+
+for _command in (run, merge, report, list_cases, show, schema, generate, mistakes, doctor, smoke, new_adapter):
+    main.add_command(_command)

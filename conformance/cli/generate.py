@@ -1,0 +1,67 @@
+"""`conformance generate`: make the golden vectors, or demand that they are what comes out."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from conformance.cli import options
+
+if TYPE_CHECKING:
+    from conformance.case.model import Case
+
+
+@click.command()
+@options.case
+@options.specs
+@options.vectors
+@click.option(
+    "--check", "check_only", is_flag=True, help="Write nothing; demand that the stored vectors are what comes out."
+)
+@click.option("-j", "--jobs", type=click.IntRange(1), help="Processes.  [default: one a core]")
+def generate(patterns: tuple[str, ...], specs: Path, vectors: Path, check_only: bool, jobs: int | None) -> None:
+    """Make the golden vectors of the specs (needs the extra `generate`).
+
+    The suite's own have to separate every known mistake (conformance mistakes) by 8 times the tolerance.
+
+    Exit code: 0 all is well, 1 a case could not be made, a stored vector differs, or a mistake is not separated.
+    """
+    from conformance.golden import generate as generation
+    from conformance.golden import power
+    from conformance.golden.store import VectorStore
+    from conformance.run.select import select_cases
+
+    if (specs == options.FOLDERS.specs) != (vectors == options.FOLDERS.vectors):
+        # Else the suite's own vectors would be taken for stale ones, and removed.
+        raise click.UsageError("a folder of specs has a folder of vectors of its own: give both --specs and --vectors")
+    console = options.console()
+    cases = select_cases(specs, patterns)
+    store = VectorStore(vectors)
+    whole = not patterns
+    with options.progress() as progress:
+        task = progress.add_task("checking" if check_only else "generating", total=sum(not c.on_demand for c in cases))
+
+        def report(case: Case, built: object) -> None:
+            progress.advance(task)
+
+        if check_only:
+            summary = generation.check(cases, store, whole=whole, jobs=jobs, report=report)
+        else:
+            summary = generation.generate(cases, store, prune=whole, jobs=jobs, report=report)
+        good = summary.same_bytes if check_only else summary.made
+        if whole and specs == options.FOLDERS.specs and good == sum(not case.on_demand for case in cases):
+            weighing = progress.add_task("mistakes", total=len(cases))
+            advance = functools.partial(progress.advance, weighing)
+            summary.problems += power.too_weak(cases, vectors, jobs=jobs, report=advance)
+    for problem in summary.problems:
+        console.print(problem, markup=False, highlight=False, soft_wrap=True)
+    done = f"{summary.same_bytes} of {summary.made} the same bytes" if check_only else f"{summary.made} vectors made"
+    console.print(
+        f"{done}; every golden value proven with at most {summary.most_bits} bits; "
+        f"reference within {summary.reference_noise:.2f} noise units of the oracle; {len(summary.problems)} problems"
+    )
+    sys.exit(1 if summary.problems else 0)

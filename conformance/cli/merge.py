@@ -1,0 +1,30 @@
+"""`conformance merge`: results of several files as one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from conformance.cli import options
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=options.FILE, metavar="RESULTS...")
+@click.option("-o", "--output", required=True, type=options.NEW_FILE, help="The file to write.")
+def merge(files: tuple[Path, ...], output: Path) -> None:
+    """Put the results of shards, or of several adapters, into one file.
+
+    What does not belong together is refused: other vectors or cases, one adapter in two versions, two outcomes of one
+    case, an interrupted run, a shard that is missing.
+
+    Exit code: 0, or 2 where they cannot be merged.
+    """
+    from conformance.run.combine import merged
+    from conformance.run.results import ResultsFile, read_results
+
+    header, records = merged([read_results(file) for file in files])
+    with ResultsFile(output, header) as file:
+        for record in records:
+            file.add(record)
+    click.echo(f"{len(records)} results of {', '.join(header.adapters)} written to {output}")

@@ -1,0 +1,63 @@
+"""The options that several commands have, and how a command prints."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from conformance.data import default_folders
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+FOLDERS = default_folders()
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+
+specs = click.option("--specs", type=FOLDER, default=FOLDERS.specs, help="Folder of specs.  [default: the suite's own]")
+vectors = click.option(
+    "--vectors",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=FOLDERS.vectors,
+    help="Folder of vectors.  [default: the suite's own]",
+)
+deviations = click.option(
+    "--deviations",
+    type=FOLDER,
+    default=FOLDERS.deviations,
+    help="Folder of known deviations.  [default: the suite's own]",
+)
+case = click.option(
+    "--case", "patterns", multiple=True, metavar="GLOB", help="Only cases whose id matches; repeatable."
+)
+worker = click.option(
+    "--worker",
+    "workers",
+    multiple=True,
+    metavar="PLACE=SPEC",
+    help="Another place for adapters, then called PLACE:NAME: PLACE=python=INTERPRETER or "
+    "PLACE=ssh=HOST[//python=INTERPRETER]; repeatable.",
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def console() -> Console:
+    """Where tables and messages go."""
+    from rich.console import Console
+
+    # In a pipe or a log there is no width to fit, and a folded matrix could neither be read nor searched.
+    return Console() if sys.stdout.isatty() else Console(width=1000)
+
+
+def progress(*, shown: bool = True) -> Progress:
+    """Bars for long work, beside the output."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=not sys.stderr.isatty(), disable=not shown)

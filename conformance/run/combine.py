@@ -1,0 +1,82 @@
+"""Results of more than one run as one: what an interrupted run left, and the files of shards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from conformance.case.errors import ConformanceError
+from conformance.run.record import Header, Record
+from conformance.run.results import Results, demand_complete, read_results
+
+
+def resumable(path: Path, header: Header) -> Results | None:
+    """What an interrupted run left, or None where there is nothing yet.
+
+    Raises:
+        ConformanceError: the file is of another run: other cases, vectors, suite, or adapters of other versions.
+    """
+    if not path.exists() or path.stat().st_size == 0:
+        return None
+    found = read_results(path)
+    for name in ("suite", "vectors", "selection", "shard"):
+        there, here = getattr(found.header, name), getattr(header, name)
+        if there != here:
+            raise ConformanceError(f"{path}: cannot be resumed: its {name} is {there}, now it is {here}")
+    for label in found.header.adapters.keys() ^ header.adapters.keys():
+        raise ConformanceError(f"{path}: cannot be resumed: the adapter {label} is only in one of the two runs")
+    for label, info in found.header.adapters.items():
+        now = header.adapters[label]
+        for name in ("versions", "device", "settings", "python", "machine", "processor"):
+            if getattr(info, name) != getattr(now, name):
+                raise ConformanceError(
+                    f"{path}: cannot be resumed: {name} of {label} were {_words(getattr(info, name))}, "
+                    f"now they are {_words(getattr(now, name))}"
+                )
+    return found
+
+
+def merged(several: Sequence[Results]) -> tuple[Header, list[Record]]:
+    """The results of several files as one run's: shards of the same run, or runs of different adapters.
+
+    Raises:
+        ConformanceError: a file is interrupted; they are of different suites, vectors or selections of cases, or of
+            one adapter in two versions; a case has two different outcomes; a shard is missing.
+    """
+    first = demand_complete(several[0])
+    adapters = dict(first.header.adapters)
+    records: dict[tuple[str, str], tuple[Record, Path]] = {}
+    for results in several:
+        demand_complete(results)
+        for name in ("suite", "vectors", "cases", "selection"):
+            one, other = getattr(first.header, name), getattr(results.header, name)
+            if one != other:
+                raise ConformanceError(f"cannot be merged: {name} is {one} in {first.path}, {other} in {results.path}")
+        for label, info in results.header.adapters.items():
+            before = adapters.setdefault(label, info)
+            if (before.versions, before.device) != (info.versions, info.device):
+                raise ConformanceError(
+                    f"cannot be merged: {label} is {_words(before.versions)} on {before.device} in one file, "
+                    f"{_words(info.versions)} on {info.device} in {results.path}"
+                )
+        for record in results.records:
+            there, path = records.setdefault((record.adapter, record.case), (record, results.path))
+            if (there.outcome, there.noise) != (record.outcome, record.noise):
+                raise ConformanceError(
+                    f"cannot be merged: {record.case} with {record.adapter} has two outcomes, {there.outcome} in "
+                    f"{path}, {record.outcome} in {results.path}"
+                )
+    for label in adapters:
+        there_are = sum(adapter == label for adapter, _ in records)
+        if there_are != first.header.cases:
+            shards = {str(results.header.shard) for results in several if label in results.header.adapters}
+            raise ConformanceError(
+                f"cannot be merged: {label} has {there_are} of {first.header.cases} cases; "
+                f"shards given: {', '.join(sorted(shards))}"
+            )
+    header = first.header.model_copy(update={"adapters": adapters, "shard": None})
+    return header, [record for record, _ in records.values()]
+
+
+def _words(value: object) -> str:
+    return ", ".join(f"{k} {v}" for k, v in value.items()) or "none" if isinstance(value, dict) else str(value)

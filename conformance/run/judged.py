@@ -1,0 +1,46 @@
+"""From a worker's answer to an outcome: the judge, and for what is wrong the diagnosis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from conformance.case.model import Case
+from conformance.case.outcomes import Errored, Failed, Outcome, Unsupported
+from conformance.case.tensors import from_bytes
+from conformance.golden.vector import Vector
+from conformance.run.worker import Message
+from conformance.verdict.compare import has_the_form, judge
+from conformance.verdict.contracts import Contracts
+from conformance.verdict.diagnose import diagnose
+from conformance.verdict.profile import profile
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What an answer is worth. precision and seconds: of the computing, where there was one."""
+
+    outcome: Outcome
+    precision: str | None = None
+    seconds: float = 0.0
+
+
+def judged(case: Case, vector: Vector, answer: Message, written: tuple[str, ...]) -> Judged:
+    """The outcome of a case.
+
+    Args:
+        answer: conformance.run.worker.answer.
+        written: the mistakes that a known deviation of this case names, for the diagnosis to try first.
+    """
+    if "unsupported" in answer:
+        return Judged(Unsupported(answer["unsupported"]))
+    if "raised" in answer:
+        return Judged(Errored(answer["raised"], answer["traceback"]))
+    outputs = from_bytes(answer["outputs"]) | answer["strange"]
+    precision, contracts = answer["precision"], Contracts(answer["padded_y"], answer["empty_rows"])
+    outcome = judge(case, outputs, vector.golden, vector.kappa, precision=precision, contracts=contracts)
+    if isinstance(outcome, Failed) and has_the_form(case, outputs):
+        numbers = (case, vector.arrays, outputs, vector.golden, vector.kappa)
+        suspects = diagnose(*numbers, precision=precision, contracts=contracts, written=written)
+        along_time = profile(*numbers, precision=precision, contracts=contracts, suspects=suspects)
+        outcome = replace(outcome, suspects=suspects, profile=along_time)
+    return Judged(outcome, precision, answer["seconds"])

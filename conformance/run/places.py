@@ -1,0 +1,193 @@
+"""Places where workers run: this interpreter, another one of this machine, or one behind ssh.
+
+    old=python=/opt/torch-2.5/bin/python
+    board=ssh=root@10.0.0.7//python=/opt/venv/bin/python
+
+What follows the first `=` is a gateway spec of execnet. A place needs lstm-conformance in the version of this one, and
+the framework that it is to run.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import execnet
+
+from conformance import __version__
+from conformance.adapters import registry
+from conformance.case.errors import AdapterUnavailable, ConformanceError
+
+_FORM = (
+    "needs PLACE=python=INTERPRETER or PLACE=ssh=HOST, like old=python=/opt/old/bin/python or board=ssh=root@10.0.0.7"
+)
+_KEYS = ("python", "ssh", "ssh_config")
+# Nobody is there to type a password or to accept a host key; and a board may lose its power.
+_SSH = "-o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=15"
+_VISIT_SECONDS = 120.0
+# An interpreter looks for modules in the current folder, which says nothing about what is installed in it.
+_INSTALLED_ONLY = "import sys\nsys.path[:] = filter(None, sys.path)\n"
+_VISIT = (
+    _INSTALLED_ONLY
+    + """
+import json
+try:
+    import conformance
+except ModuleNotFoundError:
+    told = {}
+else:
+    told = {"version": conformance.__version__}
+    if told["version"] == sys.argv[1]:
+        from conformance.adapters import registry
+        told["adapters"] = registry.names()
+print("\\n" + json.dumps(told))
+"""
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a worker runs.
+
+    name: what a label has before its colon. python: command of the interpreter, quoted as for a shell; empty for this
+    one. ssh: host, as the command ssh takes it. ssh_config: a file for its option -F. option: the words of the command
+    line that name this place.
+    """
+
+    name: str = ""
+    python: str = ""
+    ssh: str = ""
+    ssh_config: str = ""
+    option: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def gateway(self) -> str:
+        """The execnet spec."""
+        if not self.ssh:
+            return f"popen//python={self.python}" if self.python else "popen"
+        config = f"//ssh_config={self.ssh_config}" if self.ssh_config else ""
+        return f"ssh=-q {_SSH} {self.ssh}//python={self.python}{config}"
+
+    @property
+    def preamble(self) -> str:
+        """What a worker's program begins with."""
+        return _INSTALLED_ONLY if self.python else ""
+
+    @property
+    def adapters(self) -> list[str]:
+        """The names of the adapters installed there. Takes a process, and for a host a connection every time.
+
+        Raises:
+            AdapterUnavailable: the place cannot be reached, or has no lstm-conformance of this version.
+        """
+        if self.ssh:
+            return self._visit()  # it may be gone by now, and says better than execnet does why
+        return self._there if self.python else registry.names()
+
+    @cached_property
+    def _there(self) -> list[str]:
+        return self._visit()
+
+    def call(self, program: str, *arguments: str, seconds: float) -> subprocess.CompletedProcess[str]:
+        """Run a small Python program to its end there.
+
+        Raises:
+            OSError, subprocess.TimeoutExpired: it cannot be started, it does not end.
+        """
+        words = [*shlex.split(self.python), "-c", program, *arguments]
+        if self.ssh:
+            config = ["-F", self.ssh_config] if self.ssh_config else []
+            words = ["ssh", *config, *_SSH.split(), *self.ssh.split(), shlex.join(words)]
+        return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+                              timeout=seconds, check=False)  # fmt: skip
+
+    def _visit(self) -> list[str]:
+        where = f"{shlex.join(('ssh', self.ssh))} {self.python}" if self.ssh else self.python
+        try:
+            done = self.call(_VISIT, __version__, seconds=_VISIT_SECONDS)
+            told = json.loads(done.stdout.splitlines()[-1])
+        except subprocess.TimeoutExpired as error:
+            raise AdapterUnavailable(f"{self.name}: {where} gave no answer within {_VISIT_SECONDS:g} s") from error
+        except OSError as error:
+            raise AdapterUnavailable(f"{self.name}: cannot start {error.filename}: {error.strerror}") from error
+        except (IndexError, ValueError) as error:
+            said = done.stderr.strip() or f"exit code {done.returncode}"
+            raise AdapterUnavailable(f"{self.name}: {where} does not answer: {said}") from error
+        if told.get("version") != __version__:
+            there = f"lstm-conformance {told['version']}" if told else "no lstm-conformance"
+            raise AdapterUnavailable(
+                f"{self.name}: has {there}, needs {__version__} as there is here; install it with:\n"
+                f"  {where} -m pip install lstm-conformance=={__version__}"
+            )
+        adapters: list[str] = told["adapters"]
+        return adapters
+
+
+HERE = Place()
+
+
+def parse_places(options: Iterable[str]) -> dict[str, Place]:
+    """The places of the options `--worker`, by name.
+
+    Raises:
+        ConformanceError: one has another form, or a name is given twice.
+    """
+    places: dict[str, Place] = {}
+    for option in options:
+        place = _parsed(option)
+        if place.name in places:
+            raise ConformanceError(f"--worker {option}: there is a place {place.name} already")
+        places[place.name] = place
+    return places
+
+
+def everywhere(places: Mapping[str, Place]) -> list[str]:
+    """The labels of all adapters installed here and at the places.
+
+    Raises:
+        AdapterUnavailable: a place cannot be used.
+    """
+    return [*registry.names(), *(f"{place.name}:{name}" for place in places.values() for name in place.adapters)]
+
+
+def place_of(label: registry.Label, places: Mapping[str, Place]) -> Place:
+    """The place that a label names.
+
+    Raises:
+        AdapterUnavailable: there is none of that name.
+    """
+    if not label.place:
+        return HERE
+    if label.place not in places:
+        there_are = f"there are {', '.join(places)}" if places else "there is none"
+        raise AdapterUnavailable(
+            f"{label.place}:{label.name}: no place is called {label.place} ({there_are}); name it with --worker "
+            f"{label.place}=python=INTERPRETER or --worker {label.place}=ssh=HOST"
+        )
+    return places[label.place]
+
+
+def _parsed(option: str) -> Place:
+    name, _, text = option.partition("=")
+    try:
+        spec = execnet.XSpec(text) if text else None
+    except (AttributeError, ValueError, IndexError) as error:
+        raise ConformanceError(f"--worker {option}: {error}; {_FORM}") from error
+    given = {key: value for key, value in vars(spec).items() if key[0] != "_" and key != "env"} if spec else {}
+    for key, value in given.items():
+        if key not in _KEYS:
+            raise ConformanceError(f"--worker {option}: knows no {key!r}; allowed: {', '.join(_KEYS)}")
+        if value is True or not value:
+            raise ConformanceError(f"--worker {option}: {key} needs a value; {_FORM}")
+    if not re.fullmatch(r"[\w.-]+", name, re.ASCII) or not ("python" in given or "ssh" in given):
+        raise ConformanceError(f"--worker {option}: {_FORM}")
+    python = given.get("python", "python3")
+    if "ssh" not in given and Path(python).exists():
+        python = shlex.quote(python)  # the path of a file, not a command with arguments
+    return Place(name, python, given.get("ssh", ""), given.get("ssh_config", ""), ("--worker", option))

@@ -1,0 +1,119 @@
+"""The format of a results file: what its header and each result say. One definition for who writes and who reads.
+
+{"kind": "header", "format": 2, "suite": ..., "vectors": digest of the manifest, "adapters": {...}, ...}
+{"kind": "result", "case": ..., "adapter": ..., "outcome": ..., "noise": ..., ...}
+{"kind": "footer", "results": how many}
+
+What a line leaves out has its default.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from conformance.case.outcomes import OutcomeName
+
+FORMAT = 2
+
+
+class _Line(BaseModel):
+    # Not strict: JSON has lists where a tuple is meant. Unknown keys are ignored: a later suite may say more.
+    model_config = ConfigDict(frozen=True)
+
+
+class AdapterInfo(_Line):
+    """Who answered: versions of the packages that computed, deciding one first; device; what decides about precision.
+
+    settings: the framework's precision settings and the environment variables that change numerics.
+    python, machine, processor: of the place where the adapter ran.
+    """
+
+    versions: dict[str, str] = {}
+    device: str = "cpu"
+    settings: dict[str, str] = {}
+    python: str = ""
+    machine: str = ""
+    processor: str = ""
+
+
+class Header(_Line):
+    """What the results of a file have in common.
+
+    vectors: digest of the manifest of golden vectors. cases: how many cases were asked for, whatever the shard.
+    selection: digest of their ids. shard: `k/n` where this is one of several files.
+    adapters: label -> who answered.
+    """
+
+    format: int = FORMAT
+    suite: str
+    vectors: str
+    cases: int
+    selection: str
+    shard: str | None = None
+    adapters: dict[str, AdapterInfo]
+
+
+class RecordedSuspect(_Line):
+    """A conformance.case.outcomes.Suspect; noise is None where it is infinite."""
+
+    mistakes: tuple[str, ...]
+    how: str
+    noise: float | None = None
+    precision: str = ""
+
+
+class RecordedDeviation(_Line):
+    """The conformance.run.deviations.Deviation that applied."""
+
+    reason: str
+    outcome: str = "failed"
+    mistake: tuple[str, ...] = ()
+    repro: str | None = None
+    link: str | None = None
+    versions: dict[str, str] = {}
+    where: str = ""
+
+
+class Record(_Line):
+    """One result as it stands in a file.
+
+    noise: the worst one; None where there is none (not run to its end) or it is infinite (a wrong shape, a NaN).
+    allowed: the case's tolerance in noise units, None where it is another. seconds: the framework's own.
+    suspects: what the diagnosis found; None where there were no numbers to look at.
+    deviation: the known deviation that applied, whether it showed or not.
+    profile: where in time the error is (conformance.verdict.profile), for failures.
+    """
+
+    case: str
+    adapter: str
+    dtype: str
+    outcome: OutcomeName
+    unexpected: bool = False
+    noise: float | None = None
+    allowed: float | None = None
+    seconds: float = 0.0
+    precision: str | None = None
+    message: str | None = None
+    suspects: tuple[RecordedSuspect, ...] | None = None
+    traceback: str | None = None
+    deviation: RecordedDeviation | None = None
+    profile: dict[str, Any] | None = None
+
+    @property
+    def family(self) -> str:
+        """The family of the case."""
+        return self.case.partition("/")[0]
+
+    @property
+    def known(self) -> bool:
+        """Wrong, and as written down in a known deviation."""
+        return self.deviation is not None and not self.unexpected and self.outcome not in ("passed", "unsupported")
+
+
+def selection_digest(ids: Iterable[str]) -> str:
+    """A digest of the ids of cases, whatever their order."""
+    return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()[:16]

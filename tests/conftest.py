@@ -1,0 +1,17 @@
+"""Fixtures of several modules: a small suite with vectors of its own, and adapters that misbehave."""
+
+import pytest
+from harness import SPECS, Suite, install_broken_adapters, make_suite
+
+
+@pytest.fixture(scope="session")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Suite:
+    """The specs of `harness.SPECS` with their vectors."""
+    pytest.importorskip("flint")  # the golden values are made here and now
+    return make_suite(tmp_path_factory.mktemp("suite"), SPECS)
+
+
+@pytest.fixture
+def broken_adapters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the adapters that misbehave installed, as far as this process and its children can tell."""
+    install_broken_adapters(monkeypatch)
