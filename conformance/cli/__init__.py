@@ -13,6 +13,7 @@ from conformance import __version__
 from conformance.case.errors import ConformanceError
 from conformance.cli.cases import list_cases, schema, show
 from conformance.cli.doctor import doctor
+from conformance.cli.gate import baseline, gate
 from conformance.cli.generate import generate
 from conformance.cli.merge import merge
 from conformance.cli.mistakes import mistakes
@@ -20,6 +21,7 @@ from conformance.cli.new_adapter import new_adapter
 from conformance.cli.report import report
 from conformance.cli.run import run
 from conformance.cli.smoke import smoke
+from conformance.cli.upgrade import upgrade
 
 
 class _Group(click.Group):
@@ -39,5 +41,10 @@ def main() -> None:
     """Hold LSTM implementations to proven golden vectors."""
 
 
-for _command in (run, merge, report, list_cases, show, schema, generate, mistakes, doctor, smoke, new_adapter):
+_COMMANDS = (
+    *(run, merge, gate, baseline, upgrade, report),
+    *(list_cases, show, schema, generate, mistakes),
+    *(doctor, smoke, new_adapter),
+)
+for _command in _COMMANDS:
     main.add_command(_command)

@@ -46,12 +46,13 @@ worker = click.option(
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def console() -> Console:
-    """Where tables and messages go."""
+def console(*, error: bool = False) -> Console:
+    """Where tables and messages go; or, with `error`, what is said beside the output."""
     from rich.console import Console
 
     # In a pipe or a log there is no width to fit, and a folded matrix could neither be read nor searched.
-    return Console() if sys.stdout.isatty() else Console(width=1000)
+    where = sys.stderr if error else sys.stdout
+    return Console(stderr=error) if where.isatty() else Console(stderr=error, width=1000)
 
 
 def progress(*, shown: bool = True) -> Progress:

@@ -1,0 +1,50 @@
+"""`conformance gate` and `baseline`: two runs compared."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from conformance.cli import options
+from conformance.cli.judging import Judging, judged
+
+
+@click.command()
+@click.argument("before", type=options.FILE)
+@click.argument("after", type=options.FILE)
+@judged
+def gate(
+    before: Path,
+    after: Path,
+    judging: Judging,
+) -> None:
+    """Compare the results of two runs, of a framework before and after an upgrade.
+
+    Newly failing, crashing or unsupported cases and noise that drifted close the gate. A run of other golden vectors,
+    an interrupted one, and one in which cases have vanished are refused.
+
+    Exit code: 0 nothing got worse, 1 something did, 2 the two cannot be compared.
+    """
+    from conformance.run.results import read_results
+
+    sys.exit(judging.exit_code(read_results(before), read_results(after)))
+
+
+@click.command()
+@click.argument("results", type=options.FILE)
+@click.option("-o", "--output", required=True, type=options.NEW_FILE, help="The file to write.")
+def baseline(results: Path, output: Path) -> None:
+    """Keep of a results file what `conformance gate` needs: small, sorted, fit for a repository.
+
+    Exit code: 0, or 2 where the run was interrupted.
+    """
+    from conformance.run.gate import essence
+    from conformance.run.results import ResultsFile, demand_complete, read_results
+
+    found = demand_complete(read_results(results))
+    with ResultsFile(output, found.header) as file:
+        for record in essence(found.records):
+            file.add(record)
+    click.echo(f"{len(found.records)} results of {', '.join(found.header.adapters)} written to {output}")

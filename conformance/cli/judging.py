@@ -1,0 +1,88 @@
+"""The options of a gate, and what it prints and writes: what `conformance gate` and `upgrade` share."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from conformance.cli import options
+
+if TYPE_CHECKING:
+    from conformance.run.results import Results
+
+_drift = click.option(
+    "--drift",
+    type=click.FloatRange(1, min_open=True),
+    default=4.0,
+    show_default=True,
+    metavar="FACTOR",
+    help="By how much noise may grow while a case still passes.",
+)
+_accept_known = click.option(
+    "--accept-known", is_flag=True, help="What a known deviation explains does not close the gate."
+)
+_everything = click.option("--all", "everything", is_flag=True, help="Show every change, not some of each family.")
+_markdown = click.option("--markdown", type=options.NEW_FILE, help="Write it as Markdown too, for a CI summary.")
+_junit = click.option("--junit", type=options.NEW_FILE, help="Write it as JUnit XML too.")
+
+
+@dataclass(frozen=True)
+class Judging:
+    """What a gate lets pass, and where it says what it found; the fields are its options."""
+
+    drift: float
+    accept_known: bool
+    everything: bool
+    as_json: bool
+    markdown: Path | None
+    junit: Path | None
+
+    def exit_code(self, before: Results, after: Results) -> int:
+        """Print and write what the gate says.
+
+        Raises:
+            ConformanceError: the two cannot be compared.
+        """
+        from conformance.faces import gate as face
+        from conformance.run.gate import gate as compare
+
+        found = compare(before, after, drift=self.drift, accept_known=self.accept_known)
+        moved = face.versions(before, after)
+        if self.as_json:
+            click.echo(json.dumps(face.as_json(found), indent=1))
+        else:
+            click.echo(moved)
+            if found.changes:
+                options.console().print(face.table(found, everything=self.everything))
+            click.echo(face.total(found))
+        if self.markdown is not None:
+            self.markdown.write_text(face.as_markdown(found, moved), encoding="utf-8")
+        if self.junit is not None:
+            self.junit.write_text(face.as_junit(found), encoding="utf-8")
+        return 1 if found.closed else 0
+
+
+def judged(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a gate; it gets them as one `judging`."""
+
+    @functools.wraps(command)
+    def taken(
+        drift: float,
+        accept_known: bool,
+        everything: bool,
+        as_json: bool,
+        markdown: Path | None,
+        junit: Path | None,
+        **others: Any,
+    ) -> None:
+        command(judging=Judging(drift, accept_known, everything, as_json, markdown, junit), **others)
+
+    for option in (_junit, _markdown, options.as_json, _everything, _accept_known, _drift):
+        taken = option(taken)
+    return taken

@@ -1,0 +1,168 @@
+"""A run under the eyes of a user: what `conformance run` and `conformance upgrade` share."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from conformance import __version__
+from conformance.case.errors import AdapterUnavailable
+from conformance.cli import options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from conformance.case.model import Case
+    from conformance.golden.store import VectorStore
+    from conformance.run.places import Place
+    from conformance.run.record import Header, Record
+    from conformance.run.result import Result
+    from conformance.run.results import Results
+    from conformance.run.runner import Runner
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is to be run, and how; the fields are the options of `conformance run`.
+
+    labels: the adapters. optional: those that do not load are named and left out.
+    part: `k/n`. output: the results file, if one is to be written.
+    """
+
+    labels: Sequence[str]
+    specs: Path
+    vectors: Path
+    deviations: Path
+    timeout: float
+    patterns: Sequence[str] = ()
+    part: str | None = None
+    output: Path | None = None
+    resume: bool = False
+    places: Mapping[str, Place] = field(default_factory=dict)
+    memory: float | None = None
+    in_process: bool = False
+    jobs: int | None = None
+    optional: bool = False
+
+    def carried_out(self, console: Console) -> tuple[list[str], list[Record]]:
+        """The labels that loaded, and the results, each adapter's in the order of the specs.
+
+        Raises:
+            ConformanceError: the run cannot be made.
+        """
+        from conformance.golden.store import VectorStore
+        from conformance.run.combine import resumable
+        from conformance.run.record import Header, selection_digest
+        from conformance.run.select import select_cases, shard
+
+        selected = select_cases(self.specs, self.patterns)
+        cases = shard(selected, self.part) if self.part else selected
+        store = VectorStore(self.vectors)
+        runners = self._runners(store)
+        try:
+            loaded = self._start(console, runners)
+            header = Header(
+                suite=__version__,
+                vectors=store.digest(),
+                cases=len(selected),
+                selection=selection_digest(case.id for case in selected),
+                shard=self.part,
+                adapters={label: runner.info for label, runner in loaded.items()},
+            )
+            found = resumable(self.output, header) if self.resume and self.output else None
+            records = self._run(console, loaded, cases, header, found)
+        finally:
+            for runner in runners.values():
+                runner.close()
+        place = {(label, case.id): (n, k) for n, label in enumerate(loaded) for k, case in enumerate(cases)}
+        return list(loaded), sorted(records, key=lambda record: place[record.adapter, record.case])
+
+    def _runners(self, store: VectorStore) -> dict[str, Runner]:
+        from conformance.adapters import registry
+        from conformance.run.deviations import load_deviations
+        from conformance.run.runner import Runner
+
+        return {
+            label: Runner(
+                label,
+                store,
+                load_deviations(self.deviations, registry.parse(label).name),
+                self.timeout,
+                self._given,
+                places=self.places,
+                memory=self.memory,
+                in_process=self.in_process,
+            )
+            for label in self.labels
+        }
+
+    @property
+    def _given(self) -> tuple[str, ...]:
+        """The options that name folders other than the suite's own."""
+        folders = {name: getattr(self, name) for name in ("specs", "vectors", "deviations")}
+        given = {name: path for name, path in folders.items() if path.resolve() != getattr(options.FOLDERS, name)}
+        return tuple(word for name, path in given.items() for word in (f"--{name}", str(path)))
+
+    def _start(self, console: Console, runners: Mapping[str, Runner]) -> dict[str, Runner]:
+        """The runners whose adapter loads."""
+        loaded: dict[str, Runner] = {}
+        for label, runner in runners.items():
+            # A spinner would run on over a debugger's prompt.
+            with contextlib.nullcontext() if self.in_process else console.status(f"loading {label}"):
+                try:
+                    runner.start()
+                except AdapterUnavailable as error:
+                    if not self.optional:
+                        raise
+                    console.print(f"not here: {error}", markup=False, highlight=False)
+                    continue
+            if len(runners) > 1:
+                runner.close()  # only one worker at a time holds its framework's memory
+            loaded[label] = runner
+        if not loaded:
+            raise AdapterUnavailable("no adapter loads here; see: conformance doctor")
+        return loaded
+
+    def _run(
+        self, console: Console, runners: Mapping[str, Runner], cases: list[Case], header: Header, found: Results | None
+    ) -> list[Record]:
+        """The results of what is left to run and of what is in the file already, in the order they came."""
+        from conformance.run.results import ResultsFile
+        from conformance.run.together import run_together
+
+        records = list(found.records) if found else []
+        done = {(record.adapter, record.case) for record in records}
+        left = {label: [case for case in cases if (label, case.id) not in done] for label in runners}
+        if found:
+            console.print(f"{self.output}: {len(done)} results are there, {sum(map(len, left.values()))} are left")
+        with contextlib.ExitStack() as stack:
+            file = None
+            if self.output is not None and not (found and found.complete):
+                file = stack.enter_context(ResultsFile.resumed(found) if found else ResultsFile(self.output, header))
+            progress = stack.enter_context(options.progress(shown=not self.in_process))
+            tasks = {
+                label: progress.add_task(label, total=len(cases), completed=len(cases) - len(left[label]), start=False)
+                for label in runners
+            }
+
+            def report(result: Result) -> None:
+                record = result.record()
+                records.append(record)
+                if file is not None:
+                    file.add(record)
+                progress.advance(tasks[result.adapter])
+
+            jobs = 1 if self.in_process else self.jobs or os.cpu_count() or 1
+            try:
+                run_together(runners, left, jobs, begun=lambda label: progress.start_task(tasks[label]), report=report)
+            except KeyboardInterrupt:
+                kept = f"; {self.output} has them: go on with the same command and --resume" if self.output else ""
+                click.echo(f"\ninterrupted after {len(records)} results{kept}", err=True)
+                raise
+        return records

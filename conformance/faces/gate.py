@@ -1,0 +1,163 @@
+"""What a gate found: as a table, as Markdown, as JSON, as JUnit XML."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from rich.table import Table
+
+from conformance.run.gate import WORSE, Change, Gate
+from conformance.run.record import AdapterInfo, Record
+from conformance.run.results import Results
+
+_ROWS_A_FAMILY = 3
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. cases: an id, or of how many more cases of the family."""
+
+    kind: str
+    adapter: str
+    cases: str
+    change: str
+    why: str
+
+
+def rows(gate: Gate, *, everything: bool) -> list[Row]:
+    """A row a change; without `everything` a few for each kind, adapter and family, then how many more."""
+    shown: list[Row] = []
+    counted = Counter(_group(change) for change in gate.changes)
+    seen: Counter[tuple[str, ...]] = Counter()
+    for change in gate.changes:
+        group = _group(change)
+        seen[group] += 1
+        if everything or seen[group] <= _ROWS_A_FAMILY:
+            kind = f"{change.kind} (accepted)" if change.accepted else change.kind
+            shown.append(Row(kind, change.after.adapter, change.after.case, _from_to(change), _why(change)))
+        elif seen[group] == counted[group]:
+            rest = f"{change.after.family}/... {counted[group] - _ROWS_A_FAMILY} more"
+            shown.append(Row(change.kind, change.after.adapter, rest, "", "see --all"))
+    return shown
+
+
+def table(gate: Gate, *, everything: bool) -> Table:
+    """The rows for a terminal."""
+    found = Table(pad_edge=False)
+    for name in ("", "adapter", "case", "before -> after", "why"):
+        found.add_column(name, overflow="fold")
+    for row in rows(gate, everything=everything):
+        style = "bold red" if row.kind in WORSE else "green" if row.kind.startswith("newly") else None
+        found.add_row(row.kind, row.adapter, row.cases, row.change, row.why, style=style)
+    return found
+
+
+def versions(before: Results, after: Results) -> str:
+    """Which packages, from which version to which."""
+    moved = dict.fromkeys(
+        f"{package} {was} -> {now}"
+        for package, was, now in _pairs(before.header.adapters.values(), after.header.adapters.values())
+        if was != now
+    )
+    return ", ".join(moved) or "the same versions"
+
+
+def _pairs(before: Iterable[AdapterInfo], after: Iterable[AdapterInfo]) -> list[tuple[str, str, str]]:
+    def merged(infos: Iterable[AdapterInfo]) -> dict[str, str]:
+        return {package: version for info in infos for package, version in info.versions.items()}
+
+    one, other = merged(before), merged(after)
+    return [(package, one.get(package, "none"), other.get(package, "none")) for package in one | other]
+
+
+def total(gate: Gate) -> str:
+    """The last line: what was compared and what came of it."""
+    counts = Counter(f"{change.kind}, accepted" if change.accepted else change.kind for change in gate.changes)
+    said = ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "no change"
+    new = f" ({gate.new} new)" if gate.new else ""
+    return f"{gate.compared} results compared{new}: {said}. The gate is {'closed' if gate.closed else 'open'}."
+
+
+def as_json(gate: Gate) -> dict[str, Any]:
+    """Everything."""
+    changes = [
+        {
+            "kind": change.kind,
+            "worse": change.worse,
+            "adapter": change.after.adapter,
+            "case": change.after.case,
+            "before": _state(change.before),
+            "after": _state(change.after),
+            "why": _why(change),
+        }
+        for change in gate.changes
+    ]
+    return {"closed": gate.closed, "compared": gate.compared, "new": gate.new, "changes": changes}
+
+
+def as_markdown(gate: Gate, moved: str) -> str:
+    """A section for a CI summary."""
+    lines = [f"## LSTM gate: {'closed' if gate.closed else 'open'}", "", moved, "", total(gate), ""]
+    if gate.changes:
+        lines += ["| | adapter | case | before → after | why |", "|---|---|---|---|---|"]
+        for row in rows(gate, everything=False):
+            kind = f"**{row.kind}**" if row.kind in WORSE else row.kind
+            cells = (kind, row.adapter, f"`{row.cases}`", row.change.replace("->", "→"), row.why)
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def as_junit(gate: Gate) -> str:
+    """A test case a change for the worse, failed; one that passes where there is none."""
+    worse = [change for change in gate.changes if change.worse]
+    counts = {"tests": str(max(len(worse), 1)), "failures": str(len(worse))}
+    root = Element("testsuites", counts)
+    suite = SubElement(root, "testsuite", {"name": "lstm-conformance gate"} | counts)
+    for change in worse:
+        case = SubElement(suite, "testcase", {"classname": change.after.adapter, "name": change.after.case})
+        failure = SubElement(case, "failure", {"type": change.kind, "message": f"{change.kind}: {_from_to(change)}"})
+        failure.text = _printable(change.after.message or _why(change))
+    if not worse:
+        SubElement(suite, "testcase", {"classname": "gate", "name": "nothing got worse"})
+    indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _group(change: Change) -> tuple[str, ...]:
+    return change.kind, str(change.accepted), change.after.adapter, change.after.family
+
+
+def _from_to(change: Change) -> str:
+    before = _state(change.before) or "new"
+    factor = f" (x {change.factor:.1f})" if change.factor else ""
+    return f"{before} -> {_state(change.after)}{factor}"
+
+
+def _state(record: Record | None) -> str | None:
+    if record is None:
+        return None
+    return record.outcome if record.noise is None else f"{record.outcome} {record.noise:.3g}"
+
+
+def _why(change: Change) -> str:
+    """The first thing to know about it: the mistake, the deviation, or what was raised."""
+    after = change.after
+    if change.kind in ("newly passing", "newly supported"):
+        return ""
+    words = []
+    if after.suspects:
+        words.append("looks like " + " with ".join(after.suspects[0].mistakes))
+    if after.deviation is not None and after.known:
+        words.append(f"known: {after.deviation.reason}" + (f" {after.deviation.link}" if after.deviation.link else ""))
+    if not words and after.message:
+        words += [line.strip() for line in after.message.splitlines()[1:2]]
+    return "; ".join(words)
+
+
+def _printable(text: str) -> str:
+    return "".join(letter for letter in text if letter.isprintable() or letter in "\n\t")

@@ -1,0 +1,165 @@
+"""Throw-away environments: an interpreter of its own with some packages and this suite in it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import venv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+
+import conformance
+from conformance.case.errors import ConformanceError
+
+DISTRIBUTION = "lstm-conformance"
+_SITE = "import sysconfig; print(sysconfig.get_path('purelib'))"
+
+
+class Environment:
+    """A virtual environment below a folder, with this suite as it runs here, and packages that pip brings.
+
+    Args:
+        folder: made by it.
+        packages: the requirements it is made for.
+        beside: what else it needs.
+        constraints: files for pip's -c; what they say of a package that comes with a version of its own does not count.
+
+    Raises:
+        ConformanceError: pip cannot install them; with what pip said.
+    """
+
+    def __init__(
+        self, folder: Path, packages: Sequence[str], beside: Sequence[str] = (), constraints: Iterable[Path] = ()
+    ) -> None:
+        self.folder = folder
+        venv.create(folder, with_pip=True, symlinks=os.name != "nt")
+        self.python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        _put_suite_into(self.python)
+        self._pip(
+            [*own_requirements(), *packages, *beside], _constraints(folder / "constraints.txt", packages, constraints)
+        )
+
+    def _pip(self, requirements: Sequence[str], constraints: Path) -> None:
+        # Without the caller's constraints, which may pin the very package that is to change.
+        environment = {name: value for name, value in os.environ.items() if name != "PIP_CONSTRAINT"}
+        words = [
+            str(self.python),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "-c",
+            str(constraints),
+        ]
+        done = subprocess.run(
+            [*words, *requirements],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            asked = " ".join(requirements)
+            said = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("WARNING"))
+            raise ConformanceError(f"pip cannot install {asked}:\n{said}")
+
+
+def parsed(text: str) -> list[Requirement]:
+    """The requirements of one argument, `'keras==3.8.0 torch==2.13.0'` or `dist/acme-2.0-py3-none-any.whl`.
+
+    Raises:
+        ConformanceError: it is none.
+    """
+    try:
+        found = [_wheel(word) if word.endswith(".whl") else Requirement(word) for word in text.split()]
+    except InvalidRequirement as error:
+        raise ConformanceError(f"{text!r} is no requirement like 'torch==2.13.0': {error}") from error
+    if not found:
+        raise ConformanceError("an empty requirement; needs one like 'torch==2.13.0'")
+    return found
+
+
+def _wheel(file: str) -> Requirement:
+    try:
+        name, *_ = parse_wheel_filename(Path(file).name)
+    except InvalidWheelFilename as error:
+        raise ConformanceError(str(error)) from error
+    if not Path(file).is_file():
+        raise ConformanceError(f"there is no wheel {file}")
+    return Requirement(f"{name} @ {Path(file).resolve().as_uri()}")
+
+
+def own_requirements() -> list[str]:
+    """What the suite itself needs."""
+    return [_bare(requirement) for requirement in _requirements() if requirement.marker is None]
+
+
+def companions(package: str) -> list[str]:
+    """What the adapters of a package need beside it: the suite's smallest extra that has the package."""
+    extras = {
+        extra: [requirement for requirement in _requirements() if _is_of(extra, requirement)]
+        for extra in importlib.metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or ()
+    }
+    name = canonicalize_name(package)
+    fitting = [found for found in extras.values() if name in {canonicalize_name(r.name) for r in found}]
+    smallest: list[Requirement] = min(fitting, key=len, default=[])
+    return [_bare(requirement) for requirement in smallest if canonicalize_name(requirement.name) != name]
+
+
+def _requirements() -> list[Requirement]:
+    return [Requirement(text) for text in importlib.metadata.requires(DISTRIBUTION) or ()]
+
+
+def _is_of(extra: str, requirement: Requirement) -> bool:
+    return requirement.marker is not None and requirement.marker.evaluate({"extra": extra})
+
+
+def _bare(requirement: Requirement) -> str:
+    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    return f"{requirement.name}{extras}{requirement.specifier}"
+
+
+def _put_suite_into(python: Path) -> None:
+    """Copy the suite's code and its metadata: an index may not have this state of it, and it is Python alone."""
+    said = subprocess.run([python, "-c", _SITE], capture_output=True, text=True, check=True)
+    site = Path(said.stdout.strip())
+    package = Path(conformance.__file__).parent
+    # Golden vectors stay where the judge is.
+    shutil.copytree(package, site / package.name, ignore=shutil.ignore_patterns("__pycache__", "_data"))
+    metadata = importlib.metadata.distribution(DISTRIBUTION)
+    info = site / f"{DISTRIBUTION.replace('-', '_')}-{metadata.version}.dist-info"
+    info.mkdir()
+    for name in ("METADATA", "entry_points.txt"):
+        (info / name).write_text(metadata.read_text(name) or "", encoding="utf-8")
+    (info / "INSTALLER").write_text("conformance\n")
+
+
+def _constraints(path: Path, packages: Sequence[str], files: Iterable[Path]) -> Path:
+    """One file of all constraints but those on packages that say which version of them is meant."""
+    asked = map(Requirement, packages)
+    free = {canonicalize_name(package.name) for package in asked if package.specifier or package.url}
+    given = [*files, *map(Path, os.environ.get("PIP_CONSTRAINT", "").split())]
+    lines = [line for file in given for line in _read(file)]
+    path.write_text("".join(f"{line}\n" for line in lines if _name(line) not in free), encoding="utf-8")
+    return path
+
+
+def _read(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ConformanceError(f"constraints {file}: {error.strerror}") from error
+
+
+def _name(line: str) -> str | None:
+    try:
+        return canonicalize_name(Requirement(line.partition("#")[0].strip()).name)
+    except InvalidRequirement:
+        return None

@@ -1,0 +1,185 @@
+"""Two runs compared, case by case: what an upgrade made worse, what it mended, what only moved.
+
+Adapters are matched by label without its place: `before:torch@cuda` with `after:torch@cuda`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from conformance.adapters import registry
+from conformance.case.errors import ConformanceError
+from conformance.run.record import Record, RecordedSuspect
+from conformance.run.results import Results, demand_complete
+
+DRIFT = 4.0
+"""Noise of one and the same arithmetic moves by less when a kernel adds in another order."""
+
+LEAST_NOISE = 0.5
+"""Below it noise says nothing: a few roundings that happened to cancel."""
+
+Kind = Literal[
+    "newly failing",
+    "newly crashing",
+    "newly unsupported",
+    "drift",
+    "fails differently",
+    "newly passing",
+    "newly supported",
+]
+WORSE: tuple[Kind, ...] = ("newly failing", "newly crashing", "newly unsupported", "drift")
+_WRONG = ("failed", "errored", "crashed", "timed out")
+_GONE = ("crashed", "timed out")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A case that is not what it was; before is None where the case is new.
+
+    accepted: it got worse, but a known deviation says so and the gate was told to let that pass.
+    """
+
+    kind: Kind
+    before: Record | None
+    after: Record
+    accepted: bool = False
+
+    @property
+    def worse(self) -> bool:
+        """Whether the gate closes for it."""
+        return self.kind in WORSE and not self.accepted
+
+    @property
+    def factor(self) -> float | None:
+        """How much the noise grew, where both passed."""
+        if self.kind != "drift" or self.before is None:
+            return None
+        return (self.after.noise or 0.0) / max(self.before.noise or 0.0, LEAST_NOISE)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """compared: pairs of results. new: cases that only the later run has. changes: worst kind first."""
+
+    compared: int
+    new: int
+    changes: tuple[Change, ...]
+
+    @property
+    def closed(self) -> bool:
+        """Whether something got worse."""
+        return any(change.worse for change in self.changes)
+
+
+def gate(before: Results, after: Results, *, drift: float = DRIFT, accept_known: bool = False) -> Gate:
+    """Compare two runs.
+
+    Args:
+        before, after: of the same golden vectors.
+        drift: the factor by which noise may grow while a case still passes.
+        accept_known: whether what a known deviation explains does not count as worse.
+
+    Raises:
+        ConformanceError: they cannot be compared: an interrupted run, a single shard, other vectors; or adapters or
+            cases of `before` have vanished from `after`.
+    """
+    _demand_comparable(before, after)
+    earlier, later = _by_adapter_and_case(before), _by_adapter_and_case(after)
+    _demand_all(before, after, earlier.keys() - later.keys())
+    changes = []
+    for key, record in later.items():
+        was = earlier.get(key)
+        kind = _kind(was, record, drift)
+        if kind is not None:
+            changes.append(Change(kind, was, record, accepted=accept_known and kind in WORSE and record.known))
+    order: Sequence[Kind] = Kind.__args__  # type: ignore[attr-defined]
+    changes.sort(key=lambda change: order.index(change.kind))
+    return Gate(len(earlier), len(later) - len(earlier), tuple(changes))
+
+
+def essence(records: Iterable[Record]) -> list[Record]:
+    """Of each result what a gate needs, sorted: a baseline to be kept in a repository."""
+    kept = [
+        Record(
+            case=record.case,
+            adapter=record.adapter,
+            dtype=record.dtype,
+            outcome=record.outcome,
+            unexpected=record.unexpected,
+            noise=None if record.noise is None else float(f"{record.noise:.2g}"),
+            suspects=record.suspects
+            and tuple(RecordedSuspect(mistakes=s.mistakes, how=s.how) for s in record.suspects),
+        )
+        for record in records
+    ]
+    return sorted(kept, key=lambda record: (record.adapter, record.case))
+
+
+def _kind(before: Record | None, after: Record, drift: float) -> Kind | None:
+    was = before.outcome if before is not None else "passed"
+    now = after.outcome
+    if now in _GONE and was not in _GONE:
+        return "newly crashing"
+    if now in _WRONG:
+        if was not in _WRONG:
+            return "newly failing"
+        assert before is not None
+        return "fails differently" if was != now or _blamed(before) != _blamed(after) else None
+    if now == "unsupported":
+        return None if was == "unsupported" or before is None else "newly unsupported"
+    if before is None:
+        return None
+    if was != "passed":
+        return "newly supported" if was == "unsupported" else "newly passing"
+    return "drift" if (after.noise or 0.0) > drift * max(before.noise or 0.0, LEAST_NOISE) else None
+
+
+def _blamed(record: Record) -> frozenset[tuple[str, ...]]:
+    return frozenset(suspect.mistakes for suspect in record.suspects or ())
+
+
+def _adapter(label: str) -> str:
+    parsed = registry.parse(label)
+    return parsed.name if parsed.device == "cpu" else f"{parsed.name}@{parsed.device}"
+
+
+def _by_adapter_and_case(results: Results) -> dict[tuple[str, str], Record]:
+    found = {(_adapter(record.adapter), record.case): record for record in results.records}
+    if len(found) != len(results.records):
+        raise ConformanceError(
+            f"{results.path}: has an adapter at several places ({', '.join(results.header.adapters)}); "
+            "a gate compares two runs of it in two files"
+        )
+    return found
+
+
+def _demand_comparable(before: Results, after: Results) -> None:
+    for results in (before, after):
+        demand_complete(results)
+        if results.header.shard is not None:
+            raise ConformanceError(
+                f"{results.path}: only shard {results.header.shard} of a run; put them together: conformance merge"
+            )
+    one, other = before.header.vectors, after.header.vectors
+    if one != other:
+        raise ConformanceError(
+            f"{before.path} was held to other golden vectors than {after.path} ({one[:12]}, {other[:12]}): "
+            "run both with the same suite"
+        )
+
+
+def _demand_all(before: Results, after: Results, vanished: Iterable[tuple[str, str]]) -> None:
+    missing = sorted(vanished)
+    if not missing:
+        return
+    gone = {_adapter(label) for label in before.header.adapters} - {_adapter(label) for label in after.header.adapters}
+    if gone:
+        raise ConformanceError(f"{after.path}: the adapter {', '.join(sorted(gone))} of {before.path} has vanished")
+    shown = ", ".join(f"{case} with {adapter}" for adapter, case in missing[:5])
+    more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+    raise ConformanceError(
+        f"{after.path}: {len(missing)} results of {before.path} have vanished: {shown}{more}; "
+        "run the same cases before and after"
+    )
