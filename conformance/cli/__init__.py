@@ -25,7 +25,7 @@ from conformance.cli.upgrade import upgrade
 
 
 class _Group(click.Group):
-    """Turns the suite's own errors into a message and exit code 2."""
+    """Turns the suite's own errors into a message and exit code 2, an interrupt into the shell's 130."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -33,6 +33,8 @@ class _Group(click.Group):
         except ConformanceError as error:
             click.echo(str(error), err=True)
             ctx.exit(2)
+        except KeyboardInterrupt:
+            ctx.exit(130)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -37,11 +37,10 @@ def rows(gate: Gate, *, everything: bool) -> list[Row]:
         group = _group(change)
         seen[group] += 1
         if everything or seen[group] <= _ROWS_A_FAMILY:
-            kind = f"{change.kind} (accepted)" if change.accepted else change.kind
-            shown.append(Row(kind, change.after.adapter, change.after.case, _from_to(change), _why(change)))
+            shown.append(Row(_kind(change), change.adapter, change.after.case, _from_to(change), _why(change)))
         elif seen[group] == counted[group]:
             rest = f"{change.after.family}/... {counted[group] - _ROWS_A_FAMILY} more"
-            shown.append(Row(change.kind, change.after.adapter, rest, "", "see --all"))
+            shown.append(Row(_kind(change), change.adapter, rest, "", "see --all"))
     return shown
 
 
@@ -76,7 +75,7 @@ def _pairs(before: Iterable[AdapterInfo], after: Iterable[AdapterInfo]) -> list[
 
 def total(gate: Gate) -> str:
     """The last line: what was compared and what came of it."""
-    counts = Counter(f"{change.kind}, accepted" if change.accepted else change.kind for change in gate.changes)
+    counts = Counter(_kind(change) for change in gate.changes)
     said = ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "no change"
     new = f" ({gate.new} new)" if gate.new else ""
     return f"{gate.compared} results compared{new}: {said}. The gate is {'closed' if gate.closed else 'open'}."
@@ -88,7 +87,7 @@ def as_json(gate: Gate) -> dict[str, Any]:
         {
             "kind": change.kind,
             "worse": change.worse,
-            "adapter": change.after.adapter,
+            "adapter": change.adapter,
             "case": change.after.case,
             "before": _state(change.before),
             "after": _state(change.after),
@@ -119,7 +118,7 @@ def as_junit(gate: Gate) -> str:
     root = Element("testsuites", counts)
     suite = SubElement(root, "testsuite", {"name": "lstm-conformance gate"} | counts)
     for change in worse:
-        case = SubElement(suite, "testcase", {"classname": change.after.adapter, "name": change.after.case})
+        case = SubElement(suite, "testcase", {"classname": change.adapter, "name": change.after.case})
         failure = SubElement(case, "failure", {"type": change.kind, "message": f"{change.kind}: {_from_to(change)}"})
         failure.text = _printable(change.after.message or _why(change))
     if not worse:
@@ -129,7 +128,11 @@ def as_junit(gate: Gate) -> str:
 
 
 def _group(change: Change) -> tuple[str, ...]:
-    return change.kind, str(change.accepted), change.after.adapter, change.after.family
+    return _kind(change), change.adapter, change.after.family
+
+
+def _kind(change: Change) -> str:
+    return f"{change.kind} (accepted)" if change.accepted else change.kind
 
 
 def _from_to(change: Change) -> str:
@@ -149,14 +152,11 @@ def _why(change: Change) -> str:
     after = change.after
     if change.kind in ("newly passing", "newly supported"):
         return ""
-    words = []
-    if after.suspects:
-        words.append("looks like " + " with ".join(after.suspects[0].mistakes))
     if after.deviation is not None and after.known:
-        words.append(f"known: {after.deviation.reason}" + (f" {after.deviation.link}" if after.deviation.link else ""))
-    if not words and after.message:
-        words += [line.strip() for line in after.message.splitlines()[1:2]]
-    return "; ".join(words)
+        return f"known: {after.deviation.reason}" + (f" {after.deviation.link}" if after.deviation.link else "")
+    if after.suspects:
+        return "looks like " + " with ".join(after.suspects[0].mistakes)
+    return next((line.strip() for line in (after.message or "").splitlines()[1:2]), "")
 
 
 def _printable(text: str) -> str:

@@ -47,6 +47,11 @@ class Change:
     accepted: bool = False
 
     @property
+    def adapter(self) -> str:
+        """The label without its place."""
+        return _adapter(self.after.adapter)
+
+    @property
     def worse(self) -> bool:
         """Whether the gate closes for it."""
         return self.kind in WORSE and not self.accepted
