@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,3 +114,29 @@ def python(*arguments: Any, cwd: Path, **environment: str) -> subprocess.Complet
             process.kill()
             raise
         return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def gone(pid: int, seconds: float = 5.0) -> bool:
+    """Whether a process, no child of ours, has ended with all others of its group, or does within some seconds (Linux).
+
+    One that has been killed and not yet been waited for has ended.
+    """
+    deadline = time.monotonic() + seconds
+    while pid in _running():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _running() -> set[int]:
+    """Ids of the processes that run, and of their groups."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, group, *_ = path.read_text().rpartition(")")[2].split()
+        except OSError:  # it has just ended
+            continue
+        if state not in "ZX":
+            found |= {int(path.parent.name), int(group)}
+    return found

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal
+
+from pydantic import TypeAdapter
 
 from conformance.case.model import Case
 from conformance.case.options import Activation
@@ -94,6 +97,15 @@ class Capabilities:
     cross_entropy: bool = False
     gradients: frozenset[str] = frozenset()
 
+    def to_json(self) -> str:
+        """The capabilities for another process."""
+        return _in_json().dump_json(self, warnings="error").decode()
+
+    @classmethod
+    def from_json(cls, text: str) -> Capabilities:
+        """The inverse of `to_json`."""
+        return _in_json().validate_json(text)
+
     def refusal(self, case: Case) -> str | None:
         """Why a case cannot be put to the interface at all; None when it can."""
         if case.dtype not in self.dtypes:
@@ -167,6 +179,11 @@ class Capabilities:
             if support.hidden_is_cell and chosen.cell != chosen.hidden:
                 return "has one activation for both the cell candidate and the output"
         return None
+
+
+@cache
+def _in_json() -> TypeAdapter[Capabilities]:
+    return TypeAdapter(Capabilities)
 
 
 _SWITCHES = {

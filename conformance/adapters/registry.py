@@ -7,10 +7,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from conformance.adapters.base import Adapter
 from conformance.case.errors import AdapterUnavailable
+
+if TYPE_CHECKING:
+    from conformance.adapters.base import Adapter
 
 GROUP = "lstm_conformance.adapters"
 

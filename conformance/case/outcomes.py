@@ -76,9 +76,10 @@ class Crashed:
 
 @dataclass(frozen=True)
 class TimedOut:
-    """The case did not end within its time."""
+    """The case did not end within its time. detail: what it last printed, and where it was then; may be empty."""
 
     seconds: float
+    detail: str = ""
 
 
 Outcome = Passed | Failed | Unsupported | Errored | Crashed | TimedOut

@@ -80,7 +80,6 @@ def run(
         raise click.UsageError("--resume goes on with the file of -o FILE; none is given")
     if in_process and (not adapters or workers or memory):
         raise click.UsageError("--in-process needs --adapter NAME, and has no worker to place or to limit")
-    console = options.console()
     places = parse_places(workers)
     labels = adapters or everywhere(places)
     demand_used(places, labels)
@@ -99,8 +98,8 @@ def run(
         in_process=in_process,
         jobs=jobs,
         optional=not adapters,
-    ).carried_out(console)
-    _print(console, records, loaded, verbose=verbose)
+    ).carried_out()
+    _print(options.console(), records, loaded, verbose=verbose)
     unexpected = sum(record.unexpected for record in records)
     click.echo(f"{len(records)} results, {unexpected} unexpected" + (f"; written to {output}" if output else ""))
     sys.exit(1 if unexpected else 0)

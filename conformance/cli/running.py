@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from conformance.case.model import Case
     from conformance.golden.store import VectorStore
     from conformance.run.places import Place
+    from conformance.run.process import Worker
     from conformance.run.record import Header, Record
     from conformance.run.result import Result
     from conformance.run.results import Results
@@ -50,12 +51,31 @@ class Run:
     jobs: int | None = None
     optional: bool = False
 
-    def carried_out(self, console: Console) -> tuple[list[str], list[Record]]:
+    def carried_out(self, console: Console | None = None) -> tuple[list[str], list[Record]]:
         """The labels that loaded, and the results, each adapter's in the order of the specs.
+
+        Args:
+            console: where it says what it does not run; by default where the results go too.
 
         Raises:
             ConformanceError: the run cannot be made.
         """
+        with self._begun() as worker:  # first of all: while the adapter loads, there is time for the rest
+            return self._carried_out(console or options.console(), worker)
+
+    @contextlib.contextmanager
+    def _begun(self) -> Iterator[Worker | None]:
+        """The worker of a single adapter, not yet ready; None where there are several, whose turns come later."""
+        from conformance.run.process import Worker
+
+        if len(self.labels) > 1 or self.in_process or self.optional:
+            yield None
+            return
+        worker = Worker(self.labels[0], self.places, self.memory, wait=False)
+        with contextlib.closing(worker):
+            yield worker
+
+    def _carried_out(self, console: Console, begun: Worker | None) -> tuple[list[str], list[Record]]:
         from conformance.golden.store import VectorStore
         from conformance.run.combine import resumable
         from conformance.run.record import Header, selection_digest
@@ -64,7 +84,7 @@ class Run:
         selected = select_cases(self.specs, self.patterns)
         cases = shard(selected, self.part) if self.part else selected
         store = VectorStore(self.vectors)
-        runners = self._runners(store)
+        runners = self._runners(store, begun)
         try:
             loaded = self._start(console, runners)
             header = Header(
@@ -83,7 +103,7 @@ class Run:
         place = {(label, case.id): (n, k) for n, label in enumerate(loaded) for k, case in enumerate(cases)}
         return list(loaded), sorted(records, key=lambda record: place[record.adapter, record.case])
 
-    def _runners(self, store: VectorStore) -> dict[str, Runner]:
+    def _runners(self, store: VectorStore, begun: Worker | None) -> dict[str, Runner]:
         from conformance.adapters import registry
         from conformance.run.deviations import load_deviations
         from conformance.run.runner import Runner
@@ -98,6 +118,7 @@ class Run:
                 places=self.places,
                 memory=self.memory,
                 in_process=self.in_process,
+                begun=begun,
             )
             for label in self.labels
         }

@@ -77,6 +77,10 @@ def _exponents(kappa: Array) -> np.ndarray[Any, np.dtype[np.int8]]:
     return np.where(kappa > 0, exponents, _ZERO).astype(np.int8)
 
 
+_POWERS = np.ldexp(1.0, np.arange(256, dtype=np.uint8).view(np.int8).astype(np.int32))
+"""The power of two of every exponent, by the exponent's bits."""
+_POWERS[_ZERO] = 0.0
+
+
 def _powers(exponents: Array) -> Array:
-    powers: Array = np.where(exponents == _ZERO, 0.0, np.ldexp(1.0, exponents.astype(np.int32)))
-    return powers
+    return _POWERS[exponents.view(np.uint8)]

@@ -8,18 +8,24 @@ import os
 import signal
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from conformance.case.errors import AdapterUnavailable
 
 GIB = 1 << 30
 _TAIL_LINES = 20
+_SPEAK_SECONDS = 0.3
+_ALONE_SECONDS = 30.0
+_WORKER = "conformance/run/worker.py"
 
 
 def confine() -> str:
     """Make this process the leader of a group, the kernel's first choice when memory runs out, and silent.
 
-    Both standard streams, those of C code too, go to a file; there a fatal signal leaves its traceback as well.
+    Both standard streams, those of C code too, go to a file; there a fatal signal leaves its traceback as well, and so
+    does `bury`.
 
     Returns:
         The path of that file.
@@ -36,6 +42,8 @@ def confine() -> str:
     os.dup2(handle, 2)
     os.close(handle)
     faulthandler.enable(all_threads=False)
+    if hasattr(faulthandler, "register"):
+        faulthandler.register(signal.SIGUSR1, all_threads=False, chain=True)  # and ends the process, as is its custom
     return log
 
 
@@ -46,6 +54,21 @@ def forget_output() -> None:
             stream.flush()
     with contextlib.suppress(OSError):
         os.ftruncate(1, 0)
+
+
+@contextlib.contextmanager
+def ending_after(timeout: float) -> Iterator[None]:
+    """End this process if it stays in here long after the timeout.
+
+    The near end kills it in time; where that is gone, or the way to here, nobody else would. This is a thread in C: it
+    needs nothing of an interpreter that hangs.
+    """
+    with contextlib.suppress(OverflowError):  # so many seconds are as good as no limit
+        faulthandler.dump_traceback_later(timeout + _ALONE_SECONDS, exit=True, file=2)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def limit_memory(gib: float) -> None:
@@ -64,18 +87,34 @@ def limit_memory(gib: float) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
 
 
-def bury(pid: int, log: str) -> str:
+def bury(pid: int, log: str, *, speak: bool = False) -> str:
     """Kill what is left of a worker, with all it has started, and remove its log. Runs beside it, not in it.
 
+    Args:
+        speak: have it write down first where it is.
+
     Returns:
-        The last lines of its log.
+        The end of its log.
     """
-    for kill in (getattr(os, "killpg", os.kill), os.kill):
-        with contextlib.suppress(OSError):
-            kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+    with contextlib.suppress(OSError, AttributeError):  # not there any more; a platform without groups
+        if speak and os.getpgid(pid) == pid:
+            os.kill(pid, signal.SIGUSR1)
+            time.sleep(_SPEAK_SECONDS)
+    with contextlib.suppress(OSError):
+        getattr(os, "killpg", os.kill)(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
     try:
         text = Path(log).read_text(errors="replace")
     except OSError:
         return ""
     Path(log).unlink(missing_ok=True)
-    return "\n".join(text.splitlines()[-_TAIL_LINES:])
+    return "\n".join(_end(text.splitlines()))
+
+
+def _end(lines: list[str]) -> list[str]:
+    """The last lines; of a traceback, which begins with the innermost call, those of the adapter and what it calls."""
+    heads = [n for n, line in enumerate(lines) if line.endswith("(most recent call first):")]
+    if not heads:
+        return lines[-_TAIL_LINES:]
+    before, calls = lines[: heads[-1] + 1], lines[heads[-1] + 1 :]
+    ours = (n for n, line in enumerate(calls) if _WORKER in line.replace("\\", "/"))
+    return [*before[-_TAIL_LINES // 2 :], *calls[: min(next(ours, len(calls)), _TAIL_LINES)]]

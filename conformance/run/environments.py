@@ -30,45 +30,37 @@ class Environment:
         constraints: files for pip's -c; what they say of a package that comes with a version of its own does not count.
 
     Raises:
-        ConformanceError: pip cannot install them; with what pip said.
+        ConformanceError: it cannot be made, pip cannot install them; with what was said.
     """
 
     def __init__(
         self, folder: Path, packages: Sequence[str], beside: Sequence[str] = (), constraints: Iterable[Path] = ()
     ) -> None:
-        self.folder = folder
-        venv.create(folder, with_pip=True, symlinks=os.name != "nt")
+        venv.create(folder, symlinks=os.name != "nt")
+        self._folder = folder
         self.python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        self._run("the environment cannot have pip", "ensurepip", "--default-pip")
         _put_suite_into(self.python)
-        self._pip(
-            [*own_requirements(), *packages, *beside], _constraints(folder / "constraints.txt", packages, constraints)
-        )
+        requirements = [*own_requirements(), *packages, *beside]
+        held = _constraints(folder / "constraints.txt", packages, constraints)
+        options = ("--quiet", "--disable-pip-version-check", "-c", str(held))
+        self._run(f"pip cannot install {' '.join(requirements)}", "pip", "install", *options, *requirements)
 
-    def _pip(self, requirements: Sequence[str], constraints: Path) -> None:
-        # Without the caller's constraints, which may pin the very package that is to change.
+    def _run(self, failure: str, module: str, *words: str) -> None:
+        # Without the caller's constraints, which may pin the very package that is to change. What is temporary lies
+        # where it is removed with all else, for an interrupt may leave it.
         environment = {name: value for name, value in os.environ.items() if name != "PIP_CONSTRAINT"}
-        words = [
-            str(self.python),
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "-c",
-            str(constraints),
-        ]
         done = subprocess.run(
-            [*words, *requirements],
-            env=environment,
+            [self.python, "-I", "-m", module, *words],
+            env=environment | {"TMPDIR": str(self._folder)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode != 0:
-            asked = " ".join(requirements)
             said = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("WARNING"))
-            raise ConformanceError(f"pip cannot install {asked}:\n{said}")
+            raise ConformanceError(f"{failure}:\n{said}")
 
 
 def parsed(text: str) -> list[Requirement]:

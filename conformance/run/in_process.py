@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bdb
+import time
 from collections import deque
 
 from conformance.adapters import registry
@@ -18,17 +20,30 @@ class InProcess:
     """
 
     def __init__(self, label: str) -> None:
+        began = time.monotonic()
         self._adapter = registry.make(label)
         self._asked: deque[Message] = deque()
         self.info = describe(self._adapter)
+        self.seconds = time.monotonic() - began
 
-    def send(self, case: Case, arrays: Arrays) -> None:
-        """Note the case."""
+    def refusal(self, case: Case) -> str | None:
+        """Nothing is known without asking, and asking costs nothing."""
+        return None
+
+    def send(self, case: Case, arrays: Arrays, timeout: float) -> None:
+        """Note the case. It may take as long as it does."""
         self._asked.append(request_of(case, arrays))
 
-    def receive(self, timeout: float) -> Message:
-        """Compute the answer to the oldest case noted, however long it takes."""
-        return answer(self._adapter, self._asked.popleft())
+    def receive(self) -> Message:
+        """Compute the answer to the oldest case noted.
+
+        Raises:
+            KeyboardInterrupt: somebody has left the debugger, and means the run.
+        """
+        try:
+            return answer(self._adapter, self._asked.popleft())
+        except bdb.BdbQuit as error:
+            raise KeyboardInterrupt from error
 
     def close(self) -> None:
         """Nothing is to be ended."""

@@ -147,6 +147,12 @@ def parse_places(options: Iterable[str]) -> dict[str, Place]:
     return places
 
 
+def demand_used(places: Iterable[str], labels: Iterable[str]) -> None:
+    """Raises ConformanceError if nothing is to run at one of the places."""
+    if idle := set(places) - {registry.parse(label).place for label in labels}:
+        raise ConformanceError(f"nothing is to run at the place {min(idle)}: no adapter is called {min(idle)}:NAME")
+
+
 def everywhere(places: Mapping[str, Place]) -> list[str]:
     """The labels of all adapters installed here and at the places.
 

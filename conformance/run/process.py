@@ -9,20 +9,22 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import execnet
 
 from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable
-from conformance.case.model import Case
-from conformance.case.tensors import Arrays
 from conformance.run.confine import bury
 from conformance.run.places import Place, place_of
-from conformance.run.record import AdapterInfo
-from conformance.run.worker import Message, request_of
+
+if TYPE_CHECKING:
+    # Not needed for a worker to be started; they are imported while it starts.
+    from conformance.case.model import Case
+    from conformance.case.tensors import Arrays
+    from conformance.run.worker import Message
 
 START_SECONDS = 300.0
 _EXIT_SECONDS = 5.0
@@ -30,7 +32,11 @@ _LOOK_SECONDS = 0.25
 _DRAIN_SECONDS = 1.0
 _BURY_SECONDS = 60.0
 _BOOTSTRAP = "from conformance.run.worker import serve\nserve(channel)\n"
-_BURY = "import sys\nfrom conformance.run.confine import bury\nprint(bury(int(sys.argv[1]), sys.argv[2]))\n"
+_BURY = """
+import sys
+from conformance.run.confine import bury
+print(bury(int(sys.argv[1]), sys.argv[2], speak=len(sys.argv) > 3))
+"""
 _END = object()
 
 
@@ -39,7 +45,7 @@ class WorkerDied(Exception):
 
 
 class WorkerSilent(Exception):
-    """No answer within the time allowed; the process has been killed."""
+    """No answer within the time allowed; the process has been killed. The text is where it was, and what it printed."""
 
 
 class Worker:
@@ -49,12 +55,20 @@ class Worker:
         label: `[PLACE:]NAME[@DEVICE]`.
         places: those that labels may name.
         memory: GiB the process may allocate; None for no limit.
+        wait: until it is ready; without, there is other work to do before `wait_until_ready` is called.
 
     Raises:
         AdapterUnavailable: the adapter cannot be made there.
     """
 
-    def __init__(self, label: str, places: Mapping[str, Place] | None = None, memory: float | None = None) -> None:
+    def __init__(
+        self,
+        label: str,
+        places: Mapping[str, Place] | None = None,
+        memory: float | None = None,
+        *,
+        wait: bool = True,
+    ) -> None:
         parsed = registry.parse(label)
         self.label = label
         self._place = place_of(parsed, places or {})
@@ -70,14 +84,14 @@ class Worker:
         self._log = ""
         self._inbox: queue.SimpleQueue[tuple[float, Any]] = queue.SimpleQueue()
         self._outbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-        self._sent: deque[float] = deque()  # when each request was that has no answer yet
+        self._sent: deque[tuple[float, float]] = deque()  # of each request without an answer: when, and its seconds
         self._answered = 0.0
         self._buried: str | None = None
-        try:
+        self._began = time.monotonic()
+        with self._closed_if_it_fails():
             self._start(parsed.there)
-        except BaseException:
-            self.close()
-            raise
+        if wait:
+            self.wait_until_ready()
 
     def _start(self, adapter: str) -> None:
         # Workers set their own thread counts and environment; this process's stays as it is.
@@ -89,44 +103,75 @@ class Worker:
         self._channel = self._gateway.remote_exec(self._place.preamble + _BOOTSTRAP)
         self._channel.setcallback(lambda message: self._inbox.put((time.monotonic(), message)), endmarker=_END)
         threading.Thread(target=self._write, daemon=True).start()
+        self._outbox.put({"adapter": adapter, "memory": self._memory})
+        self._sent.extend([(self._began, START_SECONDS)] * 2)  # it answers with its process, then with its adapter
+
+    def wait_until_ready(self) -> None:
+        """Wait for the adapter to be made, once. After that there are:
+
+        info, the AdapterInfo; seconds, from the start of the process to the adapter's being made.
+
+        Raises:
+            AdapterUnavailable: the adapter cannot be made there.
+        """
+        from conformance.adapters.capabilities import Capabilities
+        from conformance.run.record import AdapterInfo
+
+        with self._closed_if_it_fails():
+            told = self._introduced()
+            if "unavailable" in told:
+                raise AdapterUnavailable(self._from_there(told["unavailable"]) + self._limit())
+        self.seconds = self._answered - self._began
+        self.info = AdapterInfo(**told["info"])
+        self._name = told["name"]
+        self._capabilities = None if told["capabilities"] is None else Capabilities.from_json(told["capabilities"])
+
+    def refusal(self, case: Case) -> str | None:
+        """Why the adapter refuses a case, as far as that is known without asking it."""
+        reason = None if self._capabilities is None else self._capabilities.refusal(case)
+        return None if reason is None else f"{self._name} {reason}"
+
+    def _introduced(self) -> Message:
+        """What the worker says while it starts."""
         try:
-            started = self._told({"adapter": adapter, "memory": self._memory})
+            started = self.receive()
             self._pid, self._log = started["pid"], started["log"]
-            told = self._told(None)
+            return self.receive()
         except WorkerDied as error:
             raise self._unavailable(f"the worker ended while it loaded: {error}") from error
         except WorkerSilent as error:
             raise self._unavailable(f"did not load within {START_SECONDS:g} s") from error
-        if "unavailable" in told:
-            raise AdapterUnavailable(self._from_there(told["unavailable"]) + self._limit())
-        self.info = AdapterInfo(**told["info"])
 
-    def _told(self, request: Message | None) -> Message:
-        """What the worker says while it starts."""
-        if request is not None:
-            self._outbox.put(request)
-        self._sent.append(time.monotonic())
-        return self.receive(START_SECONDS)
+    @contextlib.contextmanager
+    def _closed_if_it_fails(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
-    def send(self, case: Case, arrays: Arrays) -> None:
-        """Ask for the answer to a case. Does not wait, not even for the worker to read the request."""
-        self._sent.append(time.monotonic())
-        self._outbox.put(request_of(case, arrays))
-
-    def receive(self, timeout: float) -> Message:
-        """The answer (conformance.run.worker.answer) to the oldest request that has none yet.
+    def send(self, case: Case, arrays: Arrays, timeout: float) -> None:
+        """Ask for the answer to a case. Does not wait, not even for the worker to read the request.
 
         Args:
             timeout: seconds since the worker could begin with it: since it was sent, or the one before was answered.
+        """
+        from conformance.run.worker import request_of
+
+        self._sent.append((time.monotonic(), timeout))
+        self._outbox.put(request_of(case, arrays) | {"timeout": timeout})
+
+    def receive(self) -> Message:
+        """The answer (conformance.run.worker.answer) to the oldest request that has none yet.
 
         Raises:
             WorkerDied, WorkerSilent: this worker is of no more use.
         """
-        deadline = max(self._sent[0], self._answered) + timeout
+        sent, timeout = self._sent[0]
+        deadline = max(sent, self._answered) + timeout
         came, message = self._next(deadline)
         if came > deadline:  # or late, while nobody looked
-            self._bury()
-            raise WorkerSilent
+            raise WorkerSilent(self._bury(speak=came == inf))
         if message is _END:
             raise WorkerDied(self._last_words())
         self._sent.popleft()
@@ -135,9 +180,9 @@ class Worker:
         return told
 
     def ask(self, case: Case, arrays: Arrays, timeout: float) -> Message:
-        """The worker's answer to a case, where nothing else is under way; see `receive`."""
-        self.send(case, arrays)
-        return self.receive(timeout)
+        """The worker's answer to a case, where nothing else is under way; see `send` and `receive`."""
+        self.send(case, arrays, timeout)
+        return self.receive()
 
     def close(self) -> None:
         """End the process, at once if it is at work, and remove its log."""
@@ -173,21 +218,22 @@ class Worker:
                     return self._inbox.get(timeout=_DRAIN_SECONDS)
                 return min(time.monotonic(), deadline), _END
 
-    def _bury(self) -> str:
-        """Kill the process, with what it has started, and remove its log; the last lines of that."""
+    def _bury(self, *, speak: bool = False) -> str:
+        """Kill the process, with what it has started, and remove its log; the end of that. Once is enough."""
         if self._buried is None:
-            self._buried = self._bury_now()
+            self._buried = self._bury_now(speak)
         return self._buried
 
-    def _bury_now(self) -> str:
+    def _bury_now(self, speak: bool) -> str:
         if self._pid is None:
             if self._channel is not None:
                 self._popen.kill()
             return ""
         if not self._place.ssh:
-            return bury(self._pid, self._log)
+            return bury(self._pid, self._log, speak=speak)
+        arguments = [str(self._pid), self._log, *(["speak"] if speak else [])]
         try:
-            done = self._place.call(_BURY, str(self._pid), self._log, seconds=_BURY_SECONDS)
+            done = self._place.call(_BURY, *arguments, seconds=_BURY_SECONDS)
         except (OSError, subprocess.TimeoutExpired) as error:
             return f"(its place cannot be reached any more: {error})"
         return (done.stdout if done.returncode == 0 else done.stderr).rstrip("\n")

@@ -92,10 +92,13 @@ class Result:
                 return error.splitlines()
             case Crashed(detail=detail):
                 how, *printed = detail.splitlines()
-                ended = f"the worker process ended: {how}" + ("; it last printed:" if printed else "")
-                return [ended, *(f"| {line}" for line in printed)]
-            case TimedOut(seconds=seconds):
-                return [f"no answer within {seconds:g} s; the worker was killed"]
+                return [
+                    f"the worker process ended: {how}" + ("; it last printed:" if printed else ""),
+                    *_quoted(printed),
+                ]
+            case TimedOut(seconds=seconds, detail=detail):
+                where = _quoted(detail.splitlines())
+                return [f"no answer within {seconds:g} s; the worker was killed" + (" here:" if where else ""), *where]
 
     def _found(self) -> str:
         suspects = (isinstance(self.outcome, Failed) and self.outcome.suspects) or ()
@@ -121,6 +124,10 @@ class Result:
             profile=failed.profile if failed is not None else None,
             deviation=None if self.deviation is None else RecordedDeviation(**self.deviation.model_dump()),
         )
+
+
+def _quoted(lines: list[str]) -> list[str]:
+    return [f"| {line}" for line in lines]
 
 
 _SHOWN = 5

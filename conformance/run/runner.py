@@ -6,13 +6,14 @@ vector of the case -> worker -> outputs -> verdict -> diagnosis -> known deviati
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.case.model import Case
-from conformance.case.outcomes import Crashed, Errored, Outcome, TimedOut
+from conformance.case.outcomes import Crashed, Errored, Outcome, TimedOut, Unsupported
 from conformance.golden.cache import cached
 from conformance.golden.store import VectorStore
 from conformance.golden.vector import Vector
@@ -26,7 +27,7 @@ from conformance.run.result import Result
 from conformance.run.worker import Message
 
 CASE_SECONDS = 300.0
-_AHEAD = 2
+_AHEAD = 16
 """Cases that wait at the worker while it has one, so that it computes while this process judges."""
 _AHEAD_BYTES = 64 << 20
 _STARTS = 3
@@ -42,7 +43,7 @@ class _InLine:
     result: Result | None = None
     sent_to: Worker | InProcess | None = None
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Bytes, about."""
         return sum(array.nbytes for array in self.vector.arrays.flat.values()) if self.vector else 0
@@ -58,6 +59,11 @@ class Runner:
         places: those that the label may name.
         memory: GiB the worker may allocate; None for no limit.
         in_process: run the adapter in this process and thread, without timeout; for debuggers.
+        begun: a worker for this adapter that need not be ready yet, to be the first one; it is this runner's to close.
+
+    Attributes:
+        info: who answers; empty before the first start.
+        import_seconds: from the start of each worker to its being ready, all of them together.
 
     Raises:
         AdapterUnavailable: the label names no place there is; and from `start`.
@@ -74,9 +80,11 @@ class Runner:
         places: Mapping[str, Place] | None = None,
         memory: float | None = None,
         in_process: bool = False,
+        begun: Worker | None = None,
     ) -> None:
         self.adapter = adapter
         self.info = AdapterInfo()
+        self.import_seconds = 0.0
         self._places = places or {}
         self._memory = memory
         self._in_process = in_process
@@ -86,7 +94,9 @@ class Runner:
         place = place_of(registry.parse(adapter), self._places)
         limit = () if memory is None else ("--memory", f"{memory:g}")
         self._options = (*options, *place.option, *limit)
+        self._begun = begun
         self._worker: Worker | InProcess | None = None
+        self._refusal: Callable[[Case], str | None] = lambda case: None
         self._failures: list[str] = []
 
     def start(self) -> Worker | InProcess:
@@ -97,13 +107,23 @@ class Runner:
                     f"given up, for it failed to start {_STARTS} times in a row: {self._failures[-1]}"
                 )
             try:
-                made = InProcess(self.adapter) if self._in_process else Worker(self.adapter, self._places, self._memory)
+                made = self._made()
             except AdapterUnavailable as error:
                 self._failures.append(str(error))
                 raise
-            self._worker, self.info = made, made.info
+            self._worker, self.info, self._refusal = made, made.info, made.refusal
+            self.import_seconds += made.seconds
             self._failures.clear()
         return self._worker
+
+    def _made(self) -> Worker | InProcess:
+        if self._in_process:
+            return InProcess(self.adapter)
+        worker, self._begun = self._begun, None
+        if worker is None:
+            return Worker(self.adapter, self._places, self._memory)
+        worker.wait_until_ready()
+        return worker
 
     @property
     def versions(self) -> dict[str, str]:
@@ -132,11 +152,15 @@ class Runner:
 
     def close(self) -> None:
         """End the worker."""
-        worker, self._worker = self._worker, None
-        if worker is not None:
-            worker.close()
+        workers, self._begun, self._worker = (self._begun, self._worker), None, None
+        for worker in workers:
+            if worker is not None:
+                worker.close()
 
     def _loaded(self, case: Case) -> _InLine:
+        reason = self._refusal(case)
+        if reason is not None:
+            return _InLine(case, None, self._result(case, Judged(Unsupported(reason))))
         try:
             return _InLine(case, cached(case) if case.on_demand else self._store.load(case))
         except ConformanceError as error:
@@ -157,7 +181,7 @@ class Runner:
         """Send what this worker has not got yet; all of them where the one before has died."""
         for each in line:
             if self._worker is not None and each.vector is not None and each.sent_to is not self._worker:
-                self._worker.send(each.case, each.vector.arrays)
+                self._worker.send(each.case, each.vector.arrays, self._timeout)
                 each.sent_to = self._worker
 
     def _told(self, line: deque[_InLine]) -> Message | Outcome | Result:
@@ -170,13 +194,13 @@ class Runner:
             return Errored(str(error))
         self._send(line)
         try:
-            told = worker.receive(self._timeout)
+            told = worker.receive()
         except WorkerDied as error:
             self.close()
             return Crashed(str(error))
-        except WorkerSilent:
+        except WorkerSilent as error:
             self.close()
-            return TimedOut(self._timeout)
+            return TimedOut(self._timeout, str(error))
         if told.get("out_of_memory"):
             self.close()
             if self._memory is not None:
@@ -184,20 +208,24 @@ class Runner:
         return told
 
     def _judged(self, first: _InLine, told: Message | Outcome) -> Result:
-        deviation = find(self._deviations, first.case.id, self.versions)
-        if isinstance(told, dict):
-            assert first.vector is not None
-            written = deviation.mistake if deviation is not None and deviation.outcome == "failed" else ()
-            found = judged(first.case, first.vector, told, written)
-        else:
-            found = Judged(told)
+        if not isinstance(told, dict):
+            return self._result(first.case, Judged(told))
+        assert first.vector is not None
+        deviation = self._deviation(first.case)
+        written = deviation.mistake if deviation is not None and deviation.outcome == "failed" else ()
+        return self._result(first.case, judged(first.case, first.vector, told, written))
+
+    def _deviation(self, case: Case) -> Deviation | None:
+        return find(self._deviations, case.id, self.versions)
+
+    def _result(self, case: Case, found: Judged) -> Result:
         return Result(
-            first.case,
+            case,
             self.adapter,
             found.outcome,
             self.versions,
             found.precision,
             found.seconds,
-            deviation,
+            self._deviation(case),
             self._options,
         )

@@ -1,7 +1,8 @@
 """The far end: runs in a process of its own, holds one adapter, answers one case after the other.
 
-    <- {adapter, memory}                     -> {pid, log}, then {info} or {unavailable}
-    <- {case (JSON), tensors (safetensors)}  -> {answer, ...}, see `answer`
+    <- {adapter, memory}                     -> {pid, log}, then {info, name, capabilities} or {unavailable}
+    <- {case (JSON), tensors (safetensors),
+        timeout (seconds)}                   -> {answer, ...}, see `answer`
     ...                                      until the channel is closed
 
 The worker never sees a golden value. What the framework prints goes to the log, not into the run's own output.
@@ -22,11 +23,12 @@ import numpy as np
 
 from conformance.adapters import registry
 from conformance.adapters.base import Adapter, EmptyRows, PaddedY
+from conformance.adapters.capabilities import Capabilities
 from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.errors import AdapterUnavailable, UnsupportedOption
 from conformance.case.model import Case
 from conformance.case.tensors import SENDABLE, Array, Arrays, from_bytes, to_bytes
-from conformance.run.confine import confine, forget_output, limit_memory
+from conformance.run.confine import confine, ending_after, forget_output, limit_memory
 from conformance.run.record import AdapterInfo
 
 Message = dict[str, Any]
@@ -37,7 +39,14 @@ _ALLOCATION = re.compile(r"(?i)out of memory|\bOOM\b|bad.?alloc|RESOURCE_EXHAUST
 
 
 def serve(channel: Any) -> None:
-    """Answer requests on an execnet channel until it is closed, or memory has run out."""
+    """Answer requests on an execnet channel until it is closed, or memory has run out. Then the process ends, at once:
+    what a framework does at the end of an interpreter takes up to seconds, and answers nothing.
+    """
+    _serve(channel)
+    os._exit(0)
+
+
+def _serve(channel: Any) -> None:
     request: Message = channel.receive()
     log = confine()
     channel.send({"pid": os.getpid(), "log": log})
@@ -49,10 +58,14 @@ def serve(channel: Any) -> None:
         except AdapterUnavailable as error:
             channel.send({"unavailable": str(error)})
             return
-        channel.send({"info": describe(adapter).model_dump()})
+        channel.send({"info": describe(adapter).model_dump(), "name": adapter.name, "capabilities": refusals(adapter)})
         for request in channel:
             forget_output()
-            told = answer(adapter, request)
+            try:
+                with ending_after(request["timeout"]):
+                    told = answer(adapter, request)
+            except bdb.BdbQuit:  # there is nobody to debug it
+                told = {"raised": "a breakpoint was reached; --in-process is for debuggers", "traceback": ""}
             channel.send(told)
             if told.get("out_of_memory"):
                 return  # what such an error has left half done, nobody knows
@@ -72,9 +85,23 @@ def describe(adapter: Adapter) -> AdapterInfo:
     )
 
 
+def refusals(adapter: Adapter) -> str | None:
+    """The adapter's capabilities in JSON, so that it need not be asked what it refuses by them.
+
+    None where it may decide otherwise than by them, or where they are not what they are declared to be.
+    """
+    if type(adapter).run is not Adapter.run or type(adapter.capabilities) is not Capabilities:
+        return None
+    try:
+        text = adapter.capabilities.to_json()
+        return text if Capabilities.from_json(text) == adapter.capabilities else None
+    except ValueError:
+        return None
+
+
 def request_of(case: Case, arrays: Arrays) -> Message:
     """What a case is asked with."""
-    return {"case": case.model_dump_json(), "tensors": to_bytes(arrays.flat)}
+    return {"case": case.model_dump_json(exclude_defaults=True), "tensors": to_bytes(arrays.flat)}
 
 
 def answer(adapter: Adapter, request: Message) -> Message:
@@ -83,6 +110,9 @@ def answer(adapter: Adapter, request: Message) -> Message:
     `outputs` (safetensors bytes; those the case asks for), `strange` (name -> what was returned instead of an array),
     `padded_y`, `empty_rows`, `precision`, `seconds`; or `unsupported`, the reason; or `raised`, `traceback` and
     `out_of_memory`.
+
+    Raises:
+        BdbQuit: somebody has left the debugger.
     """
     case = Case.model_validate_json(request["case"])
     arrays = Arrays.from_tensors(from_bytes(request["tensors"]))
@@ -95,7 +125,7 @@ def answer(adapter: Adapter, request: Message) -> Message:
         return {"outputs": to_bytes(sendable), "strange": strange, "seconds": seconds} | _declared(adapter, case)
     except UnsupportedOption as error:
         return {"unsupported": str(error)}
-    except bdb.BdbQuit:  # whoever leaves the debugger means the run
+    except bdb.BdbQuit:
         raise
     except (Exception, SystemExit) as error:  # whatever a framework raises is that case's outcome, not the run's end
         text = str(error).strip() or "(no message)"

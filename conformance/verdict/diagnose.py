@@ -5,7 +5,8 @@
     a likeness     the error is of the kind and size of a mistake whose digits are each framework's own
     two mistakes   made at once, they come to the same answer; or one of them in a coarser format
 
-in this order; what comes later is looked for only where nothing before it fits.
+in this order; what comes later is looked for only where nothing before it fits. Before all of them comes what a known
+deviation names: where that is the answer, the question is answered.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import itertools
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from operator import itemgetter
 
 import numpy as np
@@ -55,11 +57,12 @@ def diagnose(
     Args:
         outputs: every tensor of `case.outputs`, of its shape and of the case's dtype.
         golden, kappa, precision, contracts: those it was judged by.
-        written: ids of the catalogue that a known deviation names; they are tried first, however long it takes.
+        written: ids of the catalogue that a known deviation names; they are tried first, however long it takes, and
+            nothing else is where they, made at once, come to the same answer.
     """
     answer = Answer(case, arrays, outputs, golden, kappa, precision=precision, contracts=contracts)
     search = _Search(answer, written)
-    steps = (search.singles, search.inexact, search.pairs, search.precisions_of_others)
+    steps = (search.written, search.singles, search.inexact, search.pairs, search.precisions_of_others)
     return next((tuple(found) for step in steps if (found := step())), ())
 
 
@@ -73,21 +76,22 @@ class _Shown:
 
 class _Search:
     def __init__(self, answer: Answer, written: Collection[str]) -> None:
-        self._answer, self._written = answer, written
-        self._budget = Budget(SECONDS)
-        self._applicable = [mistake for mistake in CATALOGUE if mistake.applies(answer.case)]
-        start = time.thread_time()
-        answer.computed(Reference, budget=None, watched=False)
-        self._in_full = (time.thread_time() - start) * len(self._applicable) <= _IN_FULL
+        self._answer = answer
+        self._written = tuple(BY_ID[mistake] for mistake in written)
         self._shown: list[_Shown] = []
+
+    def written(self) -> list[Suspect]:
+        """What a known deviation names, all at once."""
+        orders = dict.fromkeys((self._written, self._written[::-1])) if self._written else ()
+        return next((found for order in orders if (found := self._together(order, budget=None))), [])
 
     def singles(self) -> list[Suspect]:
         """Those written down first; where time is short, then those that can be refuted at the first step."""
-        answer, fitting = self._answer, self._all_written()
+        answer, budget, fitting = self._answer, self._budget, list[Suspect]()
         for mistake in sorted(self._applicable, key=self._place):
-            budget = None if mistake.id in self._written else self._budget
+            limit = None if mistake in self._written else budget
             try:
-                found = answer.computed(mistake.variant, budget=budget, watched=self._watchable(mistake))
+                found = answer.computed(mistake.variant, budget=limit, watched=self._watchable(mistake))
             except OutOfTime:
                 break
             if found is None or answer.distance(found, answer.golden) <= 1.0:
@@ -96,12 +100,21 @@ class _Search:
             fitting += self._reproducing(found, mistake)
         return _best_first(fitting)
 
-    def _all_written(self) -> list[Suspect]:
-        """What a known deviation names, if it is more than one mistake, all at once."""
-        mistakes = [BY_ID[mistake] for mistake in self._written]
-        if len(mistakes) < 2:
-            return []
-        return self._together(mistakes, budget=None) or self._together(mistakes[::-1], budget=None)
+    @cached_property
+    def _budget(self) -> Budget:
+        """Beginning with the first use."""
+        return Budget(SECONDS)
+
+    @cached_property
+    def _applicable(self) -> list[Mistake]:
+        return [mistake for mistake in CATALOGUE if mistake.applies(self._answer.case)]
+
+    @cached_property
+    def _in_full(self) -> bool:
+        """Whether there is time to compute every mistake to its end."""
+        start = time.thread_time()
+        self._answer.computed(Reference, budget=None, watched=False)
+        return (time.thread_time() - start) * len(self._applicable) <= _IN_FULL
 
     def _together(self, mistakes: Sequence[Mistake], budget: Budget | None) -> list[Suspect]:
         variants = [mistake.variant for mistake in mistakes]
@@ -109,7 +122,7 @@ class _Search:
         return [] if found is None else self._reproducing(found, *mistakes)
 
     def _place(self, mistake: Mistake) -> tuple[bool, bool, bool]:
-        return mistake.id not in self._written, not self._watchable(mistake), not self._in_full and _inexact(mistake)
+        return mistake not in self._written, not self._watchable(mistake), not self._in_full and _inexact(mistake)
 
     def _watchable(self, mistake: Mistake) -> bool:
         return not self._in_full and not _inexact(mistake) and keeps_the_order(mistake.variant)

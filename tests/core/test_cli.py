@@ -188,6 +188,17 @@ def test_run_without_an_adapter_takes_all_that_load_and_names_the_others(suite, 
         (["show", "tiny/plian-f32"], "no case matches 'tiny/plian-f32'; near it: tiny/plain-f32"),
         (["generate", "--check", "--case", "?"], "no case matches '?'; see: conformance list"),
         (["run", "--timeout", "0"], "0.0 is not in the range x>0"),
+        (["run", "--memory", "0", "--adapter", "numpy"], "0.0 is not in the range x>0"),
+        (
+            ["run", "--worker", "old"],
+            "--worker old: needs PLACE=python=INTERPRETER or PLACE=ssh=HOST, like old=python=",
+        ),
+        (
+            ["run", "--worker", "a=ssh=b", "--adapter", "numpy"],
+            "nothing is to run at the place a: no adapter is called a:",
+        ),
+        (["run", "--adapter", "old:numpy"], "old:numpy: no place is called old (there is none); name it with --worker"),
+        (["run", "--in-process"], "--in-process needs --adapter NAME"),
     ],
 )
 def test_what_cannot_be_done_exits_with_2_and_the_next_step(suite, broken_adapters, arguments, message):

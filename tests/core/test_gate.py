@@ -220,9 +220,16 @@ def test_what_an_adapter_needs_beside_its_package_is_known():
     assert not any("pytest" in requirement for requirement in own_requirements())
 
 
-@pytest.mark.parametrize("text", ["", "torch=2", "=="])
-def test_what_is_no_requirement_is_refused(text):
-    with pytest.raises(ConformanceError, match="requirement"):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        *((text, "requirement") for text in ("", "torch=2", "==")),
+        ("not-there/acme-1.0-py3-none-any.whl", "there is no wheel not-there/acme-1.0-py3-none-any.whl"),
+        ("acme.whl", "Invalid wheel filename"),
+    ],
+)
+def test_what_is_no_requirement_is_refused(text, message):
+    with pytest.raises(ConformanceError, match=message):
         parsed(text)
 
 

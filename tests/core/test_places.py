@@ -113,9 +113,7 @@ def test_a_place_that_cannot_be_used_says_what_to_do(tmp_path):
 def test_a_place_names_its_own_adapters(broken_adapters):
     places = parse_places([f"same=python={sys.executable}"])
     assert everywhere(places) == [*registry.names(), *(f"same:{name}" for name in registry.names())]
-    with pytest.raises(
-        AdapterUnavailable, match=r"^same: no adapter 'nunpy'; did you mean 'numpy'\? installed: broken, "
-    ):
+    with pytest.raises(AdapterUnavailable, match=r"^same: no adapter 'nunpy'; did you mean 'numpy'\? installed: "):
         Worker("same:nunpy", places)
     with pytest.raises(
         AdapterUnavailable, match=r"^same: constructor-raises cannot load: RuntimeError: driver too old$"

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -208,14 +209,15 @@ def test_a_known_deviation_that_does_not_show_fails(whole):
         ("raises", "errored", "RuntimeError: no kernel for this shape"),
         ("missing", "failed", "c_n: not returned"),
         ("exits", "crashed", "the worker process ended: exit code 3; it last printed:\n  | device lost"),
-        ("hangs", "timed out", "no answer within 2 s; the worker was killed"),
+        ("hangs", "timed out", "no answer within 2 s; the worker was killed here:"),
     ],
 )
 def test_a_failure_shows_the_message_of_the_command_line_and_nothing_else(whole, project, way, outcome, message):
     shown = whole.outcomes[f"broken/{way}[broken]"]
     assert (shown.kind, shown.properties["outcome"]) == ("failure", outcome)
     line = next(li for li in whole.results if (li.get("case"), li.get("adapter")) == (f"broken/{way}", "broken"))
-    assert shown.text == shown.message == line["message"]
+    assert shown.text == line["message"]
+    assert shown.text.startswith(shown.message.partition("\n[+")[0])  # pytest shortens a long one
     assert f"\n  {message}\n" in shown.text
     where = project.suite.cases[f"broken/{way}"].origin.line
     assert f"   specs/broken.yaml:{where}\n" in shown.text
@@ -383,6 +385,32 @@ def test_a_pattern_that_matches_no_case_is_an_error_that_names_what_is_near(proj
     assert [line["kind"] for line in found.results] == ["header"]
 
 
+def test_a_worker_elsewhere_and_its_limit_stand_in_the_message(project):
+    place = f"same=python={sys.executable}"
+    options = [
+        "--lstm-worker",
+        place,
+        *adapters("same:broken"),
+        "--lstm-memory",
+        1,
+        *cases("broken/right", "broken/hogs"),
+    ]
+    done = project.pytest(*project.ours("specs", "-q", *options))
+    assert "1 failed, 1 passed" in done.stdout
+    assert "broken/hogs[same:broken]" in done.stdout
+    assert "  the worker's memory is limited to 1 GiB\n" in done.stdout
+    again = "again: conformance run --adapter same:broken --case broken/hogs --specs "
+    assert again in done.stdout and f" --worker {place} --memory 1\n" in done.stdout
+
+
+def test_in_process_the_adapter_is_in_the_process_of_pytest(project):
+    (project.root / "starts").unlink(missing_ok=True)
+    chosen = ["--lstm-in-process", *adapters("counts-starts"), *cases("tiny/*")]
+    done = project.pytest(*project.ours("specs", "-q", *chosen))
+    assert "5 passed" in done.stdout
+    assert (project.root / "starts").read_text() == f"{project.server.pid} 0\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -391,6 +419,21 @@ def test_a_pattern_that_matches_no_case_is_an_error_that_names_what_is_near(proj
         ([*adapters("numpy"), "--lstm-deviations", "nowhere"], "--lstm-deviations: no folder nowhere"),
         ([*adapters("numpy"), "--lstm-vectors", "nowhere"], "--lstm-vectors: no folder nowhere"),
         ([*adapters("numpy"), "--lstm-timeout", "0"], "--lstm-timeout: 0 is not a time"),
+        ([*adapters("numpy"), "--lstm-memory", "0"], "--lstm-memory: 0 is not an amount of memory"),
+        (
+            [*adapters("numpy"), "--lstm-worker", "old=pyton=x"],
+            "--worker old=pyton=x: knows no 'pyton'; allowed: python,",
+        ),
+        (
+            [*adapters("numpy"), "--lstm-worker", "old=ssh=x"],
+            "nothing is to run at the place old: no adapter is called",
+        ),
+        (adapters("old:numpy"), "old:numpy: no place is called old (there is none); name it with --worker old=python="),
+        (
+            [*adapters("numpy"), "--lstm-in-process", "--lstm-memory", "1"],
+            "--lstm-in-process has no worker to place or to limit",
+        ),
+        (["--lstm-in-process"], "--lstm-in-process needs --lstm-adapter NAME"),
         ([*adapters("broken"), "--lstm-deviations", "wrong"], "wrong/broken.yaml:1: cases: Field required"),
     ],
 )

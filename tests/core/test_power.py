@@ -14,6 +14,7 @@ from conformance import cli
 from conformance.case.load import load_specs
 from conformance.case.options import Tolerance
 from conformance.case.outcomes import Failed
+from conformance.cli import options
 from conformance.data import DataFolders
 from conformance.faces import mistakes as face
 from conformance.golden.power import LEAST_SEPARATION, Effect, Power, effects, measure, too_weak
@@ -114,7 +115,7 @@ def test_generation_of_the_suites_own_vectors_fails_where_they_are_too_weak(suit
     arguments = ["generate", "--check", "--specs", str(suite.specs), "--vectors", str(suite.vectors)]
     others = CliRunner().invoke(cli.main, arguments)
     assert "mistake" not in others.output
-    monkeypatch.setattr(cli, "FOLDERS", DataFolders(suite.specs, suite.vectors, suite.deviations))
+    monkeypatch.setattr(options, "FOLDERS", DataFolders(suite.specs, suite.vectors, suite.deviations))
     own = CliRunner().invoke(cli.main, arguments)
     assert own.exit_code == 1
     assert "\nmistake peephole-ignored: no case has what it takes to make it" in own.output

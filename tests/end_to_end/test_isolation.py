@@ -1,4 +1,4 @@
-"""Whatever an adapter does to its process, and whoever else does something to it: one run, whose other results stand."""
+"""Whatever an adapter does to its process, and whatever others do to it: one run, whose other results stand."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import BROKEN_ADAPTERS, COMMAND, Suite, make_suite, started
+from harness import BROKEN_ADAPTERS, COMMAND, Suite, gone, make_suite, started
 
 import conformance
 from conformance.case.outcomes import name_of
@@ -31,6 +31,7 @@ BECOMES = {
     "exits": "crashed",
     "exits-silently": "crashed",
     "modifies-them-in-c": "errored",
+    "stops": "errored",
     "sleeps": "passed",
     "still-right": "passed",
 }
@@ -79,19 +80,33 @@ def test_one_run_survives_everything(many: Suite, tmp_path: Path) -> None:
     assert "process ended: Killed, by hand or by the kernel for lack of memory" + limited in told["hangs-till-killed"]
     assert "process ended: Segmentation fault" + limited in told["segfaults"]
     assert "process ended: exit code 4" + limited in told["forks-and-exits"]
+    for way, function in (("hangs", "hangs"), ("hangs-in-c", "hangs_in_c")):
+        assert "no answer within 3 s; the worker was killed here:\n" in told[way]
+        assert f" in {function}\n" in told[way]
     assert told["hogs"].splitlines()[2] == "  the worker's memory is limited to 1 GiB"
     # Every case was begun once, by a process that is gone by now, as are its children and its log.
     lines = notes.read_text().splitlines()
     assert [line.removeprefix("broken/") for line in lines if not line.startswith("start ")] == list(BECOMES)
-    alive = [line for line in lines if line.startswith("start ") and running(int(line.removeprefix("start ")))]
-    assert not alive
+    pids = [int(line.removeprefix("start ")) for line in lines if line.startswith("start ")]
+    assert len(pids) > 5 and all(map(gone, pids))
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def running(pid: int) -> bool:
-    """Whether there is such a process, or one of a group that it led."""
-    groups = [stat.read_text().rpartition(")")[2].split()[2] for stat in Path("/proc").glob("[0-9]*/stat")]
-    return Path(f"/proc/{pid}").exists() or str(pid) in groups
+def test_a_worker_that_nobody_is_left_to_kill_ends_itself(tmp_path: Path) -> None:
+    script = """
+import ctypes
+from conformance.run import confine
+with confine.ending_after(0.2 - confine._ALONE_SECONDS):
+    pass
+ctypes.PyDLL(None).usleep(600_000)
+print("still here", flush=True)
+with confine.ending_after(0.2 - confine._ALONE_SECONDS):
+    ctypes.PyDLL(None).sleep(60)
+"""
+    with started("-c", script, cwd=tmp_path) as process:
+        printed, problems = process.communicate(timeout=30)
+    assert (process.returncode, printed) == (1, "still here\n")
+    assert problems.startswith("Timeout (0:00:00.200000)!\n")
 
 
 def test_a_case_that_waits_at_the_worker_does_not_spend_its_own_time(many: Suite, broken_adapters: None) -> None:
@@ -99,6 +114,20 @@ def test_a_case_that_waits_at_the_worker_does_not_spend_its_own_time(many: Suite
     cases = [many.cases[f"broken/{way}"] for way in ("sleeps", "sleeps", "right")]
     assert [name_of(result.outcome) for result in runner.results(cases)] == ["passed"] * 3
     runner.close()
+
+
+@pytest.mark.parametrize(("command", "counted"), [("continue", "1 results, 0 unexpected"), ("quit", "")])
+def test_a_breakpoint_stops_in_process_and_leaving_the_debugger_ends_the_run(
+    many: Suite, tmp_path: Path, command: str, counted: str
+) -> None:
+    run = ["run", "--in-process", "--adapter", "broken", "--case", "broken/stops", *many.folders]
+    with started("-c", COMMAND, *run, cwd=tmp_path) as process:
+        printed, problems = process.communicate(f"print(model.__module__, inputs.x.shape)\n{command}\n", timeout=60)
+    assert "(Pdb) conformance.adapters.numpy_reference (3, 2, 2)\n" in printed
+    assert counted in printed
+    assert process.returncode == (0 if counted else 130)
+    assert problems.startswith("" if counted else "\ninterrupted after 0 results")
+    assert "Traceback" not in problems
 
 
 def interpreter(folder: Path, *paths: Path) -> Path:

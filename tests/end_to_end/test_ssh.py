@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from harness import COMMAND, Suite, python, python_path, started
+from harness import COMMAND, Suite, gone, python, python_path, started
 
 from conformance.case.errors import AdapterUnavailable
 from conformance.golden.store import VectorStore
@@ -93,16 +93,6 @@ def host(tmp_path: Path) -> Iterator[Host]:
     daemon.wait(10)
 
 
-def gone(pid: int, seconds: float = 5.0) -> bool:
-    """Whether a process has ended, or does soon; it is not our child."""
-    deadline = time.monotonic() + seconds
-    while Path(f"/proc/{pid}").exists():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
-
-
 def outcomes(results: Results, adapter: str) -> dict[str, str]:
     """By name of the case, without its family."""
     return {r.case.partition("/")[2]: r.outcome for r in results.records if r.adapter == adapter}
@@ -162,7 +152,7 @@ def test_a_worker_that_hangs_in_c_is_gone_from_the_host(suite: Suite, host: Host
     case = suite.cases["broken/right"]
     arrays = VectorStore(suite.vectors).load(case).arrays
     worker = Worker("board:noting", parse_places([host.option]))
-    worker.send(case.model_copy(update={"id": "broken/hangs-in-c"}), arrays)
+    worker.send(case.model_copy(update={"id": "broken/hangs-in-c"}), arrays, 60.0)
     (pid,) = host.pids()
     deadline = time.monotonic() + 30
     while "broken/hangs-in-c" not in host.notes.read_text():

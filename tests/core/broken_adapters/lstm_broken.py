@@ -221,6 +221,12 @@ def hangs_till_killed(model, inputs):
 
 
 @way
+def stops(model, inputs):
+    breakpoint()
+    return model(inputs)
+
+
+@way
 def sleeps(model, inputs):
     time.sleep(0.7)
     return model(inputs)

@@ -1,0 +1,82 @@
+"""What pytest collects: specs, and a test for each case with each adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.case.errors import SpecError
+from conformance.case.load import duplicates, load_spec
+from conformance.case.model import Case
+from conformance.case.outcomes import Unsupported, name_of
+from conformance.run.result import Result
+
+if TYPE_CHECKING:
+    from conformance.plugin.session import ConformanceSession
+
+
+class SpecFile(pytest.File):
+    """A spec; a wrong one is a collection error that reads as on the command line."""
+
+    def __init__(self, *, owner: ConformanceSession, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.owner = owner
+
+    def collect(self) -> Iterable[CaseItem]:
+        """Yield every case with every adapter."""
+        try:
+            cases = load_spec(self.path)
+        except SpecError as error:
+            raise self.CollectError(str(error)) from error
+        others = [case for path, known in self.owner.cases.items() if path != self.path for case in known]
+        if problems := duplicates([*others, *cases]):
+            raise self.CollectError("\n".join(problems))
+        self.owner.cases[self.path] = cases
+        for adapter in self.owner.runners:
+            for case in cases:
+                name = f"{case.id}[{adapter}]"
+                yield CaseItem.from_parent(self, name=name, owner=self.owner, case=case, adapter=adapter)
+
+
+class CaseItem(pytest.Item):
+    """One case with one adapter."""
+
+    def __init__(self, *, owner: ConformanceSession, case: Case, adapter: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.owner, self.case, self.adapter = owner, case, adapter
+        self.line = case.origin.line if case.origin else 1
+        self.result: Result | None = None
+        self.add_marker(pytest.mark.lstm(family=case.family, adapter=adapter, dtype=case.dtype))
+        if self.config.pluginmanager.hasplugin("xdist"):
+            self.add_marker(pytest.mark.xdist_group(adapter))
+
+    def setup(self) -> None:
+        """Have the adapter's worker ready."""
+        self.owner.start(self.adapter)
+
+    def runtest(self) -> None:
+        """Run the case and tell pytest what came of it."""
+        self.result = None
+        result = self.owner.runners[self.adapter].run(self.case)
+        self.result = result = replace(result, options=(*self.owner.options(self.path), *result.options))
+        versions = ", ".join(f"{package} {version}" for package, version in result.versions.items())
+        noise = [] if result.noise is None else [("noise", f"{result.noise:.4g}")]
+        self.user_properties += [("outcome", name_of(result.outcome)), *noise, ("versions", versions)]
+        if isinstance(result.outcome, Unsupported):
+            pytest.skip(result.outcome.reason)
+        if result.deviates_as_known and result.deviation is not None:
+            pytest.xfail(result.deviation.reason)  # does nothing under --runxfail, where the case fails below
+        if result.unexpected or result.deviates_as_known:
+            pytest.fail(result.message(), pytrace=False)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Say what `conformance run` says."""
+        return super().repr_failure(excinfo, style) if self.result is None else self.result.message()
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Say where the case is written down."""
+        return self.path, self.line - 1, self.name
