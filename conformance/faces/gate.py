@@ -136,9 +136,11 @@ def _kind(change: Change) -> str:
 
 
 def _from_to(change: Change) -> str:
-    before = _state(change.before) or "new"
-    factor = f" (x {change.factor:.1f})" if change.factor else ""
-    return f"{before} -> {_state(change.after)}{factor}"
+    before, after = _state(change.before) or "new", _state(change.after)
+    if change.factor and change.before is not None:
+        was, now = (record.precision or record.dtype for record in (change.before, change.after))
+        return f"{before} -> {after} (x {change.factor:.1f})" if was == now else f"{before} {was} -> {after} {now}"
+    return f"{before} -> {after}"
 
 
 def _state(record: Record | None) -> str | None:
@@ -155,8 +157,13 @@ def _why(change: Change) -> str:
     if after.deviation is not None and after.known:
         return f"known: {after.deviation.reason}" + (f" {after.deviation.link}" if after.deviation.link else "")
     if after.suspects:
-        return "looks like " + " with ".join(after.suspects[0].mistakes)
+        before = _mistake(change.before) if change.before is not None else ""
+        return f"looks like {_mistake(after)}" + (f", before like {before}" if before else "")
     return next((line.strip() for line in (after.message or "").splitlines()[1:2]), "")
+
+
+def _mistake(record: Record) -> str:
+    return " with ".join(record.suspects[0].mistakes) if record.suspects else ""
 
 
 def _printable(text: str) -> str:

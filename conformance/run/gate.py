@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from conformance.adapters import registry
+from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.errors import ConformanceError
 from conformance.run.record import Record, RecordedSuspect
 from conformance.run.results import Results, demand_complete
@@ -58,10 +59,8 @@ class Change:
 
     @property
     def factor(self) -> float | None:
-        """How much the noise grew, where both passed."""
-        if self.kind != "drift" or self.before is None:
-            return None
-        return (self.after.noise or 0.0) / max(self.before.noise or 0.0, LEAST_NOISE)
+        """How much the error grew, where both passed."""
+        return None if self.kind != "drift" or self.before is None else _growth(self.before, self.after)
 
 
 @dataclass(frozen=True)
@@ -114,6 +113,7 @@ def essence(records: Iterable[Record]) -> list[Record]:
             outcome=record.outcome,
             unexpected=record.unexpected,
             noise=None if record.noise is None else float(f"{record.noise:.2g}"),
+            precision=None if record.precision == record.dtype else record.precision,
             suspects=record.suspects
             and tuple(RecordedSuspect(mistakes=s.mistakes, how=s.how) for s in record.suspects),
         )
@@ -131,18 +131,26 @@ def _kind(before: Record | None, after: Record, drift: float) -> Kind | None:
         if was not in _WRONG:
             return "newly failing"
         assert before is not None
-        return "fails differently" if was != now or _blamed(before) != _blamed(after) else None
+        return "fails differently" if was != now or _by_another_mistake(before, after) else None
     if now == "unsupported":
         return None if was == "unsupported" or before is None else "newly unsupported"
     if before is None:
         return None
     if was != "passed":
         return "newly supported" if was == "unsupported" else "newly passing"
-    return "drift" if (after.noise or 0.0) > drift * max(before.noise or 0.0, LEAST_NOISE) else None
+    return "drift" if _growth(before, after) > drift else None
 
 
-def _blamed(record: Record) -> frozenset[tuple[str, ...]]:
-    return frozenset(suspect.mistakes for suspect in record.suspects or ())
+def _growth(before: Record, after: Record) -> float:
+    """The factor between two errors. Noise alone would not do: its unit is the precision that was declared for it."""
+    was, now = (UNIT_ROUNDOFF[record.precision or record.dtype] for record in (before, after))
+    return (after.noise or 0.0) * now / (max(before.noise or 0.0, LEAST_NOISE) * was)
+
+
+def _by_another_mistake(before: Record, after: Record) -> bool:
+    # Of several that fit the same numbers, the diagnosis may list others where a known deviation names the one to find.
+    one, other = ({suspect.mistakes for suspect in record.suspects or ()} for record in (before, after))
+    return bool(one or other) and one.isdisjoint(other)
 
 
 def _adapter(label: str) -> str:

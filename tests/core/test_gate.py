@@ -12,6 +12,7 @@ from harness import install_broken_adapters
 
 from conformance.case.errors import ConformanceError
 from conformance.cli import main
+from conformance.faces import gate as face
 from conformance.run.environments import companions, own_requirements, parsed
 from conformance.run.gate import Gate, essence, gate
 from conformance.run.record import Header, Record, RecordedSuspect
@@ -91,11 +92,15 @@ def test_what_was_refused_and_is_wrong_now_is_newly_failing():
 
 
 def test_a_failure_of_another_kind_is_told_and_closes_only_if_it_crashes():
-    one, other = (
-        a_record(outcome="failed", suspects=(RecordedSuspect(mistakes=(name,), how="reproduces"),))
-        for name in ("peephole-ignored", "clip-ignored")
+    one, other, either = (
+        a_record(outcome="failed", suspects=[RecordedSuspect(mistakes=(name,), how="reproduces") for name in names])
+        for names in (["peephole-ignored"], ["clip-ignored"], ["clip-ignored", "peephole-ignored"])
     )
+    assert kinds([one], [either]) == kinds([either], [one]) == []
+    assert kinds([one], [a_record(outcome="failed")]) == ["fails differently"]
     assert kinds([one], [other]) == ["fails differently"]
+    (row,) = face.rows(gate(results([one]), results([other])), everything=True)
+    assert row.why == "looks like clip-ignored, before like peephole-ignored"
     assert not gate(results([one]), results([other])).closed
     assert kinds([one], [one.model_copy(update={"noise": 1e9})]) == []
     assert kinds([one], [a_record(outcome="crashed")]) == ["newly crashing"]
@@ -107,6 +112,17 @@ def test_little_noise_may_grow_to_a_little_more():
     assert kinds([a_record(noise=0.01)], [a_record(noise=1.9)]) == []
     assert kinds([a_record(noise=0.01)], [a_record(noise=2.1)]) == ["drift"]
     assert kinds([a_record(noise=2.0)], [a_record(noise=7.9)]) == []
+
+
+def test_a_coarser_precision_than_before_is_drift_however_little_its_noise():
+    """An adapter that declares what its framework computes in: noise 1 in bfloat16 is 65536 times that in float32."""
+    fine, coarse = a_record(noise=2.0, precision="float32"), a_record(noise=1.0, precision="bfloat16")
+    (change,) = gate(results([fine]), results([coarse])).changes
+    assert (change.kind, change.factor) == ("drift", 32768)
+    (row,) = face.rows(gate(results([fine]), results([coarse])), everything=True)
+    assert row.change == "passed 2 float32 -> passed 1 bfloat16"
+    assert kinds(essence([fine]), [coarse]) == kinds([fine], essence([coarse])) == ["drift"]
+    assert kinds([coarse], [fine]) == kinds([coarse], [coarse]) == []
 
 
 KNOWN: dict[str, Any] = {"reason": "clips late", "link": "https://example.org/1"}
