@@ -56,6 +56,14 @@ class Adapter(ABC):
     def versions(self) -> dict[str, str]:
         """Name and version of every package whose code computes the answer, the deciding one first."""
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """What of the framework's own state decides about precision and kernels: name and value, read from it.
+
+        Results are told with them. conformance.adapters.settings reads those of the built-in frameworks.
+        """
+        return {}
+
     @abstractmethod
     def prepare(self, case: Case, weights: Weights) -> Model:
         """Build the layer with these weights, ready to be called.

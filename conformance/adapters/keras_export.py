@@ -42,6 +42,11 @@ class KerasOnnx(KerasTensorflow):
         """The exporter, which decides the graph, then everything before and after it."""
         return {name: version(name) for name in ("tf2onnx", "keras", "tensorflow", "onnxruntime")}
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """Onnxruntime's, which computes; and those of Keras and TensorFlow, which are exported."""
+        return self._engine.settings | super().settings
+
     def prepare(self, case: Case, weights: Weights) -> Model:
         """The exported model in a session of its own."""
         built = CaseModel(self.keras, case, weights)

@@ -26,7 +26,7 @@ Loss = Callable[[Sequence[Any]], tuple[Any, list[Any]]]
 def outputs_of(built: CaseModel, inputs: Inputs) -> Outputs:
     """Every tensor of `case.outputs`, for a case that has a loss."""
     keras, case = built.keras, built.case
-    fed = [keras.ops.convert_to_tensor(array) for array in built.feed(inputs)]
+    fed = [_tensor(keras, array) for array in built.feed(inputs)]
     states = 2 * case.layers * case.D if built.has_state else 0
     mask = fed[1 + states :]
     weights = [keras.ops.convert_to_tensor(variable.value) for variable in built.model.trainable_variables]
@@ -50,6 +50,11 @@ def outputs_of(built: CaseModel, inputs: Inputs) -> Outputs:
         found = [np.array(keras.ops.convert_to_numpy(gradient)) for gradient in gradients]
         outputs |= _named(case, found, states)
     return {name: outputs[name] for name in case.outputs}
+
+
+def _tensor(keras: Any, array: Array) -> Any:
+    # With its dtype said, JAX need not compile the copy.
+    return keras.ops.convert_to_tensor(np.ascontiguousarray(array), dtype=array.dtype.name)
 
 
 def _called(model: Any, weights: Sequence[Any], tensors: Sequence[Any]) -> list[Any]:
@@ -86,13 +91,13 @@ def _loss(keras: Any, case: Case, inputs: Inputs, results: Sequence[Any]) -> Any
     rows = 2 * case.layers * case.D
     if inputs.targets is not None:
         function = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1, dtype=case.dtype)
-        return function(keras.ops.convert_to_tensor(np.ascontiguousarray(inputs.targets.T)), results[1 + rows])
+        return function(_tensor(keras, inputs.targets.T), results[1 + rows])
     pairs = [] if inputs.dy is None else [(results[0], inputs.dy.swapaxes(0, 1))]
     for n, name in enumerate(COTANGENTS[1:]):
         end: Array | None = getattr(inputs, name)
         if end is not None:
             pairs += zip(results[1 + n : 1 + rows : 2], end, strict=True)
-    given = [(tensor, keras.ops.convert_to_tensor(np.ascontiguousarray(end))) for tensor, end in pairs]
+    given = [(tensor, _tensor(keras, end)) for tensor, end in pairs]
     return sum(keras.ops.sum(tensor * end) for tensor, end in given)
 
 

@@ -25,6 +25,7 @@ from conformance.adapters import keras_gradients
 from conformance.adapters.base import Adapter, Model, PaddedY
 from conformance.adapters.capabilities import ActivationSupport, Capabilities, any_of
 from conformance.adapters.keras_model import CaseModel
+from conformance.adapters.settings import of_jax, of_keras, of_tensorflow, of_torch
 from conformance.case.errors import AdapterUnavailable
 from conformance.case.model import Case
 from conformance.case.options import ActivationName
@@ -82,6 +83,16 @@ class KerasLSTM(Adapter):
         """Keras and the backend."""
         return {name: version(name) for name in ("keras", self.backend)}
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """Those of the backend, which computes, and of Keras."""
+        return self.backend_settings | of_keras(self.keras)
+
+    @property
+    @abstractmethod
+    def backend_settings(self) -> dict[str, str]:
+        """Those of the backend."""
+
     def padded_y(self, case: Case) -> PaddedY:
         """The y before it in the order of the scan; zeros behind Bidirectional (see the module's text)."""
         return "zeros" if case.direction == "bidirectional" else "last"
@@ -126,6 +137,13 @@ class KerasTensorflow(KerasLSTM):
         except RuntimeError as error:
             raise AdapterUnavailable(f"{self.name}: this process already uses a GPU: {error}") from error
 
+    @property
+    def backend_settings(self) -> dict[str, str]:
+        """Those of TensorFlow."""
+        import tensorflow as tf
+
+        return of_tensorflow(tf)
+
 
 class KerasJax(KerasLSTM):
     """Keras on JAX, with float64 switched on.
@@ -144,6 +162,13 @@ class KerasJax(KerasLSTM):
         jax.config.update("jax_platforms", "cpu")
         jax.config.update("jax_enable_x64", True)
 
+    @property
+    def backend_settings(self) -> dict[str, str]:
+        """Those of JAX."""
+        import jax
+
+        return of_jax(jax)
+
     def call(self, model: Any, arrays: Sequence[Array]) -> list[Array]:
         """Compiled as a whole, as predict and fit do it; called eagerly, every operator would be compiled by itself."""
         return [np.asarray(result) for result in model.predict_on_batch(list(arrays))]
@@ -158,3 +183,10 @@ class KerasTorch(KerasLSTM):
     def set_up_backend(self) -> None:
         """Nothing to set: the tensors' device, the CPU, decides."""
         import torch  # noqa: F401  # a missing package should be named as what it is
+
+    @property
+    def backend_settings(self) -> dict[str, str]:
+        """Those of PyTorch."""
+        import torch
+
+        return of_torch(torch, "cpu")

@@ -155,10 +155,15 @@ class CaseModel:
 
 @cache
 def zeros_on_host(keras: Any) -> Any:
-    """An initializer that leaves the backend alone."""
+    """An initializer that makes the backend compute nothing, and JAX compile nothing."""
 
-    def zeros(shape: tuple[int, ...], dtype: str) -> Array:
-        return np.zeros(shape, numpy_dtype(dtype))
+    def zeros(shape: tuple[int, ...], dtype: str) -> Any:
+        found = np.zeros(shape, numpy_dtype(dtype))
+        if keras.config.backend() != "jax":
+            return found
+        import jax
+
+        return jax.device_put(found)  # the copy that Keras makes of an array of NumPy is compiled, for each shape
 
     return keras.saving.register_keras_serializable(package="conformance")(zeros)
 

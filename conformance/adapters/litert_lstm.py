@@ -17,6 +17,7 @@ to the built-in kernels and takes the head.
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,13 @@ class LiteRT(Adapter):
     def versions(self) -> dict[str, str]:
         """The version of ai-edge-litert."""
         return {"ai-edge-litert": str(self._litert.__version__)}
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What an interpreter is made with where nothing is said: its arguments' defaults."""
+        names = ("num_threads", "experimental_op_resolver_type", "experimental_default_delegate_latest_features")
+        arguments = inspect.signature(self._interpreter).parameters
+        return {f"ai-edge-litert.{name}": str(arguments[name].default) for name in names if name in arguments}
 
     def prepare(self, case: Case, weights: Weights) -> Callee:
         """An interpreter with the case's model."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from conformance.adapters.base import Adapter, Model
 from conformance.adapters.capabilities import ActivationSupport, Capabilities, any_of
+from conformance.adapters.settings import of_numpy
 from conformance.case.model import COTANGENTS, Case
 from conformance.case.options import DEFAULTS
 from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
@@ -45,6 +46,11 @@ class NumpyReference(Adapter):
     def versions(self) -> dict[str, str]:
         """NumPy's version."""
         return {"numpy": np.__version__}
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """NumPy's BLAS and instructions."""
+        return of_numpy()
 
     def prepare(self, case: Case, weights: Weights) -> Model:
         """The reference with these weights."""

@@ -20,6 +20,7 @@ import numpy as np
 from conformance.adapters import onnx_model
 from conformance.adapters.base import Adapter, Model
 from conformance.adapters.capabilities import Capabilities
+from conformance.adapters.settings import of_numpy
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Weights
 
@@ -51,6 +52,11 @@ class OnnxEvaluator(Adapter):
     def versions(self) -> dict[str, str]:
         """The versions of onnx, and of NumPy, in which the evaluator is written."""
         return {"onnx": self._onnx.__version__, "numpy": np.__version__}
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Those of NumPy."""
+        return of_numpy()
 
     def prepare(self, case: Case, weights: Weights) -> Model:
         """An evaluator with the case's ONNX model."""

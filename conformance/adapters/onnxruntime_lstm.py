@@ -69,6 +69,26 @@ class Engine:
         """The version of onnxruntime."""
         return str(self.ort.__version__)
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """What a session is made with; 0 threads: as many as there are cores."""
+        options = self._session_options()
+        found = {
+            "provider": self.provider,
+            "graph_optimization_level": options.graph_optimization_level.name,
+            "execution_mode": options.execution_mode.name,
+            "intra_op_threads": str(options.intra_op_num_threads),
+        } | self.options
+        return {f"onnxruntime.{name}": value for name, value in found.items()}
+
+    def _session_options(self) -> Any:
+        options = self.ort.SessionOptions()
+        options.log_severity_level = _FATAL
+        if self.provider != "CPUExecutionProvider":
+            # What the device cannot compute must not move to the CPU unnoticed.
+            options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        return options
+
     def load(self, model: bytes) -> onnx_model.Runner:
         """A session with a serialized model.
 
@@ -76,13 +96,10 @@ class Engine:
             UnsupportedOption: onnxruntime says that it has no implementation of an operator in the model.
             AdapterUnavailable: the device's provider did not start, so that the session would run elsewhere.
         """
-        options = self.ort.SessionOptions()
-        options.log_severity_level = _FATAL
-        if self.provider != "CPUExecutionProvider":
-            # What the device cannot compute must not move to the CPU unnoticed.
-            options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         try:
-            session = self.ort.InferenceSession(model, options, providers=[(self.provider, self.options)])
+            session = self.ort.InferenceSession(
+                model, self._session_options(), providers=[(self.provider, self.options)]
+            )
         except Exception as error:
             if any(words in str(error) for words in _NOT_SUPPORTED):
                 raise UnsupportedOption(f"onnxruntime: {error}") from error
@@ -127,6 +144,11 @@ class OnnxRuntime(Adapter):
     def versions(self) -> dict[str, str]:
         """The version of onnxruntime."""
         return {"onnxruntime": self._engine.version}
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Those of a session."""
+        return self._engine.settings
 
     def empty_rows(self, case: Case) -> EmptyRows:
         """Zeros: the operator's text is silent, https://github.com/microsoft/onnxruntime/pull/749 decided."""

@@ -32,6 +32,7 @@ import numpy as np
 from conformance.adapters import onnx_model
 from conformance.adapters.base import Adapter, EmptyRows, Model
 from conformance.adapters.capabilities import ActivationSupport, Capabilities, any_of
+from conformance.adapters.settings import of_openvino
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Weights
 
@@ -64,11 +65,17 @@ class OpenVino(Adapter):
 
         self._openvino: Any = openvino
         self._core = openvino.Core()
+        self._core.set_property("CPU", _CONFIG)
 
     @property
     def versions(self) -> dict[str, str]:
         """OpenVINO's version, without the build it came from."""
         return {"openvino": str(self._openvino.__version__).partition("-")[0]}
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Those of the CPU plugin."""
+        return of_openvino(self._core)
 
     def empty_rows(self, case: Case) -> EmptyRows:
         """Zeros, which is what the loop that a sequence with lengths becomes leaves."""
@@ -91,7 +98,7 @@ class OpenVino(Adapter):
             if key not in requests:
                 if self.static:
                     model.reshape(sizes)
-                requests[key] = self._core.compile_model(model, "CPU", _CONFIG).create_infer_request()
+                requests[key] = self._core.compile_model(model, "CPU").create_infer_request()
             request = requests[key]
             request.infer({name: self._tensor(array) for name, array in feeds.items()})
             # NumPy has no bfloat16: OpenVINO shows one as float16, bit by bit.

@@ -24,6 +24,7 @@ from conformance.adapters import tensorflow_gradients
 from conformance.adapters.base import Adapter, Model, zeros_if_absent
 from conformance.adapters.capabilities import Capabilities
 from conformance.adapters.layouts import TF_BLOCK, TF_BLOCK_V2, Layout, pack
+from conformance.adapters.settings import of_tensorflow
 from conformance.case.errors import AdapterUnavailable, UnsupportedOption
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Inputs, Outputs, Weights
@@ -58,6 +59,11 @@ class _BlockOp(Adapter):
     def versions(self) -> dict[str, str]:
         """TensorFlow's version."""
         return {"tensorflow": self.tf.__version__}
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """TensorFlow's."""
+        return of_tensorflow(self.tf)
 
     @abstractmethod
     def layer(self, case: Case, weights: dict[str, Any], state: Pair, x: Any, steps: int) -> Pair:

@@ -28,6 +28,7 @@ from conformance.adapters import batch_major
 from conformance.adapters.base import Adapter, Model, zeros_if_absent
 from conformance.adapters.capabilities import ActivationSupport, Capabilities, any_of
 from conformance.adapters.layouts import TF1_CELL, pack
+from conformance.adapters.settings import of_tensorflow
 from conformance.case.model import Case
 from conformance.case.options import Activation, ActivationName
 from conformance.case.tensors import Inputs, Outputs, Weights
@@ -67,6 +68,11 @@ class TF1LSTMCell(Adapter):
     def versions(self) -> dict[str, str]:
         """TensorFlow, which computes, and tf_keras, whose cell it is."""
         return {name: version(name) for name in ("tensorflow", "tf_keras")}
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """TensorFlow's."""
+        return of_tensorflow(self._tf)
 
     def prepare(self, case: Case, weights: Weights) -> Model:
         """A graph of the case, with its weights in a session of its own."""

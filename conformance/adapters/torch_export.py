@@ -34,6 +34,7 @@ from conformance.adapters.base import Adapter, Model, zeros_if_absent
 from conformance.adapters.capabilities import Capabilities
 from conformance.adapters.onnx_model import Runner, feeds
 from conformance.adapters.onnxruntime_lstm import DTYPES, Engine
+from conformance.adapters.settings import of_torch
 from conformance.case.errors import UnsupportedOption
 from conformance.case.model import Case
 from conformance.case.tensors import Inputs, Outputs, Weights
@@ -72,6 +73,11 @@ class _TorchExport(Adapter):
     def versions(self) -> dict[str, str]:
         """The versions of torch, whose exporter it is, and of onnxruntime."""
         return {"torch": str(self._torch.__version__), "onnxruntime": self._engine.version}
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Onnxruntime's, which computes; and torch's, whose exporter may compute constants."""
+        return self._engine.settings | of_torch(self._torch, self.device)
 
     @abstractmethod
     def any_steps(self, case: Case) -> bool:

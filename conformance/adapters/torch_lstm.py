@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from conformance.adapters import batch_major
 from conformance.adapters.base import Adapter, Model, zeros_if_absent
 from conformance.adapters.capabilities import Capabilities
+from conformance.adapters.settings import of_torch
 from conformance.case.errors import AdapterUnavailable, UnsupportedOption
 from conformance.case.model import Case
 from conformance.case.tensors import Inputs, Outputs, Weights
@@ -68,6 +69,11 @@ class TorchLSTM(Adapter):
             versions["cudnn"] = str(self._torch.backends.cudnn.version())
             versions["cuda"] = str(self._torch.version.cuda)
         return versions
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Torch's, for the device."""
+        return of_torch(self._torch, self.device)
 
     def prepare(self, case: Case, weights: Weights) -> Model:
         """The module with these weights, on the device."""

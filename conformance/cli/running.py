@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,17 @@ if TYPE_CHECKING:
     from conformance.run.result import Result
     from conformance.run.results import Results
     from conformance.run.runner import Runner
+
+
+def _import_numpy() -> None:
+    """Have NumPy's BLAS keep to one thread here: those of the frameworks need the processor."""
+    name = "OPENBLAS_NUM_THREADS"
+    if name in os.environ:
+        import numpy  # noqa: F401
+    else:
+        os.environ[name] = "1"
+        import numpy
+        del os.environ[name]
 
 
 @dataclass(frozen=True)
@@ -60,8 +72,9 @@ class Run:
         Raises:
             ConformanceError: the run cannot be made.
         """
+        start = time.monotonic()
         with self._begun() as worker:  # first of all: while the adapter loads, there is time for the rest
-            return self._carried_out(console or options.console(), worker)
+            return self._carried_out(console or options.console(), worker, start)
 
     @contextlib.contextmanager
     def _begun(self) -> Iterator[Worker | None]:
@@ -73,9 +86,10 @@ class Run:
             return
         worker = Worker(self.labels[0], self.places, self.memory, wait=False)
         with contextlib.closing(worker):
+            _import_numpy()
             yield worker
 
-    def _carried_out(self, console: Console, begun: Worker | None) -> tuple[list[str], list[Record]]:
+    def _carried_out(self, console: Console, begun: Worker | None, start: float) -> tuple[list[str], list[Record]]:
         from conformance.golden.store import VectorStore
         from conformance.run.combine import resumable
         from conformance.run.record import Header, selection_digest
@@ -96,7 +110,7 @@ class Run:
                 adapters={label: runner.info for label, runner in loaded.items()},
             )
             found = resumable(self.output, header) if self.resume and self.output else None
-            records = self._run(console, loaded, cases, header, found)
+            records = self._run(console, loaded, cases, header, found, start)
         finally:
             for runner in runners.values():
                 runner.close()
@@ -118,6 +132,7 @@ class Run:
                 places=self.places,
                 memory=self.memory,
                 in_process=self.in_process,
+                profiles=self.output is not None,
                 begun=begun,
             )
             for label in self.labels
@@ -151,7 +166,13 @@ class Run:
         return loaded
 
     def _run(
-        self, console: Console, runners: Mapping[str, Runner], cases: list[Case], header: Header, found: Results | None
+        self,
+        console: Console,
+        runners: Mapping[str, Runner],
+        cases: list[Case],
+        header: Header,
+        found: Results | None,
+        start: float,
     ) -> list[Record]:
         """The results of what is left to run and of what is in the file already, in the order they came."""
         from conformance.run.results import ResultsFile
@@ -186,4 +207,7 @@ class Run:
                 kept = f"; {self.output} has them: go on with the same command and --resume" if self.output else ""
                 click.echo(f"\ninterrupted after {len(records)} results{kept}", err=True)
                 raise
+            if file is not None:
+                imports = {label: round(runner.import_seconds, 3) for label, runner in runners.items()}
+                file.times = {"seconds": round(time.monotonic() - start, 3), "import_seconds": imports}
         return records

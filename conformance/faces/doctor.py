@@ -17,6 +17,7 @@ class Diagnosis:
     adapter: str
     versions: dict[str, str]
     device: str
+    settings: dict[str, str]
     problem: str | None
 
 
@@ -26,7 +27,8 @@ def examine(adapters: list[str], places: Mapping[str, Place]) -> Iterator[Diagno
         try:
             worker = Worker(adapter, places)
         except AdapterUnavailable as error:
-            yield Diagnosis(adapter, {}, "", str(error))
+            yield Diagnosis(adapter, {}, "", {}, str(error))
         else:
-            yield Diagnosis(adapter, worker.info.versions, worker.info.device, None)
+            info = worker.info
+            yield Diagnosis(adapter, info.versions, info.device, info.settings, None)
             worker.close()

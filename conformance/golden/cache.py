@@ -12,7 +12,6 @@ import platformdirs
 import conformance
 from conformance.case.errors import VectorError
 from conformance.case.model import Case
-from conformance.golden.build import build
 from conformance.golden.store import verified, write_atomically
 from conformance.golden.vector import Vector
 
@@ -36,6 +35,8 @@ def _cached(case: Case) -> Vector:
         return verified(path.read_bytes(), digest_path.read_text(), path, "")
     except (OSError, UnicodeDecodeError, VectorError):
         pass  # absent or damaged: it is only a cache, so it is made again
+    from conformance.golden.build import build  # no run needs the makers of vectors once this is done
+
     data = build(case).vector.to_bytes()
     write_atomically(path, data)
     write_atomically(digest_path, hashlib.sha256(data).hexdigest().encode())

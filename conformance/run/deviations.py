@@ -29,7 +29,6 @@ from conformance.case.errors import SpecError
 from conformance.case.located import LocatedDict, LocatedList, line_of, parse
 from conformance.case.options import Frozen, Listed
 from conformance.case.outcomes import Failed, Outcome, name_of
-from conformance.lstm.mistakes import BY_ID
 
 
 class Deviation(Frozen):
@@ -57,8 +56,10 @@ class Deviation(Frozen):
     @field_validator("mistake")
     @classmethod
     def _in_the_catalogue(cls, mistakes: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if info.data.get("outcome") != "failed":
+        if not mistakes or info.data.get("outcome") != "failed":
             return mistakes  # what was not computed to its end is in no catalogue; the word is for the reader
+        from conformance.lstm.mistakes import BY_ID  # the whole catalogue, of no use to whom deviates in nothing
+
         for mistake in mistakes:
             if mistake not in BY_ID:
                 near = difflib.get_close_matches(mistake, BY_ID, 3, 0.5)
@@ -86,6 +87,8 @@ class Deviation(Frozen):
             return False
         if any(set(suspect.mistakes) == set(self.mistake) for suspect in outcome.suspects):
             return False
+        from conformance.lstm.mistakes import BY_ID
+
         own_digits = all(BY_ID[m].approximate or BY_ID[m].precision is not None for m in self.mistake)
         return not own_digits or any(suspect.how == "reproduces" for suspect in outcome.suspects)
 

@@ -11,8 +11,6 @@ from conformance.golden.vector import Vector
 from conformance.run.worker import Message
 from conformance.verdict.compare import has_the_form, judge
 from conformance.verdict.contracts import Contracts
-from conformance.verdict.diagnose import diagnose
-from conformance.verdict.profile import profile
 
 
 @dataclass(frozen=True)
@@ -24,12 +22,13 @@ class Judged:
     seconds: float = 0.0
 
 
-def judged(case: Case, vector: Vector, answer: Message, written: tuple[str, ...]) -> Judged:
+def judged(case: Case, vector: Vector, answer: Message, written: tuple[str, ...], *, along_time: bool = True) -> Judged:
     """The outcome of a case.
 
     Args:
         answer: conformance.run.worker.answer.
         written: the mistakes that a known deviation of this case names, for the diagnosis to try first.
+        along_time: whether a failure gets its profile.
     """
     if "unsupported" in answer:
         return Judged(Unsupported(answer["unsupported"]))
@@ -39,8 +38,13 @@ def judged(case: Case, vector: Vector, answer: Message, written: tuple[str, ...]
     precision, contracts = answer["precision"], Contracts(answer["padded_y"], answer["empty_rows"])
     outcome = judge(case, outputs, vector.golden, vector.kappa, precision=precision, contracts=contracts)
     if isinstance(outcome, Failed) and has_the_form(case, outputs):
+        from conformance.verdict.diagnose import diagnose  # with the whole catalogue, which a right answer needs not
+        from conformance.verdict.profile import profile
+
         numbers = (case, vector.arrays, outputs, vector.golden, vector.kappa)
         suspects = diagnose(*numbers, precision=precision, contracts=contracts, written=written)
-        along_time = profile(*numbers, precision=precision, contracts=contracts, suspects=suspects)
-        outcome = replace(outcome, suspects=suspects, profile=along_time)
+        outcome = replace(outcome, suspects=suspects)
+        if along_time:
+            found = profile(*numbers, precision=precision, contracts=contracts, suspects=suspects)
+            outcome = replace(outcome, profile=found)
     return Judged(outcome, precision, answer["seconds"])

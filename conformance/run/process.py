@@ -107,9 +107,10 @@ class Worker:
         self._sent.extend([(self._began, START_SECONDS)] * 2)  # it answers with its process, then with its adapter
 
     def wait_until_ready(self) -> None:
-        """Wait for the adapter to be made, once. After that there are:
+        """Wait, once, for the adapter to be made.
 
-        info, the AdapterInfo; seconds, from the start of the process to the adapter's being made.
+        Then there are `info`, the AdapterInfo, and `seconds`, from the start of the process to the adapter's being made
+        there.
 
         Raises:
             AdapterUnavailable: the adapter cannot be made there.

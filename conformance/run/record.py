@@ -2,7 +2,7 @@
 
 {"kind": "header", "format": 2, "suite": ..., "vectors": digest of the manifest, "adapters": {...}, ...}
 {"kind": "result", "case": ..., "adapter": ..., "outcome": ..., "noise": ..., ...}
-{"kind": "footer", "results": how many}
+{"kind": "footer", "results": how many, "seconds": ..., "import_seconds": {...}}
 
 What a line leaves out has its default.
 """
@@ -55,6 +55,19 @@ class Header(_Line):
     selection: str
     shard: str | None = None
     adapters: dict[str, AdapterInfo]
+
+
+class Footer(_Line):
+    """What is known at the end; of a run that was resumed, the times are those of its last part.
+
+    seconds: of the whole run, None where the results are of several. import_seconds: adapter -> from the start of each
+    of its workers to its being ready, all of them together. What a run costs beside the frameworks' own work is
+    `seconds` without these and without the seconds of the results.
+    """
+
+    results: int
+    seconds: float | None = None
+    import_seconds: dict[str, float] = {}
 
 
 class RecordedSuspect(_Line):

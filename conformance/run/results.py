@@ -12,29 +12,38 @@ from typing import Any, Self, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from conformance.case.errors import ConformanceError
-from conformance.run.record import FORMAT, Header, Record
+from conformance.run.record import FORMAT, Footer, Header, Record
 
 _M = TypeVar("_M", bound=BaseModel)
 
 
 @dataclass(frozen=True)
 class Results:
-    """What a results file says. complete: the run came to its end. size: bytes up to the last whole line."""
+    """What a results file says. complete: the run came to its end. size: bytes up to the last whole line.
+
+    footer: None where the run was interrupted.
+    """
 
     path: Path
     header: Header
     records: tuple[Record, ...]
     complete: bool
     size: int
+    footer: Footer | None = None
 
 
 class ResultsFile:
-    """A results file being written; as a context manager it ends with a footer, unless an exception leaves it."""
+    """A results file being written; as a context manager it ends with a footer, unless an exception leaves it.
+
+    Attributes:
+        times: what a footer says beside the number of results, as far as it is known.
+    """
 
     def __init__(self, path: Path, header: Header) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("w", encoding="utf-8")
         self._count = 0
+        self.times: dict[str, Any] = {}
         self._write("header", header)
 
     @classmethod
@@ -44,6 +53,7 @@ class ResultsFile:
         os.truncate(found.path, found.size)  # half a line, where a kill came in the middle of one
         file._file = found.path.open("a", encoding="utf-8")
         file._count = len(found.records)
+        file.times = {}
         return file
 
     def add(self, record: Record) -> None:
@@ -54,7 +64,7 @@ class ResultsFile:
     def close(self, *, complete: bool) -> None:
         """End the file; only a complete run's has a footer."""
         if complete:
-            self._write("footer", None, results=self._count)
+            self._write("footer", Footer(results=self._count, **self.times))
         self._file.close()
 
     def __enter__(self) -> Self:
@@ -65,11 +75,11 @@ class ResultsFile:
     ) -> None:
         self.close(complete=kind is None)
 
-    def _write(self, kind: str, content: BaseModel | None, **more: Any) -> None:
-        fields = {} if content is None else content.model_dump(mode="json", exclude_defaults=True)
+    def _write(self, kind: str, content: BaseModel) -> None:
+        fields = content.model_dump(mode="json", exclude_defaults=True)
         if isinstance(content, Header):
             fields["format"] = content.format  # a default that every reader has to see
-        self._file.write(json.dumps({"kind": kind} | fields | more, allow_nan=False, ensure_ascii=False) + "\n")
+        self._file.write(json.dumps({"kind": kind} | fields, allow_nan=False, ensure_ascii=False) + "\n")
         self._file.flush()
 
 
@@ -87,24 +97,24 @@ def read_results(path: Path) -> Results:
     lines = whole.split(b"\n") if whole else []
     header: Header | None = None
     records: list[Record] = []
-    promised: int | None = None
+    footer: Footer | None = None
     for number, text in enumerate(lines, 1):
         line = _parsed(path, number, text)
         match line.pop("kind", None):
             case "header" if number == 1:
                 header = _header(path, line)
-            case "result" if header is not None and promised is None:
+            case "result" if header is not None and footer is None:
                 records.append(_model(path, number, Record, line))
-            case "footer" if header is not None and promised is None:
-                promised = line.get("results")
+            case "footer" if header is not None and footer is None:
+                footer = _model(path, number, Footer, line)
             case kind:
                 raise ConformanceError(f"{path}:{number}: {_misplaced(kind)}")
     if header is None:
         raise ConformanceError(f"{path}: no results file: it does not begin with a header")
-    complete = not half and promised == len(records)
-    if promised is not None and not complete:
-        raise ConformanceError(f"{path}: damaged: its footer promises {promised} results, it has {len(records)}")
-    return Results(path, header, tuple(records), complete, len(data) - len(half))
+    complete = not half and footer is not None and footer.results == len(records)
+    if footer is not None and not complete:
+        raise ConformanceError(f"{path}: damaged: its footer promises {footer.results} results, it has {len(records)}")
+    return Results(path, header, tuple(records), complete, len(data) - len(half), footer)
 
 
 def demand_complete(results: Results) -> Results:

@@ -59,6 +59,7 @@ class Runner:
         places: those that the label may name.
         memory: GiB the worker may allocate; None for no limit.
         in_process: run the adapter in this process and thread, without timeout; for debuggers.
+        profiles: whether failures get their profile along time, which takes a while and only a report shows.
         begun: a worker for this adapter that need not be ready yet, to be the first one; it is this runner's to close.
 
     Attributes:
@@ -80,6 +81,7 @@ class Runner:
         places: Mapping[str, Place] | None = None,
         memory: float | None = None,
         in_process: bool = False,
+        profiles: bool = True,
         begun: Worker | None = None,
     ) -> None:
         self.adapter = adapter
@@ -91,6 +93,7 @@ class Runner:
         self._store = store
         self._deviations = deviations
         self._timeout = timeout
+        self._profiles = profiles
         place = place_of(registry.parse(adapter), self._places)
         limit = () if memory is None else ("--memory", f"{memory:g}")
         self._options = (*options, *place.option, *limit)
@@ -213,7 +216,8 @@ class Runner:
         assert first.vector is not None
         deviation = self._deviation(first.case)
         written = deviation.mistake if deviation is not None and deviation.outcome == "failed" else ()
-        return self._result(first.case, judged(first.case, first.vector, told, written))
+        found = judged(first.case, first.vector, told, written, along_time=self._profiles)
+        return self._result(first.case, found)
 
     def _deviation(self, case: Case) -> Deviation | None:
         return find(self._deviations, case.id, self.versions)

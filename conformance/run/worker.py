@@ -26,10 +26,11 @@ from conformance.adapters.base import Adapter, EmptyRows, PaddedY
 from conformance.adapters.capabilities import Capabilities
 from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.errors import AdapterUnavailable, UnsupportedOption
-from conformance.case.model import Case
+from conformance.case.model import CHECKED, Case
 from conformance.case.tensors import SENDABLE, Array, Arrays, from_bytes, to_bytes
 from conformance.run.confine import confine, ending_after, forget_output, limit_memory
 from conformance.run.record import AdapterInfo
+from conformance.run.variables import variables
 
 Message = dict[str, Any]
 
@@ -39,8 +40,9 @@ _ALLOCATION = re.compile(r"(?i)out of memory|\bOOM\b|bad.?alloc|RESOURCE_EXHAUST
 
 
 def serve(channel: Any) -> None:
-    """Answer requests on an execnet channel until it is closed, or memory has run out. Then the process ends, at once:
-    what a framework does at the end of an interpreter takes up to seconds, and answers nothing.
+    """Answer requests on an execnet channel until it is closed, or memory has run out; then end the process.
+
+    At once, for what frameworks do at the end of an interpreter takes up to seconds, and answers nothing.
     """
     _serve(channel)
     os._exit(0)
@@ -78,11 +80,18 @@ def describe(adapter: Adapter) -> AdapterInfo:
     return AdapterInfo(
         versions=adapter.versions,
         device=adapter.device,
-        settings=getattr(adapter, "settings", {}),
+        settings=_settings(adapter) | variables(os.environ),
         python=platform.python_version(),
         machine=platform.machine(),
         processor=_processor(),
     )
+
+
+def _settings(adapter: Adapter) -> dict[str, str]:
+    try:
+        return {name: str(value) for name, value in adapter.settings.items()}
+    except Exception as error:  # another version may have them elsewhere; its answers are worth having all the same
+        return {f"{adapter.name}.settings": f"cannot be read: {error!r}"}
 
 
 def refusals(adapter: Adapter) -> str | None:
@@ -114,7 +123,7 @@ def answer(adapter: Adapter, request: Message) -> Message:
     Raises:
         BdbQuit: somebody has left the debugger.
     """
-    case = Case.model_validate_json(request["case"])
+    case = Case.model_validate_json(request["case"], context=CHECKED)
     arrays = Arrays.from_tensors(from_bytes(request["tensors"]))
     start = time.perf_counter()
     try:

@@ -213,7 +213,8 @@ class _Search:
         return float(np.sqrt(np.mean(logs**2)))
 
     def pairs(self) -> list[Suspect]:
-        if not self._in_full:
+        # Of a known deviation whose digits are its own, no more is asked than that no other mistake explains them.
+        if not self._in_full or any(map(_inexact, self._written)):
             return []
         groups = self._coinciding([shown for shown in self._shown if not _inexact(shown.mistake)])
         try:

@@ -1,0 +1,99 @@
+"""What of a framework's own state decides about precision and kernels, for `Adapter.settings`.
+
+Each function is given the imported package, and asks it: what it says is what holds, whoever has set it. The names
+begin with the package's, so that those of a route through several packages stand side by side.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Settings = dict[str, str]
+
+
+def of_numpy() -> Settings:
+    """The BLAS that NumPy was built with, and the instructions it found here."""
+    told: dict[str, Any] = np.show_config(mode="dicts")  # type: ignore[assignment]  # with this mode it returns them
+    blas = told.get("Build Dependencies", {}).get("blas", {})
+    simd = told.get("SIMD Extensions", {})
+    return {
+        "numpy.blas": f"{blas.get('name', '?')} {blas.get('version', '?')}",
+        "numpy.simd": " ".join([*simd.get("baseline", []), *simd.get("found", [])]),
+    }
+
+
+def of_torch(torch: Any, device: str) -> Settings:
+    """PyTorch's switches for reduced precision, and what its kernels are chosen by."""
+    backends = torch.backends
+    found = {"float32_matmul_precision": torch.get_float32_matmul_precision()}
+    if device == "cuda":
+        found |= {
+            "cuda.matmul.allow_tf32": backends.cuda.matmul.allow_tf32,
+            "cudnn.enabled": backends.cudnn.enabled,
+            "cudnn.allow_tf32": backends.cudnn.allow_tf32,
+        }
+    elif device == "cpu":
+        found |= {
+            "mkldnn": backends.mkldnn.is_available() and backends.mkldnn.enabled,
+            "cpu_capability": backends.cpu.get_cpu_capability(),
+            "threads": torch.get_num_threads(),
+        }
+    return _named("torch", found)
+
+
+def of_tensorflow(tf: Any) -> Settings:
+    """TensorFlow's TF32 switch, whether it computes by oneDNN, JIT and threads (0: as many as there are cores)."""
+    threads = tf.config.threading
+    found = {
+        "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
+        "jit": tf.config.optimizer.get_jit() or "off",
+        "intra_op_threads": threads.get_intra_op_parallelism_threads(),
+        "inter_op_threads": threads.get_inter_op_parallelism_threads(),
+    }
+    try:
+        from tensorflow.python.util import _pywrap_util_port
+    except ImportError:  # nothing public tells it
+        pass
+    else:
+        found["onednn"] = _pywrap_util_port.IsMklEnabled()
+    return _named("tensorflow", found)
+
+
+def of_jax(jax: Any) -> Settings:
+    """JAX's precision of products, whether it has float64 at all, and its platform."""
+    found = {
+        "default_matmul_precision": jax.config.jax_default_matmul_precision or "default",
+        "enable_x64": jax.config.jax_enable_x64,
+        "platform": jax.default_backend(),
+    }
+    return _named("jax", found)
+
+
+def of_keras(keras: Any) -> Settings:
+    """Keras' backend, and what it computes in where a layer says nothing."""
+    config = keras.config
+    found = {"backend": config.backend(), "floatx": config.floatx(), "dtype_policy": config.dtype_policy().name}
+    return _named("keras", found)
+
+
+def of_openvino(core: Any) -> Settings:
+    """The CPU plugin's hints and threads (0: as many as there are cores), as a model would be compiled with."""
+    names = ("INFERENCE_PRECISION_HINT", "EXECUTION_MODE_HINT", "PERFORMANCE_HINT", "INFERENCE_NUM_THREADS")
+    found = {name.lower(): core.get_property("CPU", name) for name in names}
+    # Of its own classes, some say their value's name, others have one.
+    plain = {name: getattr(value, "name", None) or _type_name(value) for name, value in found.items()}
+    return _named("openvino", plain | {"capabilities": " ".join(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))})
+
+
+def _type_name(value: Any) -> Any:
+    return value.get_type_name() if hasattr(value, "get_type_name") else value
+
+
+def _named(package: str, found: dict[str, Any]) -> Settings:
+    return {f"{package}.{name}": _word(value) for name, value in found.items()}
+
+
+def _word(value: Any) -> str:
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)

@@ -1,0 +1,60 @@
+"""Every adapter tells what decides about its precision, as it is and not as it was meant to be."""
+
+import pytest
+
+from conformance.adapters import registry
+from conformance.case.errors import AdapterUnavailable
+from conformance.run.process import Worker
+
+SHOWN = {
+    "numpy": {"numpy.blas", "numpy.simd"},
+    "torch": {"torch.float32_matmul_precision", "torch.mkldnn", "torch.threads"},
+    "tf-block-lstm": {"tensorflow.tf32", "tensorflow.onednn", "tensorflow.intra_op_threads"},
+    "tf1-lstm-cell": {"tensorflow.tf32", "tensorflow.onednn"},
+    "keras-tensorflow": {"keras.floatx", "keras.backend", "tensorflow.onednn"},
+    "keras-jax": {"keras.floatx", "jax.default_matmul_precision", "jax.enable_x64", "jax.platform"},
+    "keras-torch": {"keras.floatx", "torch.float32_matmul_precision"},
+    "keras-onnxruntime": {"onnxruntime.graph_optimization_level", "keras.floatx", "tensorflow.onednn"},
+    "onnxruntime": {"onnxruntime.provider", "onnxruntime.graph_optimization_level", "onnxruntime.intra_op_threads"},
+    "onnx-reference": {"numpy.blas"},
+    "openvino": {"openvino.inference_precision_hint", "openvino.execution_mode_hint"},
+    "torch-dynamo-onnxruntime": {"onnxruntime.provider", "torch.mkldnn"},
+    "litert": {"ai-edge-litert.num_threads", "ai-edge-litert.experimental_op_resolver_type"},
+}
+
+FOLLOWED = [
+    ("torch", "OMP_NUM_THREADS", "1", "torch.threads", "1"),
+    ("torch", "ATEN_CPU_CAPABILITY", "default", "torch.cpu_capability", "DEFAULT"),
+    ("tf-block-lstm", "TF_ENABLE_ONEDNN_OPTS", "0", "tensorflow.onednn", "off"),
+    ("keras-jax", "JAX_DEFAULT_MATMUL_PRECISION", "highest", "jax.default_matmul_precision", "highest"),
+    ("keras-jax", "JAX_ENABLE_X64", "0", "jax.enable_x64", "on"),  # the adapter's own setting has the last word
+]
+
+
+def settings(adapter):
+    try:
+        worker = Worker(adapter)
+    except AdapterUnavailable as error:
+        pytest.skip(str(error))
+    worker.close()
+    return worker.info.settings
+
+
+@pytest.mark.parametrize("adapter", SHOWN)
+def test_every_adapter_tells_what_its_framework_has(adapter):
+    told = settings(adapter)
+    assert SHOWN[adapter] <= told.keys()
+    assert all(told.values())
+
+
+def test_of_every_framework_there_is_one_here():
+    packages = {registry.load(name).__module__ for name in registry.names()}
+    assert packages == {registry.load(name).__module__ for name in SHOWN}
+
+
+@pytest.mark.parametrize(("adapter", "variable", "value", "name", "becomes"), FOLLOWED)
+def test_it_is_what_holds(adapter, variable, value, name, becomes, monkeypatch):
+    monkeypatch.setenv(variable, value)
+    told = settings(adapter)
+    assert told[name] == becomes
+    assert told[variable] == value
