@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,11 +34,10 @@ def _import_numpy() -> None:
     """Have NumPy's BLAS keep to one thread here: those of the frameworks need the processor."""
     name = "OPENBLAS_NUM_THREADS"
     if name in os.environ:
-        import numpy  # noqa: F401
-    else:
-        os.environ[name] = "1"
-        import numpy
-        del os.environ[name]
+        return
+    os.environ[name] = "1"
+    importlib.import_module("numpy")
+    del os.environ[name]  # the workers that start from now on are the frameworks' own
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What the suite costs beside the frameworks: a whole run's wall time against import and the framework's own time.
 
     LSTM_OVERHEAD=torch,onnxruntime pytest tests/end_to_end/test_overhead.py      these adapters
-    LSTM_OVERHEAD=all pytest -s tests/end_to_end/test_overhead.py                 every one that loads here; prints a table
+    LSTM_OVERHEAD=all pytest -s tests/end_to_end/test_overhead.py                 all that load here; a table
 
 The machine has to be idle: what else runs counts as the suite's doing. So an adapter gets a few runs, and the best one
 is held to the limit.
