@@ -161,11 +161,11 @@ def _flat(values: Any) -> list[Any]:
 
 def _source_problems(case: Case) -> list[str]:
     problems = []
-    shapes = case.input_shapes | case.weight_shapes
+    inputs = case.input_shapes
     rows = case.layers * case.D
-    for name, shape in shapes.items():
+    for name, shape in (inputs | case.weight_shapes).items():
         field = name.partition(".")[0]
-        is_input = field in case.input_shapes
+        is_input = field in inputs
         source: Source = getattr(case if is_input else case.weights, field)
         per_row = not is_input and field not in ("W_y", "b_y")
         if source.values is not None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -55,10 +56,16 @@ def console(*, error: bool = False) -> Console:
     return Console(stderr=error) if where.isatty() else Console(stderr=error, width=1000)
 
 
+def status(text: str, *, error: bool = False) -> contextlib.AbstractContextManager[Any]:
+    """A spinner beside `text` while something is waited for, where somebody may be looking."""
+    where = sys.stderr if error else sys.stdout
+    return console(error=error).status(text) if where.isatty() else contextlib.nullcontext()
+
+
 def progress(*, shown: bool = True) -> Progress:
-    """Bars for long work, beside the output."""
+    """Bars for long work, beside the output, where somebody may be looking."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=not sys.stderr.isatty(), disable=not shown)
+    return Progress(*columns, console=Console(stderr=True), disable=not (shown and sys.stderr.isatty()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import os
 import time
@@ -18,7 +19,7 @@ from conformance.case.errors import AdapterUnavailable
 from conformance.cli import options
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.progress import Progress, TaskID
 
     from conformance.case.model import Case
     from conformance.golden.store import VectorStore
@@ -63,18 +64,18 @@ class Run:
     jobs: int | None = None
     optional: bool = False
 
-    def carried_out(self, console: Console | None = None) -> tuple[list[str], list[Record]]:
+    def carried_out(self, *, beside: bool = False) -> tuple[list[str], list[Record]]:
         """The labels that loaded, and the results, each adapter's in the order of the specs.
 
         Args:
-            console: where it says what it does not run; by default where the results go too.
+            beside: say what is not run on standard error, for standard output is something else's.
 
         Raises:
             ConformanceError: the run cannot be made.
         """
         start = time.monotonic()
         with self._begun() as worker:  # first of all: while the adapter loads, there is time for the rest
-            return self._carried_out(console or options.console(), worker, start)
+            return self._carried_out(worker, start, beside)
 
     @contextlib.contextmanager
     def _begun(self) -> Iterator[Worker | None]:
@@ -89,7 +90,7 @@ class Run:
             _import_numpy()
             yield worker
 
-    def _carried_out(self, console: Console, begun: Worker | None, start: float) -> tuple[list[str], list[Record]]:
+    def _carried_out(self, begun: Worker | None, start: float, beside: bool) -> tuple[list[str], list[Record]]:
         from conformance.golden.store import VectorStore
         from conformance.run.combine import resumable
         from conformance.run.record import Header, selection_digest
@@ -100,7 +101,7 @@ class Run:
         store = VectorStore(self.vectors)
         runners = self._runners(store, begun)
         try:
-            loaded = self._start(console, runners)
+            loaded = self._start(runners, beside)
             header = Header(
                 suite=__version__,
                 vectors=store.digest(),
@@ -110,7 +111,12 @@ class Run:
                 adapters={label: runner.info for label, runner in loaded.items()},
             )
             found = resumable(self.output, header) if self.resume and self.output else None
-            records = self._run(console, loaded, cases, header, found, start)
+            if found:
+                options.console(error=beside).print(
+                    f"{self.output}: {len(found.records)} results are there, "
+                    f"{len(loaded) * len(cases) - len(found.records)} are left"
+                )
+            records = self._run(loaded, cases, header, found, start)
         finally:
             for runner in runners.values():
                 runner.close()
@@ -145,18 +151,19 @@ class Run:
         given = {name: path for name, path in folders.items() if path.resolve() != getattr(options.FOLDERS, name)}
         return tuple(word for name, path in given.items() for word in (f"--{name}", str(path)))
 
-    def _start(self, console: Console, runners: Mapping[str, Runner]) -> dict[str, Runner]:
+    def _start(self, runners: Mapping[str, Runner], beside: bool) -> dict[str, Runner]:
         """The runners whose adapter loads."""
         loaded: dict[str, Runner] = {}
         for label, runner in runners.items():
             # A spinner would run on over a debugger's prompt.
-            with contextlib.nullcontext() if self.in_process else console.status(f"loading {label}"):
+            with contextlib.nullcontext() if self.in_process else options.status(f"loading {label}", error=beside):
                 try:
                     runner.start()
                 except AdapterUnavailable as error:
                     if not self.optional:
                         raise
-                    console.print(f"not here: {error}", markup=False, highlight=False)
+                    say = options.console(error=beside)
+                    say.print(f"not here: {error}", markup=False, highlight=False)
                     continue
             if len(runners) > 1:
                 runner.close()  # only one worker at a time holds its framework's memory
@@ -167,7 +174,6 @@ class Run:
 
     def _run(
         self,
-        console: Console,
         runners: Mapping[str, Runner],
         cases: list[Case],
         header: Header,
@@ -181,28 +187,37 @@ class Run:
         records = list(found.records) if found else []
         done = {(record.adapter, record.case) for record in records}
         left = {label: [case for case in cases if (label, case.id) not in done] for label in runners}
-        if found:
-            console.print(f"{self.output}: {len(done)} results are there, {sum(map(len, left.values()))} are left")
         with contextlib.ExitStack() as stack:
             file = None
             if self.output is not None and not (found and found.complete):
                 file = stack.enter_context(ResultsFile.resumed(found) if found else ResultsFile(self.output, header))
-            progress = stack.enter_context(options.progress(shown=not self.in_process))
-            tasks = {
-                label: progress.add_task(label, total=len(cases), completed=len(cases) - len(left[label]), start=False)
-                for label in runners
-            }
+
+            @functools.cache
+            def shown() -> tuple[Progress, dict[str, TaskID]]:
+                # Not before a worker has something to do: there is much to import for it.
+                progress = stack.enter_context(options.progress(shown=not self.in_process))
+                return progress, {
+                    label: progress.add_task(
+                        label, total=len(cases), completed=len(cases) - len(left[label]), start=False
+                    )
+                    for label in runners
+                }
+
+            def begun(label: str) -> None:
+                progress, tasks = shown()
+                progress.start_task(tasks[label])
 
             def report(result: Result) -> None:
                 record = result.record()
                 records.append(record)
                 if file is not None:
                     file.add(record)
+                progress, tasks = shown()
                 progress.advance(tasks[result.adapter])
 
-            jobs = 1 if self.in_process else self.jobs or os.cpu_count() or 1
+            jobs = 1 if self.in_process else min(self.jobs or os.cpu_count() or 1, len(runners))
             try:
-                run_together(runners, left, jobs, begun=lambda label: progress.start_task(tasks[label]), report=report)
+                run_together(runners, left, jobs, begun=begun, report=report)
             except KeyboardInterrupt:
                 kept = f"; {self.output} has them: go on with the same command and --resume" if self.output else ""
                 click.echo(f"\ninterrupted after {len(records)} results{kept}", err=True)

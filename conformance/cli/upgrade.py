@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from packaging.utils import NormalizedName, canonicalize_name
 
 from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.cli import options
@@ -19,6 +18,7 @@ from conformance.cli.running import Run
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from packaging.utils import NormalizedName
     from rich.console import Console
 
     from conformance.run.places import Place
@@ -79,6 +79,8 @@ def upgrade(
 
     Exit code: 0 nothing got worse, 1 something did, 2 the runs could not be made.
     """
+    from packaging.utils import canonicalize_name
+
     from conformance.run.environments import Environment, companions, parsed
     from conformance.run.places import parse_places
     from conformance.run.results import read_results
@@ -113,7 +115,7 @@ def upgrade(
                 output=output,
                 places=places,
                 jobs=jobs,
-            ).carried_out(console)
+            ).carried_out(beside=True)
             results.append(read_results(output))
         code = judging.exit_code(results[0], results[1])
         if keep:
@@ -127,6 +129,8 @@ def _computing_with(console: Console, packages: set[NormalizedName], places: Map
     Raises:
         AdapterUnavailable: there is none.
     """
+    from packaging.utils import canonicalize_name
+
     from conformance.faces.doctor import examine
 
     found: list[set[str]] = []

@@ -31,9 +31,9 @@ def judged(case: Case, vector: Vector, answer: Message, written: tuple[str, ...]
         along_time: whether a failure gets its profile.
     """
     if "unsupported" in answer:
-        return Judged(Unsupported(answer["unsupported"]))
+        return Judged(Unsupported(answer["unsupported"]), seconds=answer["seconds"])
     if "raised" in answer:
-        return Judged(Errored(answer["raised"], answer["traceback"]))
+        return Judged(Errored(answer["raised"], answer["traceback"]), seconds=answer["seconds"])
     outputs = from_bytes(answer["outputs"]) | answer["strange"]
     precision, contracts = answer["precision"], Contracts(answer["padded_y"], answer["empty_rows"])
     outcome = judge(case, outputs, vector.golden, vector.kappa, precision=precision, contracts=contracts)

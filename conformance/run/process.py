@@ -41,7 +41,14 @@ _END = object()
 
 
 class WorkerDied(Exception):
-    """The process ended; the text's first line says how, the others are the tail of what it printed."""
+    """The process ended; the text's first line says how, the others are the tail of what it printed.
+
+    seconds: since the worker could begin with the request it had.
+    """
+
+    def __init__(self, text: str, seconds: float) -> None:
+        super().__init__(text)
+        self.seconds = seconds
 
 
 class WorkerSilent(Exception):
@@ -169,12 +176,13 @@ class Worker:
             WorkerDied, WorkerSilent: this worker is of no more use.
         """
         sent, timeout = self._sent[0]
-        deadline = max(sent, self._answered) + timeout
+        began = max(sent, self._answered)
+        deadline = began + timeout
         came, message = self._next(deadline)
         if came > deadline:  # or late, while nobody looked
             raise WorkerSilent(self._bury(speak=came == inf))
         if message is _END:
-            raise WorkerDied(self._last_words())
+            raise WorkerDied(self._last_words(), came - began)
         self._sent.popleft()
         self._answered = came
         told: Message = message

@@ -13,7 +13,7 @@ from functools import cached_property
 from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.case.model import Case
-from conformance.case.outcomes import Crashed, Errored, Outcome, TimedOut, Unsupported
+from conformance.case.outcomes import Crashed, Errored, TimedOut, Unsupported
 from conformance.golden.cache import cached
 from conformance.golden.store import VectorStore
 from conformance.golden.vector import Vector
@@ -27,7 +27,7 @@ from conformance.run.result import Result
 from conformance.run.worker import Message
 
 CASE_SECONDS = 300.0
-_AHEAD = 16
+_AHEAD = 64
 """Cases that wait at the worker while it has one, so that it computes while this process judges."""
 _AHEAD_BYTES = 64 << 20
 _STARTS = 3
@@ -139,11 +139,17 @@ class Runner:
         return result
 
     def results(self, cases: Iterable[Case]) -> Iterator[Result]:
-        """The result of each case, in their order. The worker is some cases ahead of what is judged here."""
+        """The result of each case, in their order. The worker is some cases ahead of what is judged here.
+
+        A worker that runs is given the first ones at once, before the first result is asked for.
+        """
         line: deque[_InLine] = deque()
         upcoming = map(self._loaded, cases)
+        self._line_up(line, upcoming)
+        return self._in_turn(line, upcoming)
+
+    def _in_turn(self, line: deque[_InLine], upcoming: Iterator[_InLine]) -> Iterator[Result]:
         try:
-            self._line_up(line, upcoming)
             while line:
                 told = self._told(line)
                 first = line.popleft()
@@ -187,32 +193,32 @@ class Runner:
                 self._worker.send(each.case, each.vector.arrays, self._timeout)
                 each.sent_to = self._worker
 
-    def _told(self, line: deque[_InLine]) -> Message | Outcome | Result:
+    def _told(self, line: deque[_InLine]) -> Message | Judged | Result:
         """The worker's answer to the first case, or what became of the worker instead, which is this case's doing."""
         if line[0].result is not None:
             return line[0].result
         try:
             worker = self.start()
         except AdapterUnavailable as error:  # it loaded before; after a crash or a hang it does not any more
-            return Errored(str(error))
+            return Judged(Errored(str(error)))
         self._send(line)
         try:
             told = worker.receive()
         except WorkerDied as error:
             self.close()
-            return Crashed(str(error))
+            return Judged(Crashed(str(error)), seconds=error.seconds)
         except WorkerSilent as error:
             self.close()
-            return TimedOut(self._timeout, str(error))
+            return Judged(TimedOut(self._timeout, str(error)), seconds=self._timeout)
         if told.get("out_of_memory"):
             self.close()
             if self._memory is not None:
                 told["raised"] += f"\nthe worker's memory is limited to {self._memory:g} GiB"
         return told
 
-    def _judged(self, first: _InLine, told: Message | Outcome) -> Result:
-        if not isinstance(told, dict):
-            return self._result(first.case, Judged(told))
+    def _judged(self, first: _InLine, told: Message | Judged) -> Result:
+        if isinstance(told, Judged):
+            return self._result(first.case, told)
         assert first.vector is not None
         deviation = self._deviation(first.case)
         written = deviation.mistake if deviation is not None and deviation.outcome == "failed" else ()

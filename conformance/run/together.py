@@ -31,9 +31,10 @@ def run_together(
     stopped, one_at_a_time = threading.Event(), threading.Lock()
 
     def run_one(label: str) -> None:
+        results = runners[label].results(cases[label])
         with one_at_a_time:
             begun(label)
-        for result in runners[label].results(cases[label]):
+        for result in results:
             if stopped.is_set():
                 return
             with one_at_a_time:

@@ -67,7 +67,11 @@ def _serve(channel: Any) -> None:
                 with ending_after(request["timeout"]):
                     told = answer(adapter, request)
             except bdb.BdbQuit:  # there is nobody to debug it
-                told = {"raised": "a breakpoint was reached; --in-process is for debuggers", "traceback": ""}
+                told = {
+                    "raised": "a breakpoint was reached; --in-process is for debuggers",
+                    "traceback": "",
+                    "seconds": 0.0,
+                }
             channel.send(told)
             if told.get("out_of_memory"):
                 return  # what such an error has left half done, nobody knows
@@ -116,9 +120,9 @@ def request_of(case: Case, arrays: Arrays) -> Message:
 def answer(adapter: Adapter, request: Message) -> Message:
     """One case's answer.
 
-    `outputs` (safetensors bytes; those the case asks for), `strange` (name -> what was returned instead of an array),
-    `padded_y`, `empty_rows`, `precision`, `seconds`; or `unsupported`, the reason; or `raised`, `traceback` and
-    `out_of_memory`.
+    `seconds` that the adapter took, and `outputs` (safetensors bytes; those the case asks for), `strange` (name -> what
+    was returned instead of an array), `padded_y`, `empty_rows`, `precision`; or `unsupported`, the reason; or `raised`,
+    `traceback` and `out_of_memory`.
 
     Raises:
         BdbQuit: somebody has left the debugger.
@@ -127,13 +131,15 @@ def answer(adapter: Adapter, request: Message) -> Message:
     arrays = Arrays.from_tensors(from_bytes(request["tensors"]))
     start = time.perf_counter()
     try:
-        outputs = adapter.run(case, arrays.weights, arrays.inputs)
-        seconds = time.perf_counter() - start
+        try:
+            outputs = adapter.run(case, arrays.weights, arrays.inputs)
+        finally:
+            seconds = time.perf_counter() - start
         _demand_unchanged(arrays, request["tensors"])
         sendable, strange = _split(outputs, case)
         return {"outputs": to_bytes(sendable), "strange": strange, "seconds": seconds} | _declared(adapter, case)
     except UnsupportedOption as error:
-        return {"unsupported": str(error)}
+        return {"unsupported": str(error), "seconds": seconds}
     except bdb.BdbQuit:
         raise
     except (Exception, SystemExit) as error:  # whatever a framework raises is that case's outcome, not the run's end
@@ -141,6 +147,7 @@ def answer(adapter: Adapter, request: Message) -> Message:
         return {
             "raised": f"{type(error).__name__}: {text}",
             "traceback": traceback.format_exc(),
+            "seconds": seconds,
             "out_of_memory": isinstance(error, MemoryError) or bool(_ALLOCATION.search(text)),
         }
 

@@ -132,6 +132,7 @@ LARGE = {"bias-left-out-of-large-batch": {"T": 3, "B": 21846, "I": 1, "H": 1}}
 """Cases for one mistake each, too large for the others."""
 
 
+@cache
 def rich(name: str) -> Case:
     return Case.model_validate({"id": f"rich/{name}", "T": 5, "B": 4, "I": 3, "H": 6} | (RICH | LARGE)[name])
 
@@ -148,8 +149,13 @@ def right(name: str) -> Array:
 
 
 @cache
+def outputs_of(mistake: str, name: str) -> Outputs:
+    return BY_ID[mistake].outputs(rich(name), arrays_of(name))
+
+
+@cache
 def wrong(mistake: str, name: str) -> Array:
-    return row_of(BY_ID[mistake].outputs(rich(name), arrays_of(name)))
+    return row_of(outputs_of(mistake, name))
 
 
 def row_of(outputs: Outputs) -> Array:
@@ -228,8 +234,7 @@ def test_a_mistake_stands_out_on_a_case_it_applies_to(mistake: Mistake) -> None:
 @pytest.mark.parametrize("mistake", CATALOGUE, ids=lambda m: m.id)
 def test_a_mistake_keeps_shapes_and_dtype_and_changes_nothing_where_it_does_not_apply(mistake: Mistake) -> None:
     for name in RICH:
-        case, arrays = rich(name), arrays_of(name)
-        outputs = mistake.outputs(case, arrays)
+        case, outputs = rich(name), outputs_of(mistake.id, name)
         assert {n: a.shape for n, a in outputs.items()} == case.outputs, name
         assert {a.dtype for a in outputs.values()} == {case.np_dtype}, name
         if not mistake.applies(case):

