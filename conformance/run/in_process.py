@@ -19,6 +19,8 @@ class InProcess:
         AdapterUnavailable: the adapter cannot be made here.
     """
 
+    ended = False
+
     def __init__(self, label: str) -> None:
         began = time.monotonic()
         self._adapter = registry.make(label)

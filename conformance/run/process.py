@@ -188,6 +188,11 @@ class Worker:
         told: Message = message
         return told
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process is gone. What it answered before can still be received."""
+        return self._popen.poll() is not None
+
     def ask(self, case: Case, arrays: Arrays, timeout: float) -> Message:
         """The worker's answer to a case, where nothing else is under way; see `send` and `receive`."""
         self.send(case, arrays, timeout)

@@ -5,6 +5,7 @@ vector of the case -> worker -> outputs -> verdict -> diagnosis -> known deviati
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from conformance.run.result import Result
 from conformance.run.worker import Message
 
 CASE_SECONDS = 300.0
-_AHEAD = 64
+_AHEAD = 128
 """Cases that wait at the worker while it has one, so that it computes while this process judges."""
 _AHEAD_BYTES = 64 << 20
 _STARTS = 3
@@ -154,6 +155,7 @@ class Runner:
                 told = self._told(line)
                 first = line.popleft()
                 self._line_up(line, upcoming)
+                self._replace_the_dead(line)
                 yield told if isinstance(told, Result) else self._judged(first, told)
         finally:
             if line:
@@ -161,10 +163,21 @@ class Runner:
 
     def close(self) -> None:
         """End the worker."""
-        workers, self._begun, self._worker = (self._begun, self._worker), None, None
-        for worker in workers:
-            if worker is not None:
-                worker.close()
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            begun.close()
+        self._end()
+
+    def _end(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.close()
+
+    def _replace_the_dead(self, line: deque[_InLine]) -> None:
+        """Begin another worker as soon as this one has died; what it answered before may take a while to judge."""
+        if self._begun is None and self._worker is not None and self._worker.ended and len(line) > 1:
+            with contextlib.suppress(AdapterUnavailable):  # which is told of the case that needs it
+                self._begun = Worker(self.adapter, self._places, self._memory, wait=False)
 
     def _loaded(self, case: Case) -> _InLine:
         reason = self._refusal(case)
@@ -179,7 +192,10 @@ class Runner:
 
     def _line_up(self, line: deque[_InLine], upcoming: Iterator[_InLine]) -> None:
         """Load the next cases, and send them to the worker where one is running."""
-        while len(line) <= _AHEAD and sum(each.size for each in line) <= _AHEAD_BYTES:
+        while True:
+            asked = [each.size for each in line if each.vector is not None]
+            if len(asked) > _AHEAD or sum(asked) > _AHEAD_BYTES:
+                return
             following = next(upcoming, None)
             if following is None:
                 return
@@ -205,13 +221,13 @@ class Runner:
         try:
             told = worker.receive()
         except WorkerDied as error:
-            self.close()
+            self._end()
             return Judged(Crashed(str(error)), seconds=error.seconds)
         except WorkerSilent as error:
-            self.close()
+            self._end()
             return Judged(TimedOut(self._timeout, str(error)), seconds=self._timeout)
         if told.get("out_of_memory"):
-            self.close()
+            self._end()
             if self._memory is not None:
                 told["raised"] += f"\nthe worker's memory is limited to {self._memory:g} GiB"
         return told

@@ -77,7 +77,7 @@ def test_a_run_takes_little_longer_than_the_framework(adapter: str, tmp_path: Pa
                 pytest.skip(error.stderr.strip())
             pytest.fail(f"{error.stdout}\n{error.stderr}", pytrace=False)
         best = times if best is None or times.ratio < best.ratio else best
-        if best.within:
+        if best.ratio <= MOST:
             break
     print(f"\n{adapter:30} {best}")
     assert best is not None and best.within, f"{adapter}: {best}"
