@@ -8,8 +8,6 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
 
 from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable, ConformanceError
@@ -17,10 +15,10 @@ from conformance.case.model import Case
 from conformance.case.outcomes import Crashed, Errored, TimedOut, Unsupported
 from conformance.golden.cache import cached
 from conformance.golden.store import VectorStore
-from conformance.golden.vector import Vector
 from conformance.run.deviations import Deviation, find
 from conformance.run.in_process import InProcess
 from conformance.run.judged import Judged, judged
+from conformance.run.line import InLine, Line
 from conformance.run.places import Place, place_of
 from conformance.run.process import Worker, WorkerDied, WorkerSilent
 from conformance.run.record import AdapterInfo
@@ -28,26 +26,8 @@ from conformance.run.result import Result
 from conformance.run.worker import Message
 
 CASE_SECONDS = 300.0
-_AHEAD = 128
-"""Cases that wait at the worker while it has one, so that it computes while this process judges."""
-_AHEAD_BYTES = 64 << 20
 _STARTS = 3
 """After so many failures in a row to start the worker again it is not tried any more: each may take minutes."""
-
-
-@dataclass
-class _InLine:
-    """A case on its way: its vector, or the result it came to without a worker, and the worker it was sent to."""
-
-    case: Case
-    vector: Vector | None
-    result: Result | None = None
-    sent_to: Worker | InProcess | None = None
-
-    @cached_property
-    def size(self) -> int:
-        """Bytes, about."""
-        return sum(array.nbytes for array in self.vector.arrays.flat.values()) if self.vector else 0
 
 
 class Runner:
@@ -144,22 +124,26 @@ class Runner:
 
         A worker that runs is given the first ones at once, before the first result is asked for.
         """
-        line: deque[_InLine] = deque()
-        upcoming = map(self._loaded, cases)
-        self._line_up(line, upcoming)
-        return self._in_turn(line, upcoming)
+        line = Line(map(self._loaded, cases))
+        self._line_up(line)
+        return self._in_turn(line)
 
-    def _in_turn(self, line: deque[_InLine], upcoming: Iterator[_InLine]) -> Iterator[Result]:
+    def _in_turn(self, line: Line) -> Iterator[Result]:
         try:
-            while line:
-                told = self._told(line)
-                first = line.popleft()
-                self._line_up(line, upcoming)
-                self._replace_the_dead(line)
+            while line.waiting:
+                told = self._told(line.waiting)
+                first = line.served()
+                self._line_up(line)
+                self._replace_the_dead(line.waiting)
                 yield told if isinstance(told, Result) else self._judged(first, told)
         finally:
-            if line:
+            if line.waiting:
                 self.close()  # it may be at work on what nobody asks for any more
+
+    def _line_up(self, line: Line) -> None:
+        """Load the next cases, and send them to the worker where one is running."""
+        for each in line.longer():
+            self._send(each)
 
     def close(self) -> None:
         """End the worker."""
@@ -173,51 +157,41 @@ class Runner:
         if worker is not None:
             worker.close()
 
-    def _replace_the_dead(self, line: deque[_InLine]) -> None:
+    def _replace_the_dead(self, waiting: deque[InLine]) -> None:
         """Begin another worker as soon as this one has died; what it answered before may take a while to judge."""
-        if self._begun is None and self._worker is not None and self._worker.ended and len(line) > 1:
+        if self._begun is None and self._worker is not None and self._worker.ended and len(waiting) > 1:
             with contextlib.suppress(AdapterUnavailable):  # which is told of the case that needs it
                 self._begun = Worker(self.adapter, self._places, self._memory, wait=False)
 
-    def _loaded(self, case: Case) -> _InLine:
+    def _loaded(self, case: Case) -> InLine:
         reason = self._refusal(case)
         if reason is not None:
-            return _InLine(case, None, self._result(case, Judged(Unsupported(reason))))
+            return InLine(case, None, self._result(case, Judged(Unsupported(reason)), self._deviation(case)))
         try:
-            return _InLine(case, cached(case) if case.on_demand else self._store.load(case))
+            return InLine(case, cached(case) if case.on_demand else self._store.load(case))
         except ConformanceError as error:
             # Not the framework's doing, so no known deviation can explain it.
             result = Result(case, self.adapter, Errored(str(error)), self.versions, options=self._options)
-            return _InLine(case, None, result)
+            return InLine(case, None, result)
 
-    def _line_up(self, line: deque[_InLine], upcoming: Iterator[_InLine]) -> None:
-        """Load the next cases, and send them to the worker where one is running."""
-        while True:
-            asked = [each.size for each in line if each.vector is not None]
-            if len(asked) > _AHEAD or sum(asked) > _AHEAD_BYTES:
-                return
-            following = next(upcoming, None)
-            if following is None:
-                return
-            line.append(following)
-            self._send(line)
+    def _send(self, each: InLine) -> None:
+        """Send what this worker has not got yet."""
+        if self._worker is not None and each.vector is not None and each.sent_to is not self._worker:
+            self._worker.send(each.case, each.vector.arrays, self._timeout)
+            each.sent_to = self._worker
 
-    def _send(self, line: deque[_InLine]) -> None:
-        """Send what this worker has not got yet; all of them where the one before has died."""
-        for each in line:
-            if self._worker is not None and each.vector is not None and each.sent_to is not self._worker:
-                self._worker.send(each.case, each.vector.arrays, self._timeout)
-                each.sent_to = self._worker
-
-    def _told(self, line: deque[_InLine]) -> Message | Judged | Result:
+    def _told(self, waiting: deque[InLine]) -> Message | Judged | Result:
         """The worker's answer to the first case, or what became of the worker instead, which is this case's doing."""
-        if line[0].result is not None:
-            return line[0].result
+        first = waiting[0]
+        if first.result is not None:
+            return first.result
         try:
             worker = self.start()
         except AdapterUnavailable as error:  # it loaded before; after a crash or a hang it does not any more
             return Judged(Errored(str(error)))
-        self._send(line)
+        if first.sent_to is not worker:  # the one before has died, with all that waited there
+            for each in waiting:
+                self._send(each)
         try:
             told = worker.receive()
         except WorkerDied as error:
@@ -232,19 +206,18 @@ class Runner:
                 told["raised"] += f"\nthe worker's memory is limited to {self._memory:g} GiB"
         return told
 
-    def _judged(self, first: _InLine, told: Message | Judged) -> Result:
-        if isinstance(told, Judged):
-            return self._result(first.case, told)
-        assert first.vector is not None
+    def _judged(self, first: InLine, told: Message | Judged) -> Result:
         deviation = self._deviation(first.case)
-        written = deviation.mistake if deviation is not None and deviation.outcome == "failed" else ()
-        found = judged(first.case, first.vector, told, written, along_time=self._profiles)
-        return self._result(first.case, found)
+        if not isinstance(told, Judged):
+            assert first.vector is not None
+            written = deviation.mistake if deviation is not None and deviation.outcome == "failed" else ()
+            told = judged(first.case, first.vector, told, written, along_time=self._profiles)
+        return self._result(first.case, told, deviation)
 
     def _deviation(self, case: Case) -> Deviation | None:
         return find(self._deviations, case.id, self.versions)
 
-    def _result(self, case: Case, found: Judged) -> Result:
+    def _result(self, case: Case, found: Judged, deviation: Deviation | None) -> Result:
         return Result(
             case,
             self.adapter,
@@ -252,6 +225,6 @@ class Runner:
             self.versions,
             found.precision,
             found.seconds,
-            self._deviation(case),
+            deviation,
             self._options,
         )

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harness import LENGTHS, WAYS, Suite, install_broken_adapters
+from harness import LENGTHS, WAYS, Suite, gone, install_broken_adapters
 
 from conformance.case.errors import AdapterUnavailable
 from conformance.case.model import Case
@@ -270,6 +270,25 @@ def test_the_worker_is_ahead_of_this_process_and_what_it_computed_for_nobody_is_
     results.close()
     assert name_of(runner.run(suite.cases["broken/nan"]).outcome) == "failed"
     runner.close()
+
+
+def test_a_dead_worker_is_replaced_while_what_it_answered_is_judged(suite, notes):
+    def until(condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 30
+        while not condition():
+            assert time.monotonic() < deadline, notes()
+            time.sleep(0.01)
+
+    runner = Runner("noting", VectorStore(suite.vectors), [], SECONDS)
+    results = runner.results(named(suite, "right", "nan", "exits", "still-right"))
+    outcomes = [name_of(next(results).outcome)]
+    until(lambda: gone(int(notes()[0].removeprefix("start "))))
+    outcomes.append(name_of(next(results).outcome))
+    until(lambda: sum(line.startswith("start") for line in notes()) == 2)  # nobody has asked for the crash yet
+    outcomes += [name_of(result.outcome) for result in results]
+    runner.close()
+    assert outcomes == ["passed", "failed", "crashed", "passed"]
+    assert sum(line.startswith("start") for line in notes()) == 2
 
 
 def test_a_process_that_reads_nothing_any_more_holds_up_nobody(suite, broken_adapters):
