@@ -62,10 +62,10 @@ def status(text: str, *, error: bool = False) -> contextlib.AbstractContextManag
     return console(error=error).status(text) if where.isatty() else contextlib.nullcontext()
 
 
-def progress(*, shown: bool = True) -> Progress:
+def progress() -> Progress:
     """Bars for long work, beside the output, where somebody may be looking."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True), disable=not (shown and sys.stderr.isatty()))
+    return Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())

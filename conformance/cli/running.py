@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib
 import os
 import time
@@ -17,10 +16,9 @@ import click
 from conformance import __version__
 from conformance.case.errors import AdapterUnavailable
 from conformance.cli import options
+from conformance.cli.watching import Watching
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from conformance.case.model import Case
     from conformance.golden.store import VectorStore
     from conformance.run.places import Place
@@ -191,33 +189,19 @@ class Run:
             file = None
             if self.output is not None and not (found and found.complete):
                 file = stack.enter_context(ResultsFile.resumed(found) if found else ResultsFile(self.output, header))
-
-            @functools.cache
-            def shown() -> tuple[Progress, dict[str, TaskID]]:
-                # Not before a worker has something to do: there is much to import for it.
-                progress = stack.enter_context(options.progress(shown=not self.in_process))
-                return progress, {
-                    label: progress.add_task(
-                        label, total=len(cases), completed=len(cases) - len(left[label]), start=False
-                    )
-                    for label in runners
-                }
-
-            def begun(label: str) -> None:
-                progress, tasks = shown()
-                progress.start_task(tasks[label])
+            counts = {label: len(waiting) for label, waiting in left.items()}
+            watching = stack.enter_context(Watching(counts, len(cases), shown=not self.in_process))
 
             def report(result: Result) -> None:
                 record = result.record()
                 records.append(record)
                 if file is not None:
                     file.add(record)
-                progress, tasks = shown()
-                progress.advance(tasks[result.adapter])
+                watching.came(result.adapter)
 
             jobs = 1 if self.in_process else min(self.jobs or os.cpu_count() or 1, len(runners))
             try:
-                run_together(runners, left, jobs, begun=begun, report=report)
+                run_together(runners, left, jobs, begun=watching.begun, report=report)
             except KeyboardInterrupt:
                 kept = f"; {self.output} has them: go on with the same command and --resume" if self.output else ""
                 click.echo(f"\ninterrupted after {len(records)} results{kept}", err=True)

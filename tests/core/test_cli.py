@@ -1,14 +1,19 @@
 """The command line: what each command prints, writes and exits with, for a user and for a script."""
 
+import contextlib
 import json
+import os
+import re
 import resource
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from harness import COMMAND, python
+from harness import COMMAND, python, python_path
 
 from conformance import __version__
 from conformance.adapters import registry
@@ -134,6 +139,8 @@ def test_run_fails_with_each_message_and_exit_code_1_and_keeps_the_chatter_of_wo
     cells = matrix_row(done.stdout, "broken")
     assert [cell.split()[0] for cell in cells] == ["broken", "2/2/0", "4/0/0"]
     assert done.stdout.endswith("8 results, 2 unexpected; written to out/r.jsonl\n")
+    took = r"{} of 2 adapters: (broken|numpy) took [\d.]+ s\n"
+    assert re.fullmatch(took.format(1) + took.format(2), done.stderr)
 
     results = read_results(tmp_path / "out" / "r.jsonl")
     assert results.complete
@@ -147,6 +154,24 @@ def test_run_fails_with_each_message_and_exit_code_1_and_keeps_the_chatter_of_wo
     assert [r.case for r in of["broken"]] == [r.case for r in of["numpy"]] == [f"broken/{way}" for way in ways]
     assert [r.unexpected for r in of["broken"]] == [False, False, True, True]
     assert of["broken"][2].message in done.stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="there are no pseudo-terminals here")
+def test_somebody_who_looks_on_sees_how_far_each_adapter_is(suite, tmp_path):
+    seen, terminal = os.openpty()
+    arguments = ["run", "--adapter", "broken", "--adapter", "numpy", "--case", "broken/right", *suite.folders]
+    command = [sys.executable, "-c", COMMAND, *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": python_path(), "TERM": "xterm", "COLUMNS": "100"}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=terminal) as process:
+        os.close(terminal)
+        drawn = b""
+        with contextlib.suppress(OSError):  # which is how a terminal that nobody writes to any more ends
+            while part := os.read(seen, 1 << 16):
+                drawn += part
+    os.close(seen)
+    assert process.returncode == 0
+    last = [line for line in drawn.decode().splitlines() if "1/1" in line][-2:]
+    assert ["broken" in last[0], "numpy" in last[1]] == [True, True], drawn
 
 
 def test_run_counts_a_known_deviation_and_shows_it_only_on_request(suite, broken_adapters, tmp_path):
