@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -259,17 +258,11 @@ class Case(Frozen):
 
     def digest(self) -> str:
         """SHA-256 of everything that decides the numbers: not the wording, the place, or the tolerance."""
-        shapes = self.input_shapes
-        unused = {name for name in COTANGENTS if name not in shapes} | (set() if self.cross_entropy else {"targets"})
-        given = {name for name, (default, _) in _deciding().items() if getattr(self, name) is not default} - unused
-        fields = self.model_dump(mode="json", include=given)
-        # One JSON object with its keys in order; but what is left at its default is not spelled out once more.
-        texts = (
-            f'"{name}": {_JSON(fields[name]) if name in given else text}'
-            for name, (_, text) in _deciding().items()
-            if name not in unused
-        )
-        return hashlib.sha256(f"{{{', '.join(texts)}}}".encode()).hexdigest()
+        unused = {"description", "source", "origin", "tolerance", "on_demand", "exempt"}  # words, and how it is judged
+        unused |= {name for name in COTANGENTS if name not in self.input_shapes}
+        unused |= set() if self.cross_entropy else {"targets"}
+        fields = self.model_dump(mode="json", exclude=unused)
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
     def summary(self) -> str:
         """Shapes and the options that differ from the plain LSTM, in one line."""
@@ -300,19 +293,3 @@ class Case(Frozen):
         parts += ["cross-entropy"] if self.cross_entropy else []
         parts += [f"gradients {self.gradients}"] if self.gradients else []
         return " ".join(parts)
-
-
-_JSON = json.JSONEncoder(sort_keys=True).encode
-_IN_WORDS = {"description", "source", "origin", "tolerance", "on_demand", "exempt"}
-"""The fields that do not decide the numbers: words, and how they are judged."""
-
-
-@cache
-def _deciding() -> dict[str, tuple[Any, str]]:
-    """Each of the other fields, in the order of their names: its default, and that in JSON.
-
-    Of a field without a default the text is anybody's: every case gives it.
-    """
-    defaults = {name: field.default for name, field in Case.model_fields.items() if name not in _IN_WORDS}
-    texts = Case(id="any/case", T=1, B=1, I=1, H=1).model_dump(mode="json")
-    return {name: (defaults[name], _JSON(texts[name])) for name in sorted(defaults)}

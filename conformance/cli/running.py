@@ -197,7 +197,7 @@ class Run:
                 records.append(record)
                 if file is not None:
                     file.add(record)
-                watching.came(result.adapter)
+                watching.came(result.adapter, result.seconds, runners[result.adapter].import_seconds)
 
             jobs = 1 if self.in_process else min(self.jobs or os.cpu_count() or 1, len(runners))
             try:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Mapping
-from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -30,8 +28,10 @@ class Watching:
         self._left = dict(left)
         self._of = of
         self._bars = shown and sys.stderr.isatty()
-        self._lines = shown and not self._bars and len(left) > 1  # of a single one the output itself will tell
-        self._began: dict[str, float] = {}
+        self._lines = shown and not self._bars
+        self._own = dict.fromkeys(left, 0.0)
+        self._progress: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Watching:
         return self
@@ -39,34 +39,37 @@ class Watching:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if "_drawn" in self.__dict__:
-            self._drawn[0].stop()
-
-    @cached_property
-    def _drawn(self) -> tuple[Progress, dict[str, TaskID]]:
-        # Not before the first worker has something to do: there is much to import for it.
-        progress = options.progress()
-        progress.start()
-        of = self._of
-        return progress, {
-            label: progress.add_task(label, total=of, completed=of - left, start=False)
-            for label, left in self._left.items()
-        }
+        if self._progress is not None:
+            self._progress.stop()
 
     def begun(self, label: str) -> None:
         """An adapter's turn has come."""
-        self._began[label] = time.monotonic()
-        if self._bars:
-            progress, tasks = self._drawn
-            progress.start_task(tasks[label])
+        if not self._bars:
+            return
+        if self._progress is None:  # not before a worker has something to do: there is much to import for it
+            self._progress = options.progress()
+            self._progress.start()
+            for each, left in self._left.items():
+                self._tasks[each] = self._progress.add_task(
+                    each, total=self._of, completed=self._of - left, start=False
+                )
+        self._progress.start_task(self._tasks[label])
 
-    def came(self, label: str) -> None:
-        """A result of an adapter is there."""
+    def came(self, label: str, own: float, loading: float) -> None:
+        """A result of an adapter is there.
+
+        Args:
+            own: seconds that the adapter took for it.
+            loading: seconds that the adapter's workers have taken to load so far.
+        """
         self._left[label] -= 1
-        if self._bars:
-            progress, tasks = self._drawn
-            progress.advance(tasks[label])
+        self._own[label] += own
+        if self._progress is not None:
+            self._progress.advance(self._tasks[label])
         elif self._lines and not self._left[label]:
             done = sum(not left for left in self._left.values())
-            seconds = time.monotonic() - self._began[label]
-            click.echo(f"{done} of {len(self._left)} adapters: {label} took {seconds:.1f} s", err=True)
+            click.echo(
+                f"{done} of {len(self._left)} adapters done: {label}, {loading:.2f} s to load, "
+                f"{self._own[label]:.2f} s in the cases",
+                err=True,
+            )

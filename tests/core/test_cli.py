@@ -139,8 +139,10 @@ def test_run_fails_with_each_message_and_exit_code_1_and_keeps_the_chatter_of_wo
     cells = matrix_row(done.stdout, "broken")
     assert [cell.split()[0] for cell in cells] == ["broken", "2/2/0", "4/0/0"]
     assert done.stdout.endswith("8 results, 2 unexpected; written to out/r.jsonl\n")
-    took = r"{} of 2 adapters: (broken|numpy) took [\d.]+ s\n"
-    assert re.fullmatch(took.format(1) + took.format(2), done.stderr)
+    said = r"{} of 2 adapters done: (broken|numpy), ([\d.]+) s to load, ([\d.]+) s in the cases\n"
+    told = re.fullmatch(said.format(1) + said.format(2), done.stderr)
+    assert told is not None and {told[1], told[4]} == {"broken", "numpy"}
+    seconds = {told[n]: (float(told[n + 1]), float(told[n + 2])) for n in (1, 4)}
 
     results = read_results(tmp_path / "out" / "r.jsonl")
     assert results.complete
@@ -151,6 +153,11 @@ def test_run_fails_with_each_message_and_exit_code_1_and_keeps_the_chatter_of_wo
         "numpy": {"numpy": np.__version__},
     }
     of = {name: [r for r in results.records if r.adapter == name] for name in results.header.adapters}
+    assert results.footer is not None and results.footer.seconds is not None
+    assert 120 > results.footer.seconds > max(own for _, own in seconds.values())
+    for name, (loading, own) in seconds.items():
+        assert loading == pytest.approx(results.footer.import_seconds[name], abs=0.01) and loading > 0.01
+        assert own == pytest.approx(sum(r.seconds for r in of[name]), abs=0.01)
     assert [r.case for r in of["broken"]] == [r.case for r in of["numpy"]] == [f"broken/{way}" for way in ways]
     assert [r.unexpected for r in of["broken"]] == [False, False, True, True]
     assert of["broken"][2].message in done.stdout
