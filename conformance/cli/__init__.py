@@ -15,6 +15,7 @@ from conformance.cli.cases import list_cases, schema, show
 from conformance.cli.doctor import doctor
 from conformance.cli.gate import baseline, gate
 from conformance.cli.generate import generate
+from conformance.cli.interrupts import interrupts
 from conformance.cli.merge import merge
 from conformance.cli.mistakes import mistakes
 from conformance.cli.new_adapter import new_adapter
@@ -29,7 +30,8 @@ class _Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with interrupts():
+                return super().invoke(ctx)
         except ConformanceError as error:
             click.echo(str(error), err=True)
             ctx.exit(2)

@@ -16,6 +16,7 @@ import click
 from conformance import __version__
 from conformance.case.errors import AdapterUnavailable
 from conformance.cli import options
+from conformance.cli.interrupts import interrupts
 from conformance.cli.watching import Watching
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Run:
     """What is to be run, and how; the fields are the options of `conformance run`.
 
     labels: the adapters. optional: those that do not load are named and left out.
-    part: `k/n`. output: the results file, if one is to be written.
+    part: `k/n`. output: the results file, if one is to be written. resumable: whether the command has --resume.
     """
 
     labels: Sequence[str]
@@ -56,6 +57,7 @@ class Run:
     part: str | None = None
     output: Path | None = None
     resume: bool = False
+    resumable: bool = True
     places: Mapping[str, Place] = field(default_factory=dict)
     memory: float | None = None
     in_process: bool = False
@@ -201,9 +203,11 @@ class Run:
 
             jobs = 1 if self.in_process else min(self.jobs or os.cpu_count() or 1, len(runners))
             try:
-                run_together(runners, left, jobs, begun=watching.begun, report=report)
+                with interrupts():
+                    run_together(runners, left, jobs, begun=watching.begun, report=report)
             except KeyboardInterrupt:
-                kept = f"; {self.output} has them: go on with the same command and --resume" if self.output else ""
+                resume = f"; {self.output} has them: go on with the same command and --resume"
+                kept = resume if self.output and self.resumable else ""
                 click.echo(f"\ninterrupted after {len(records)} results{kept}", err=True)
                 raise
             if file is not None:

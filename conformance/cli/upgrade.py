@@ -113,6 +113,7 @@ def upgrade(
                 timeout=timeout,
                 patterns=patterns,
                 output=output,
+                resumable=False,
                 places=places,
                 jobs=jobs,
             ).carried_out(beside=True)

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,7 @@ def confine() -> str:
     if hasattr(os, "setsid"):
         with contextlib.suppress(OSError):  # it leads one already
             os.setsid()  # what the adapter starts can be killed with it, and Ctrl-C is left to the near end
+    _hear_ctrl_c()
     with contextlib.suppress(OSError):  # only Linux has it
         Path("/proc/self/oom_score_adj").write_text("1000")
     handle, log = tempfile.mkstemp(prefix="conformance-", suffix=".log")
@@ -45,6 +47,14 @@ def confine() -> str:
     if hasattr(faulthandler, "register"):
         faulthandler.register(signal.SIGUSR1, all_threads=False, chain=True)  # and ends the process, as is its custom
     return log
+
+
+def _hear_ctrl_c() -> None:
+    """Have SIGINT do what it does in other processes: a worker is started deaf to it. What came before is forgotten."""
+    if hasattr(signal, "pthread_sigmask") and threading.current_thread() is threading.main_thread():
+        usual = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what waits is dropped
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        signal.signal(signal.SIGINT, usual)
 
 
 def forget_output() -> None:

@@ -40,6 +40,22 @@ print(bury(int(sys.argv[1]), sys.argv[2], speak=len(sys.argv) > 3))
 _END = object()
 
 
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """What is started in here hears no Ctrl-C, which goes to every process of a terminal; `confine` ends that.
+
+    It comes to this process afterwards.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class WorkerDied(Exception):
     """The process ended; the text's first line says how, the others are the tail of what it printed.
 
@@ -103,7 +119,8 @@ class Worker:
     def _start(self, adapter: str) -> None:
         # Workers set their own thread counts and environment; this process's stays as it is.
         try:
-            self._gateway = self._group.makegateway(self._place.gateway)
+            with _deaf_to_ctrl_c():
+                self._gateway = self._group.makegateway(self._place.gateway)
         except (OSError, EOFError, AssertionError, execnet.HostNotFound) as error:
             raise self._unavailable(f"no process can be started there: {error!r}") from error
         self._popen = self._gateway._io.popen  # execnet has no public way to learn how a process ended

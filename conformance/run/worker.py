@@ -11,6 +11,7 @@ The worker never sees a golden value. What the framework prints goes to the log,
 from __future__ import annotations
 
 import bdb
+import json
 import os
 import platform
 import re
@@ -114,7 +115,9 @@ def refusals(adapter: Adapter) -> str | None:
 
 def request_of(case: Case, arrays: Arrays) -> Message:
     """What a case is asked with."""
-    return {"case": case.model_dump_json(exclude_defaults=True), "tensors": to_bytes(arrays.flat)}
+    # Not model_dump_json: it compares with the defaults in Python, where Ctrl-C may strike, and makes an error of it.
+    fields = case.model_dump(mode="json", exclude_defaults=True)
+    return {"case": json.dumps(fields), "tensors": to_bytes(arrays.flat)}
 
 
 def answer(adapter: Adapter, request: Message) -> Message:

@@ -183,8 +183,9 @@ def test_ctrl_c_ends_it_and_leaves_nothing(seen, environ, tmp_path):
         at = time.monotonic()
         _, stderr = process.communicate(timeout=60)
     assert time.monotonic() - at < 20
-    assert process.returncode == 130
+    assert process.returncode == 130, stderr
     assert "Traceback" not in stderr
+    assert "--resume" not in stderr, "it has no such option"
     assert list(temporary.iterdir()) == []
     commands = subprocess.run(["ps", "-eo", "args"], check=True, capture_output=True, text=True).stdout
     assert str(temporary) not in commands

@@ -1,0 +1,93 @@
+"""Ctrl-C at moments that are hard to hit: it is an interrupt wherever it strikes, and nothing else is said."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from harness import COMMAND
+from pydantic import BaseModel
+from pydantic_core import PydanticSerializationError
+
+from conformance.case.source import Source, Uniform
+from conformance.cli.interrupts import interrupts
+from conformance.golden.store import VectorStore
+from conformance.run.worker import request_of
+
+
+class Interrupted(BaseModel):
+    """Ctrl-C strikes while it is compared."""
+
+    def __eq__(self, other: object) -> bool:
+        signal.raise_signal(signal.SIGINT)
+        return True
+
+    __hash__ = None
+
+
+class Outer(BaseModel):
+    inner: Interrupted = Interrupted()
+
+
+@pytest.fixture(autouse=True)
+def listening():
+    """A shell's background jobs, and all that they start, are deaf to Ctrl-C unless they listen."""
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "it was not put back"
+    signal.signal(signal.SIGINT, usual)
+
+
+def test_what_a_library_makes_of_an_interrupt_is_one():
+    with pytest.raises(PydanticSerializationError):
+        Outer(inner=Interrupted()).model_dump_json(exclude_defaults=True)
+    with pytest.raises(KeyboardInterrupt) as caught, interrupts():
+        Outer(inner=Interrupted()).model_dump_json(exclude_defaults=True)
+    assert isinstance(caught.value.__cause__, PydanticSerializationError)
+
+
+def test_without_an_interrupt_an_error_is_what_it_was():
+    with pytest.raises(ZeroDivisionError), interrupts():
+        _ = 1 / 0
+
+
+def test_an_interrupt_while_a_request_is_written_is_one(suite, monkeypatch):
+    case = suite.cases["tiny/plain-f32"]
+    arrays = VectorStore(suite.vectors).load(case).arrays
+
+    def interrupted(self: Source, other: object) -> bool:
+        signal.raise_signal(signal.SIGINT)
+        return True
+
+    monkeypatch.setattr(Source, "__eq__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        request_of(case.model_copy(update={"x": Source(uniform=Uniform(low=0.0, high=0.5))}), arrays)
+
+
+def children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for the worker in /proc")
+@pytest.mark.parametrize("seconds", [0.0, 0.02, 0.04, 0.07, 0.1])
+def test_ctrl_c_at_a_terminal_while_the_worker_starts_ends_in_silence(seconds, suite, tmp_path):
+    """It goes to every process of the terminal, to one that has not yet got as far as to leave it too."""
+    command = [sys.executable, "-c", COMMAND, "run", "--adapter", "numpy", "--case", "tiny/*", *map(str, suite.folders)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as process:
+        until = time.monotonic() + 30
+        while not children(process.pid):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < until
+        time.sleep(seconds)
+        workers = children(process.pid)
+        os.killpg(process.pid, signal.SIGINT)
+        _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert [line for line in stderr.splitlines() if line and not line.startswith("interrupted after ")] == []
+    assert not [worker for worker in workers if Path(f"/proc/{worker}").exists()]
