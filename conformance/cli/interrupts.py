@@ -1,4 +1,4 @@
-"""Ctrl-C, which may strike in the middle of anything."""
+"""Ctrl-C, which may strike in the middle of anything, a library that hides it too."""
 
 from __future__ import annotations
 
@@ -10,32 +10,38 @@ from types import FrameType
 
 import click
 
+_struck = threading.Event()
+
+
+def struck() -> bool:
+    """Whether Ctrl-C has struck since `interrupts` began, even if nobody heard of it: some code catches everything."""
+    return _struck.is_set()
+
 
 @contextlib.contextmanager
 def interrupts() -> Iterator[None]:
-    """Whatever a library makes of an interrupt in here, it is one.
+    """Whatever error a library makes of an interrupt in here, it is one.
 
     Raises:
-        KeyboardInterrupt: also for another error, after Ctrl-C. pydantic is such a library, while it builds a model.
+        KeyboardInterrupt: also in place of an error after Ctrl-C. pydantic makes such ones, while it builds a model.
     """
     usual = signal.getsignal(signal.SIGINT)
     if not callable(usual) or threading.current_thread() is not threading.main_thread():
         yield
         return
-    struck = False
 
     def strike(number: int, frame: FrameType | None) -> None:
-        nonlocal struck
-        struck = True
+        _struck.set()
         usual(number, frame)
 
+    _struck.clear()
     signal.signal(signal.SIGINT, strike)
     try:
         yield
     except click.exceptions.Exit:
         raise  # the end of a command, not an error
     except Exception as error:
-        if struck:
+        if struck():
             raise KeyboardInterrupt from error
         raise
     finally:

@@ -16,7 +16,7 @@ import click
 from conformance import __version__
 from conformance.case.errors import AdapterUnavailable
 from conformance.cli import options
-from conformance.cli.interrupts import interrupts
+from conformance.cli.interrupts import struck
 from conformance.cli.watching import Watching
 
 if TYPE_CHECKING:
@@ -85,8 +85,10 @@ class Run:
         if len(self.labels) > 1 or self.in_process or self.optional:
             yield None
             return
-        worker = Worker(self.labels[0], self.places, self.memory, wait=False)
+        worker = Worker(self.labels[0], self.places, self.memory, ready=False)
         with contextlib.closing(worker):
+            importlib.import_module("conformance.run.select")  # much that needs no NumPy
+            worker.wait_until_started()
             _import_numpy()
             yield worker
 
@@ -195,6 +197,8 @@ class Run:
             watching = stack.enter_context(Watching(counts, len(cases), shown=not self.in_process))
 
             def report(result: Result) -> None:
+                if struck() and not self.in_process:  # a debugger has its own use for Ctrl-C
+                    raise KeyboardInterrupt
                 record = result.record()
                 records.append(record)
                 if file is not None:
@@ -203,12 +207,12 @@ class Run:
 
             jobs = 1 if self.in_process else min(self.jobs or os.cpu_count() or 1, len(runners))
             try:
-                with interrupts():
-                    run_together(runners, left, jobs, begun=watching.begun, report=report)
-            except KeyboardInterrupt:
-                resume = f"; {self.output} has them: go on with the same command and --resume"
-                kept = resume if self.output and self.resumable else ""
-                click.echo(f"\ninterrupted after {len(records)} results{kept}", err=True)
+                run_together(runners, left, jobs, begun=watching.begun, report=report)
+            except BaseException as error:
+                if struck() or isinstance(error, KeyboardInterrupt):
+                    resume = f"; {self.output} has them: go on with the same command and --resume"
+                    kept = resume if self.output and self.resumable else ""
+                    click.echo(f"\ninterrupted after {len(records)} results{kept}", err=True)
                 raise
             if file is not None:
                 imports = {label: round(runner.import_seconds, 3) for label, runner in runners.items()}

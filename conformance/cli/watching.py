@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Mapping
 from types import TracebackType
@@ -43,10 +44,12 @@ class Watching:
             self._progress.stop()
 
     def begun(self, label: str) -> None:
-        """An adapter's turn has come."""
+        """An adapter's turn has come, and it has got its first cases."""
+        for name in ("rich.console", "rich.table"):  # for what is printed at the end; now a worker has something to do
+            importlib.import_module(name)
         if not self._bars:
             return
-        if self._progress is None:  # not before a worker has something to do: there is much to import for it
+        if self._progress is None:
             self._progress = options.progress()
             self._progress.start()
             for each, left in self._left.items():

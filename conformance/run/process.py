@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, wait
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -40,22 +41,6 @@ print(bury(int(sys.argv[1]), sys.argv[2], speak=len(sys.argv) > 3))
 _END = object()
 
 
-@contextlib.contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """What is started in here hears no Ctrl-C, which goes to every process of a terminal; `confine` ends that.
-
-    It comes to this process afterwards.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 class WorkerDied(Exception):
     """The process ended; the text's first line says how, the others are the tail of what it printed.
 
@@ -78,7 +63,7 @@ class Worker:
         label: `[PLACE:]NAME[@DEVICE]`.
         places: those that labels may name.
         memory: GiB the process may allocate; None for no limit.
-        wait: until it is ready; without, there is other work to do before `wait_until_ready` is called.
+        ready: wait until it is; without, there is other work to do before `wait_until_ready` is called.
 
     Raises:
         AdapterUnavailable: the adapter cannot be made there.
@@ -90,7 +75,7 @@ class Worker:
         places: Mapping[str, Place] | None = None,
         memory: float | None = None,
         *,
-        wait: bool = True,
+        ready: bool = True,
     ) -> None:
         parsed = registry.parse(label)
         self.label = label
@@ -102,7 +87,10 @@ class Worker:
         except AdapterUnavailable as error:
             raise AdapterUnavailable(self._from_there(str(error))) from error
         self._group = execnet.Group()
+        self._started: Future[None] = Future()  # from then on there are
+        self._popen: Any = None
         self._channel: Any = None
+        self._abandoned = False
         self._pid: int | None = None
         self._log = ""
         self._inbox: queue.SimpleQueue[tuple[float, Any]] = queue.SimpleQueue()
@@ -111,24 +99,53 @@ class Worker:
         self._answered = 0.0
         self._buried: str | None = None
         self._began = time.monotonic()
+        self._outbox.put({"adapter": parsed.there, "memory": self._memory})
+        self._sent.extend([(self._began, START_SECONDS)] * 2)  # it answers with its process, then with its adapter
         with self._closed_if_it_fails():
-            self._start(parsed.there)
-        if wait:
-            self.wait_until_ready()
+            threading.Thread(target=self._talk, daemon=True).start()
+            if ready:
+                self.wait_until_ready()
 
-    def _start(self, adapter: str) -> None:
-        # Workers set their own thread counts and environment; this process's stays as it is.
+    def _talk(self) -> None:
+        """Start the process, then write to it; in a thread of its own.
+
+        For an interpreter takes its time to start, and a process that hangs reads nothing: writing would wait for it
+        without end.
+        """
         try:
-            with _deaf_to_ctrl_c():
-                self._gateway = self._group.makegateway(self._place.gateway)
+            self._start()
+        except Exception as error:
+            self._started.set_exception(error)
+            return
+        self._started.set_result(None)
+        if self._abandoned:  # by `close`, which leaves to this thread what it would have done
+            self.close()
+        for request in iter(self._outbox.get, None):
+            try:
+                self._channel.send(request)
+            except OSError:
+                return  # it is gone, which whoever waits for its answer will see
+
+    def _start(self) -> None:
+        if hasattr(signal, "pthread_sigmask"):  # Ctrl-C goes to all processes of a terminal; until it has left that
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # (confine), the new one hears as little as this
+        gateway = self._group.makegateway(self._place.gateway)
+        self._popen = gateway._io.popen  # execnet has no public way to learn how a process ended
+        self._channel = gateway.remote_exec(self._place.preamble + _BOOTSTRAP)
+        self._channel.setcallback(lambda message: self._inbox.put((time.monotonic(), message)), endmarker=_END)
+
+    def wait_until_started(self) -> None:
+        """Wait for the process to be there: from then on this one's environment is nothing to it.
+
+        Raises:
+            AdapterUnavailable: it cannot be started.
+        """
+        if not wait([self._started], START_SECONDS).done:
+            raise self._unavailable(f"did not start within {START_SECONDS:g} s")
+        try:
+            self._started.result()
         except (OSError, EOFError, AssertionError, execnet.HostNotFound) as error:
             raise self._unavailable(f"no process can be started there: {error!r}") from error
-        self._popen = self._gateway._io.popen  # execnet has no public way to learn how a process ended
-        self._channel = self._gateway.remote_exec(self._place.preamble + _BOOTSTRAP)
-        self._channel.setcallback(lambda message: self._inbox.put((time.monotonic(), message)), endmarker=_END)
-        threading.Thread(target=self._write, daemon=True).start()
-        self._outbox.put({"adapter": adapter, "memory": self._memory})
-        self._sent.extend([(self._began, START_SECONDS)] * 2)  # it answers with its process, then with its adapter
 
     def wait_until_ready(self) -> None:
         """Wait, once, for the adapter to be made.
@@ -143,6 +160,7 @@ class Worker:
         from conformance.run.record import AdapterInfo
 
         with self._closed_if_it_fails():
+            self.wait_until_started()
             told = self._introduced()
             if "unavailable" in told:
                 raise AdapterUnavailable(self._from_there(told["unavailable"]) + self._limit())
@@ -218,6 +236,9 @@ class Worker:
     def close(self) -> None:
         """End the process, at once if it is at work, and remove its log."""
         self._outbox.put(None)
+        if not wait([self._started], _EXIT_SECONDS).done:  # and what has not started can't be ended
+            self._abandoned = True
+            return
         if self._sent:
             self._bury()
         with contextlib.suppress(OSError):
@@ -226,14 +247,6 @@ class Worker:
         self._group.terminate(timeout=2.0)
         if not self._place.ssh:
             self._bury()  # what it has started; there is no need to go to a host for a worker that ended well
-
-    def _write(self) -> None:
-        """A thread of its own: a process that hangs reads nothing, and writing would wait for it without end."""
-        for request in iter(self._outbox.get, None):
-            try:
-                self._channel.send(request)
-            except OSError:
-                return  # it is gone, which whoever waits for its answer will see
 
     def _next(self, deadline: float) -> tuple[float, Any]:
         """When the next message came, and the message: `_END` if there can be none. Infinity if none came in time."""

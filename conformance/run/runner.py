@@ -161,7 +161,7 @@ class Runner:
         """Begin another worker as soon as this one has died; what it answered before may take a while to judge."""
         if self._begun is None and self._worker is not None and self._worker.ended and len(waiting) > 1:
             with contextlib.suppress(AdapterUnavailable):  # which is told of the case that needs it
-                self._begun = Worker(self.adapter, self._places, self._memory, wait=False)
+                self._begun = Worker(self.adapter, self._places, self._memory, ready=False)
 
     def _loaded(self, case: Case) -> InLine:
         reason = self._refusal(case)
