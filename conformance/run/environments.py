@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import shutil
+import signal
 import subprocess
 import venv
 from collections.abc import Iterable, Sequence
@@ -50,16 +51,22 @@ class Environment:
         # Without the caller's constraints, which may pin the very package that is to change. What is temporary lies
         # where it is removed with all else, for an interrupt may leave it.
         environment = {name: value for name, value in os.environ.items() if name != "PIP_CONSTRAINT"}
-        done = subprocess.run(
+        with subprocess.Popen(
             [self.python, "-I", "-m", module, *words],
             env=environment | {"TMPDIR": str(self._folder)},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            said = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("WARNING"))
+            start_new_session=True,
+        ) as process:
+            try:
+                _, stderr = process.communicate()
+            except BaseException:  # Ctrl-C: what it has started must not go on where all is being removed
+                getattr(os, "killpg", os.kill)(process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+                raise
+        if process.returncode != 0:
+            said = "\n".join(line for line in stderr.splitlines() if not line.startswith("WARNING"))
             raise ConformanceError(f"{failure}:\n{said}")
 
 

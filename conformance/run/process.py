@@ -238,7 +238,8 @@ class Worker:
         self._outbox.put(None)
         if not wait([self._started], _EXIT_SECONDS).done:  # and what has not started can't be ended
             self._abandoned = True
-            return
+            if not self._started.done():
+                return
         if self._sent:
             self._bury()
         with contextlib.suppress(OSError):

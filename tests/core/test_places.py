@@ -2,14 +2,17 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from harness import gone
 
 from conformance import __version__
 from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.golden.store import VectorStore
+from conformance.run import process
 from conformance.run.places import HERE, everywhere, parse_places
 from conformance.run.process import Worker
 from conformance.run.runner import Runner
@@ -108,6 +111,26 @@ def test_a_place_that_cannot_be_used_says_what_to_do(tmp_path):
         patch.setenv("PYTHONPATH", str(another))
         with pytest.raises(AdapterUnavailable, match=r"old: has lstm-conformance 0\.0\.9, needs "):
             Worker("old:numpy", parse_places([f"old=python={python}"]))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the interpreter is a shell script")
+@pytest.mark.parametrize("patience", [20.0, 0.1], ids=["waits-for-it", "does-not-wait"])
+def test_a_worker_that_is_closed_while_its_interpreter_starts_does_not_outlive_that(patience, tmp_path, monkeypatch):
+    """With or without somebody who waits for it, as with a host that takes its time to answer."""
+    slow, pids = tmp_path / "slow", tmp_path / "pids"
+    slow.write_text(f'#!/bin/sh\n[ "$1" = -u ] && echo $$ >> {pids} && sleep 2\nexec {sys.executable} "$@"\n')
+    slow.chmod(0o755)
+    monkeypatch.setattr(process, "_EXIT_SECONDS", patience)
+    worker = Worker("slow:numpy", parse_places([f"slow=python={slow}"]), ready=False)
+    start = time.monotonic()
+    while not pids.exists():
+        assert time.monotonic() < start + 20
+        time.sleep(0.01)
+    start = time.monotonic()
+    worker.close()
+    if patience < 1:
+        assert time.monotonic() - start < 1.5
+    assert gone(int(pids.read_text()), 10.0 if patience < 1 else 0.0)
 
 
 def test_a_place_names_its_own_adapters(broken_adapters):
