@@ -25,6 +25,7 @@ def interrupts() -> Iterator[None]:
     Raises:
         KeyboardInterrupt: also in place of an error after Ctrl-C. pydantic makes such ones, while it builds a model.
     """
+    _struck.clear()
     usual = signal.getsignal(signal.SIGINT)
     if not callable(usual) or threading.current_thread() is not threading.main_thread():
         yield
@@ -34,7 +35,6 @@ def interrupts() -> Iterator[None]:
         _struck.set()
         usual(number, frame)
 
-    _struck.clear()
     signal.signal(signal.SIGINT, strike)
     try:
         yield

@@ -106,6 +106,12 @@ def limit_memory(gib: float) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
 
 
+def kill_group(leader: int) -> None:
+    """Kill a process with all it has started, or what is left of them; on a platform without groups, that process."""
+    with contextlib.suppress(OSError):  # nothing is left
+        getattr(os, "killpg", os.kill)(leader, getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
 def bury(pid: int, log: str, *, speak: bool = False) -> str:
     """Kill what is left of a worker, with all it has started, and remove its log. Runs beside it, not in it.
 
@@ -119,8 +125,7 @@ def bury(pid: int, log: str, *, speak: bool = False) -> str:
         if speak and os.getpgid(pid) == pid:
             os.kill(pid, signal.SIGUSR1)
             time.sleep(_SPEAK_SECONDS)
-    with contextlib.suppress(OSError):
-        getattr(os, "killpg", os.kill)(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+    kill_group(pid)
     try:
         text = Path(log).read_text(errors="replace")
     except OSError:

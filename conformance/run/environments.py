@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import shutil
-import signal
 import subprocess
 import venv
 from collections.abc import Iterable, Sequence
@@ -16,6 +15,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 
 import conformance
 from conformance.case.errors import ConformanceError
+from conformance.run.confine import kill_group
 
 DISTRIBUTION = "lstm-conformance"
 _SITE = "import sysconfig; print(sysconfig.get_path('purelib'))"
@@ -63,7 +63,7 @@ class Environment:
             try:
                 _, stderr = process.communicate()
             except BaseException:  # Ctrl-C: what it has started must not go on where all is being removed
-                getattr(os, "killpg", os.kill)(process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+                kill_group(process.pid)
                 raise
         if process.returncode != 0:
             said = "\n".join(line for line in stderr.splitlines() if not line.startswith("WARNING"))

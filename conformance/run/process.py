@@ -87,7 +87,7 @@ class Worker:
         except AdapterUnavailable as error:
             raise AdapterUnavailable(self._from_there(str(error))) from error
         self._group = execnet.Group()
-        self._started: Future[None] = Future()  # from then on there are
+        self._started: Future[None] = Future()  # its end: the next two are there, or why they are not
         self._popen: Any = None
         self._channel: Any = None
         self._abandoned = False
@@ -120,6 +120,7 @@ class Worker:
         self._started.set_result(None)
         if self._abandoned:  # by `close`, which leaves to this thread what it would have done
             self.close()
+            return
         for request in iter(self._outbox.get, None):
             try:
                 self._channel.send(request)

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from harness import COMMAND
+from harness import COMMAND, gone
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError
 
 import conformance.run.select
 from conformance.case.source import Source, Uniform
 from conformance.cli import main
-from conformance.cli.interrupts import interrupts
+from conformance.cli.interrupts import interrupts, struck
 from conformance.golden.store import VectorStore
 from conformance.run.worker import request_of
 
@@ -69,6 +69,17 @@ def test_an_interrupt_that_nobody_heard_of_ends_a_run(suite, monkeypatch):
     assert done.stderr == "\ninterrupted after 0 results\n"
 
 
+def test_an_interrupt_of_the_command_before_is_none_of_the_next_ones():
+    with pytest.raises(KeyboardInterrupt), interrupts():
+        signal.raise_signal(signal.SIGINT)
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in a shell's background job
+    try:
+        with interrupts():
+            assert not struck()
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
 def test_without_an_interrupt_an_error_is_what_it_was():
     with pytest.raises(ZeroDivisionError), interrupts():
         _ = 1 / 0
@@ -105,10 +116,11 @@ def test_ctrl_c_at_a_terminal_while_the_worker_starts_ends_in_silence(seconds, s
         while not children(process.pid):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < until
+            time.sleep(0.001)
         time.sleep(seconds)
         workers = children(process.pid)
         os.killpg(process.pid, signal.SIGINT)
         _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130, stderr
     assert 'File "<string>"' not in stderr, "a worker's last words"
-    assert not [worker for worker in workers if Path(f"/proc/{worker}").exists()]
+    assert all(gone(int(worker)) for worker in workers)
