@@ -285,3 +285,13 @@ def test_every_contract_is_explained(word):
 )
 def test_every_capability_and_deviation_key_is_explained(name):
     assert f"`{name}`" in ADAPTERS.read_text()
+
+
+def test_readmes_first_command_installs_every_program_that_readme_runs():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    (nested, *direct) = extras["all"]
+    asked = {"all", *nested.partition("[")[2].rstrip("]").split(",")}
+    names = {re.match(r"[\w-]+", need)[0] for extra in asked for need in (*extras[extra], *direct)}
+    programs = {command.line.split()[0] for command in shell(ROOT / "README.md")} - {"python"}
+    assert programs <= names | set(project["scripts"])
