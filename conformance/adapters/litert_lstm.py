@@ -11,6 +11,9 @@ ANEURALNETWORKS_BIDIRECTIONAL_SEQUENCE_LSTM: https://developer.android.com/ndk/r
 - h and c are kept from call to call until they are set or `reset_all_variables` clears them.
 - float32 throughout. No lengths, and no operator for a reverse scan alone.
 
+Two kinds of valid models are refused here: with them the kernels leave their own memory, and whatever answer they gave
+would be luck (docs/adapters.md#what-is-not-asked).
+
 The interpreter is made as its documentation says, which brings in the XNNPACK delegate; that leaves the LSTM operators
 to the built-in kernels and takes the head.
 """
@@ -32,6 +35,9 @@ from conformance.case.model import Case
 from conformance.case.tensors import Array, Inputs, Outputs, Weights
 
 _FUSED = any_of(*FUSED)
+_NOT_ASKED = "not asked of it: see docs/adapters.md#what-is-not-asked"
+_SPARE_OUTPUTS = 16
+"""How many outputs more than cells the operators are asked for."""
 
 
 class LiteRT(Adapter):
@@ -75,6 +81,10 @@ class LiteRT(Adapter):
         """An interpreter with the case's model."""
         if case.direction == "bidirectional" and case.layer_norm is not None:
             raise UnsupportedOption("litert: BIDIRECTIONAL_SEQUENCE_LSTM has no layer norm")
+        if case.direction == "bidirectional" and case.layout == "batch_major":
+            raise UnsupportedOption(f"litert: both directions in batch-major layout are {_NOT_ASKED}")
+        if case.output_size > case.H + _SPARE_OUTPUTS:
+            raise UnsupportedOption(f"litert: a projection of {case.H} cells to {case.output_size} is {_NOT_ASKED}")
         model = build(case, weights)
         return _Session(case, model, self._interpreter(model_content=model.content))
 

@@ -79,7 +79,6 @@ CALLS: list[Fields] = [
     {"calls": (1, 2)},
     {"calls": (2, 1), "h0": None, "layers": 2} | BOTH,
 ]
-NO_ROWS: list[Fields] = [{"B": 0}, {"B": 0, "layers": 2, "h0": None, "head": {"O": 2}} | BOTH]
 RIGHT: dict[Kind, list[Fields]] = {
     OnnxRuntime: [
         *PEEPHOLES,
@@ -91,8 +90,8 @@ RIGHT: dict[Kind, list[Fields]] = {
         COUPLED,
         COUPLED | CLIP | EMPTY_ROWS | {"peephole": True, "direction": "reverse"},
     ],
-    OnnxEvaluator: [*PEEPHOLES, *LAYOUT, *CALLS, *NO_ROWS],
-    OpenVino: [*CALLS, *NO_ROWS, CLIP, CLIP | BOTH],
+    OnnxEvaluator: [*PEEPHOLES, *LAYOUT, *CALLS],
+    OpenVino: [*CALLS, CLIP, CLIP | BOTH],
     OpenVinoStatic: [*LENGTHS, *CALLS, CLIP, CLIP | EMPTY_ROWS | BOTH],
 }
 FORMATS: dict[Kind, tuple[str, ...]] = {

@@ -231,24 +231,3 @@ class LayoutOfStatesMisread(Given):
             return inputs
         h0, c0 = (None if each is None else _miswritten(each) for each in (inputs.h0, inputs.c0))
         return replace(inputs, h0=h0, c0=c0)
-
-
-@layout(
-    "state-rows-strided-like-output",
-    "reads and writes h of row b at row D b of the state, as it lies in y with both directions side by side; past the "
-    "state's end stands what no one can foretell",
-    applies=lambda case: case.layout == "batch_major" and case.D == 2 and case.B > 1,
-    approximate=True,
-)
-class StateRowsStridedLikeOutput(Reference):
-    def scan(
-        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
-    ) -> tuple[Array, State]:
-        if self.case.layout == "time_major":
-            return super().scan(direction, x, weights, state, valid)
-        rows, stride = np.arange(state.h.shape[0]), self.case.D
-        inside = (stride * rows < rows.size)[:, None]
-        read = np.where(inside, state.h[stride * rows % max(rows.size, 1)], np.zeros_like(state.h))
-        y, final = super().scan(direction, x, weights, State(read, state.c), valid)
-        written = (rows % stride == 0)[:, None]
-        return y, State(np.where(written, final.h[rows // stride], state.h), final.c)
