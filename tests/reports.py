@@ -20,6 +20,7 @@ from conformance.run.deviations import Deviation
 from conformance.run.record import AdapterInfo, Header, Record, selection_digest
 from conformance.run.result import Result
 from conformance.run.results import ResultsFile
+from conformance.verdict.answer import Answer
 from conformance.verdict.compare import judge
 from conformance.verdict.diagnose import diagnose
 from conformance.verdict.profile import profile
@@ -67,9 +68,9 @@ def judged(case: Case, outputs: Outputs) -> Outcome:
     outcome = judge(case, outputs, vector.golden, vector.kappa, precision=case.dtype)
     if not isinstance(outcome, Failed):
         return outcome
-    arguments = (case, vector.arrays, outputs, vector.golden, vector.kappa)
-    suspects = diagnose(*arguments, precision=case.dtype)
-    return replace(outcome, suspects=suspects, profile=profile(*arguments, precision=case.dtype, suspects=suspects))
+    given = Answer(case, vector.arrays, outputs, vector.golden, vector.kappa, case.dtype)
+    suspects = diagnose(given)
+    return replace(outcome, suspects=suspects, profile=profile(given, suspects))
 
 
 @cache

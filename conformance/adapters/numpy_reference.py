@@ -7,9 +7,9 @@ import numpy as np
 from conformance.adapters.base import Adapter, Model
 from conformance.adapters.capabilities import ActivationSupport, Capabilities, any_of
 from conformance.adapters.settings import of_numpy
-from conformance.case.model import COTANGENTS, Case
+from conformance.case.model import Case
 from conformance.case.options import DEFAULTS
-from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
+from conformance.case.tensors import Array, Arrays, Inputs, Outputs, Weights
 from conformance.lstm.activations import FUNCTIONS
 from conformance.lstm.gradients import reference_of
 
@@ -56,17 +56,13 @@ class NumpyReference(Adapter):
         """The reference with these weights."""
         working = np.dtype(np.float64 if case.dtype == "float64" else np.float32)
 
-        def cast(array: Array | None) -> Array | None:
-            return None if array is None else array.astype(working)
+        def cast(array: Array) -> Array:
+            return array.astype(working)
 
-        names = LayerWeights.__dataclass_fields__
-        rows = tuple(LayerWeights(**{n: cast(getattr(row, n)) for n in names}) for row in weights.rows)  # type: ignore[arg-type]
-        wide = Weights(rows, cast(weights.W_y), cast(weights.b_y))
+        wide = weights.mapped(cast)
 
         def model(inputs: Inputs) -> Outputs:
-            x = inputs.x.astype(working)
-            ends = {name: cast(getattr(inputs, name)) for name in ("h0", "c0", *COTANGENTS)}
-            arrays = Arrays(wide, Inputs(x, inputs.lengths, inputs.mask, targets=inputs.targets, **ends), {})
-            return {name: array.astype(case.np_dtype) for name, array in reference_of(case).run(arrays).items()}
+            outputs = reference_of(case).run(Arrays(wide, inputs.mapped(cast), {}))
+            return {name: array.astype(case.np_dtype) for name, array in outputs.items()}
 
         return model

@@ -6,8 +6,8 @@ W (4, H, I_l), R (4, H, P), b_w, b_r (4, H), gates in the order i, f, g, o; row 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from operator import itemgetter
 from typing import Any
 
@@ -44,6 +44,11 @@ class LayerWeights:
             return np.zeros(self.W.shape[:2], self.W.dtype)
         return (self.b_w.astype(np.float64) + self.b_r.astype(np.float64)).astype(self.W.dtype)
 
+    def mapped(self, change: Callable[[Array], Array]) -> LayerWeights:
+        """The same with `change` applied to each tensor that there is."""
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        return replace(self, **{name: change(array) for name, array in given.items() if array is not None})
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -62,6 +67,11 @@ class Weights:
             if dot:
                 rows.setdefault(int(row), {})[kind] = array
         return cls(tuple(LayerWeights(**rows[row]) for row in sorted(rows)), tensors.get("W_y"), tensors.get("b_y"))
+
+    def mapped(self, change: Callable[[Array], Array]) -> Weights:
+        """The same with `change` applied to each tensor that there is."""
+        W_y, b_y = (None if array is None else change(array) for array in (self.W_y, self.b_y))
+        return Weights(tuple(row.mapped(change) for row in self.rows), W_y, b_y)
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,11 @@ class Inputs:
     dy: Array | None = None
     dh_n: Array | None = None
     dc_n: Array | None = None
+
+    def mapped(self, change: Callable[[Array], Array]) -> Inputs:
+        """The same with `change` applied to each tensor of real numbers: not to lengths, mask and targets."""
+        given = {name: getattr(self, name) for name in ("x", "h0", "c0", "dy", "dh_n", "dc_n")}
+        return replace(self, **{name: change(array) for name, array in given.items() if array is not None})
 
 
 @dataclass(frozen=True)

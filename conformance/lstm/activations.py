@@ -9,16 +9,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from conformance.case.options import Activation
 from conformance.case.tensors import Array
 
 Function = Callable[[Array, float, float], Array]
-
-
-def apply(activation: Activation, z: Array) -> Array:
-    """The activation of z, in z's own shape and dtype."""
-    # Python floats take the array's dtype, so alpha and beta are rounded to it once, as a framework would.
-    return FUNCTIONS[activation.name](z, activation.alpha or 0.0, activation.beta or 0.0)
+"""z, alpha and beta give the activation of z, in z's own shape and dtype; what takes no alpha or beta ignores it."""
 
 
 def _sigmoid(z: Array, alpha: float, beta: float) -> Array:

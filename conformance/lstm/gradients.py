@@ -4,7 +4,7 @@
     from_loss       what the loss gives y, h_n and c_n (dL/dy, dL/dh_n, dL/dc_n), and the head
     layer_back      one or two directions
     scan_back       the steps of a sequence, last one first
-    step_back       one time step: equations (13) to (18), every option in its place
+    step_back       one time step (conformance.lstm.cell_gradients)
     weights_back    the gradients of a layer's and direction's weights, sums over all steps and rows
 
 dv stands for dL/dv throughout. As in the reference, a variant, a mistake among them, is a subclass that replaces one
@@ -14,21 +14,19 @@ method.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from conformance.case.model import Case
-from conformance.case.options import Activation
-from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
-from conformance.lstm.reference import PEEPHOLES, F, G, I, O, Reference, State
-from conformance.lstm.slopes import slope
-from conformance.lstm.tape import Recorded, Scan, Step
-
-Parts = dict[str, Array]
-"""What a step adds to the gradients of its weights, for each row by itself: (B, ...)."""
+from conformance.case.tensors import Array, Arrays, Inputs, Outputs, Weights
+from conformance.lstm.cell_gradients import CellGradients, Parts
+from conformance.lstm.reference import Reference
+from conformance.lstm.step import F, I, O, Scan, State, Step
+from conformance.lstm.tape import Recorded, Taped
 
 
-class Gradients(Recorded):
+class Gradients(Recorded, CellGradients):
     """The LSTM of one case with the gradients of its loss."""
 
     def run(self, arrays: Arrays) -> Outputs:
@@ -39,6 +37,14 @@ class Gradients(Recorded):
         with np.errstate(over="ignore", invalid="ignore"):
             outputs |= self.gradients(arrays, outputs)
         return {name: outputs[name] for name in self.case.outputs}
+
+    def scan(self, given: Scan) -> tuple[Array, State]:
+        """The reference's scan, and what is put on tape, of x without its padding."""
+        return super().scan(given if given.valid is None else replace(given, x=self.put_away(given.x, given.valid)))
+
+    def put_away(self, x: Array, valid: Array) -> Array:
+        """x without what it holds at steps left out: it may be NaN, and 0 * NaN is NaN on the way back."""
+        return np.where(valid[..., None], x, np.zeros_like(x))
 
     # From the loss to y, h_n and c_n.
 
@@ -96,11 +102,11 @@ class Gradients(Recorded):
         """dL/dx of a layer (T, B, I_l); its states' and weights' gradients are put into `starts` and `found`."""
         dxs: list[Array] = []
         for direction in range(self.case.D):
-            scan = self.tape[layer * self.case.D + direction]
-            end = State(dh_n[scan.row], dc_n[scan.row])
-            dx, starts[scan.row], weights = self.scan_back(scan, direction, self.dy_of(direction, dy, dxs), end)
+            row = layer * self.case.D + direction
+            end = State(dh_n[row], dc_n[row])
+            dx, starts[row], weights = self.scan_back(self.tape[row], self.dy_of(direction, dy, dxs), end)
             dxs.append(dx)
-            found |= {f"d_{name}.{scan.row}": array for name, array in weights.items()}
+            found |= {f"d_{name}.{row}": array for name, array in weights.items()}
         return self.dx_of(dxs)
 
     def dy_of(self, direction: int, dy: Array, dxs: Sequence[Array]) -> Array:
@@ -114,10 +120,10 @@ class Gradients(Recorded):
 
     # One direction.
 
-    def scan_back(self, scan: Scan, direction: int, dy: Array, end: State) -> tuple[Array, State, Outputs]:
+    def scan_back(self, taped: Taped, dy: Array, end: State) -> tuple[Array, State, Outputs]:
         """All steps of one direction: dL/dx, dL/d(state before the first step), and the gradients of the weights."""
+        scan, steps = taped.scan, taped.steps
         carried = end
-        steps = dict(zip(self.order(direction, scan.x.shape[0]), scan.steps, strict=True))
         parts: dict[int, Parts] = {}
         for t in reversed(steps):
             d = State(carried.h + dy[t], carried.c)
@@ -146,112 +152,6 @@ class Gradients(Recorded):
     def detached(self, before: State) -> State:
         """The gradient of a state that counts as a constant."""
         return zeros_like(before)
-
-    # One step.
-
-    def step_back(self, step: Step, d: State, weights: LayerWeights) -> tuple[State, Parts]:
-        """dL/dh_{t-1} and dL/dc_{t-1} from dL/dh_t and dL/dc_t of later steps; the step's parts of the weights."""
-        kinds = ["z", "bias"] + (["gamma"] if weights.gamma is not None else [])
-        parts: Parts = {kind: np.zeros_like(np.stack([gate.z for gate in step.gates], axis=1)) for kind in kinds}
-        dm = self.projection_back(step, d.h, weights, parts)
-        dc = d.c + self.cell_from_output(step, dm)
-        da_o = self.gate_back(step, O, self.output_gate(step, dm), weights, parts)
-        dc = dc + self.cell_from_peephole(O, da_o, weights)
-        dc = self.stored_back(step, dc, weights, parts)
-        di, df = self.coupled_back(self.input_gate(step, dc), self.forget_gate(step, dc))
-        dg = self.candidate(step, dc)
-        da = {k: self.gate_back(step, k, dv, weights, parts) for k, dv in ((I, di), (F, df), (G, dg))}
-        before_c = dc * step.f + self.cell_from_peephole(I, da[I], weights) + self.cell_from_peephole(F, da[F], weights)
-        return State(self.recurrent_back(parts["z"], weights), before_c), parts
-
-    def projection_back(self, step: Step, dh: Array, weights: LayerWeights, parts: Parts) -> Array:
-        """dL/dm of h = W_p m + b_p. Equation (14)."""
-        if weights.projection is None:
-            return dh
-        if self.case.projection_clip is not None:
-            dh = self.clip_back(dh, step.unbounded, self.case.projection_clip)
-        parts["projected"] = dh
-        return dh @ weights.projection
-
-    def output_gate(self, step: Step, dm: Array) -> Array:
-        """dL/do of m = o Hh(c). Equation (14)."""
-        return dm * step.hh
-
-    def cell_from_output(self, step: Step, dm: Array) -> Array:
-        """dL/dc_t of m = o Hh(c_t). Equation (14)."""
-        dc = dm * step.gates[O].value * self.slope(step.act.hidden, step.shown, step.hh)
-        clip = self.case.gate_clip
-        return self.clip_back(dc, step.new.c, clip.bound) if clip is not None and clip.reading == "all" else dc
-
-    def stored_back(self, step: Step, dc: Array, weights: LayerWeights, parts: Parts) -> Array:
-        """Through the layer norm or the clip of the stored cell state."""
-        if weights.gamma_cell is not None:
-            parts["gamma_cell"], parts["beta_cell"] = dc * self.normalised(step.summed), dc
-            dc = self.normalised_back(step.summed, weights.gamma_cell * dc)
-        return dc if self.case.cell_clip is None else self.clip_back(dc, step.summed, self.case.cell_clip)
-
-    def input_gate(self, step: Step, dc: Array) -> Array:
-        """dL/di of c_t = f c_{t-1} + i g. Equation (15)."""
-        return dc * step.gates[G].value
-
-    def forget_gate(self, step: Step, dc: Array) -> Array:
-        """dL/df. Equation (15)."""
-        return dc * step.old.c
-
-    def candidate(self, step: Step, dc: Array) -> Array:
-        """dL/dg. Equation (15)."""
-        return dc * step.i
-
-    def coupled_back(self, di: Array, df: Array) -> tuple[Array, Array]:
-        """One gate of two that are coupled gets the other's gradient, with its sign changed."""
-        if self.case.coupling == "forget=1-input":
-            return di - df, np.zeros_like(df)
-        return (np.zeros_like(di), df - di) if self.case.coupling == "input=1-forget" else (di, df)
-
-    def gate_back(self, step: Step, gate: int, dv: Array, weights: LayerWeights, parts: Parts) -> Array:
-        """dL/d(W x + R h) of a gate from dL/d(its value): activation, clip, norm. Equation (16)."""
-        kept = step.gates[gate]
-        activation = step.act.cell if gate == G else step.act.gate
-        da = dv * self.slope(activation, kept.argument, kept.value)
-        if self.case.gate_clip is not None:
-            da = self.clip_back(da, kept.unclipped, self.case.gate_clip.bound)
-        parts["bias"][:, gate] = da  # a bias, beta too, is added after the norm, or there is no norm
-        if weights.gamma is not None:
-            parts["gamma"][:, gate] = da * self.normalised(kept.z)
-            da = self.normalised_back(kept.z, weights.gamma[gate] * da)
-        parts["z"][:, gate] = da
-        return da
-
-    def slope(self, activation: Activation, argument: Array, value: Array) -> Array:
-        """The derivative of an activation."""
-        return slope(activation, argument, value)
-
-    def clip_back(self, dv: Array, unclipped: Array, bound: float) -> Array:
-        """Through a clip: 0 where it has bounded something."""
-        return np.where(np.abs(unclipped) < bound, dv, np.zeros_like(dv))
-
-    def normalised_back(self, v: Array, dn: Array) -> Array:
-        """Through n = (v - mean) / root: (dn - mean(dn) - n mean(n dn)) / root."""
-        deviation = v - self.mean(v)
-        root = np.sqrt(self.mean(deviation * deviation) + self.epsilon())
-        n = deviation / root
-        result: Array = (dn - self.mean(dn) - n * self.mean(n * dn)) / root
-        return result
-
-    def cell_from_peephole(self, gate: int, da: Array, weights: LayerWeights) -> Array:
-        """What a gate's peephole gives the cell state it sees. Equation (17)."""
-        return np.zeros_like(da) if weights.peephole is None else weights.peephole[PEEPHOLES[gate]] * da
-
-    def recurrent_back(self, dz: Array, weights: LayerWeights) -> Array:
-        """dL/dh_{t-1} = R^T dz: (B, P). Equation (17)."""
-        _, H, P = weights.R.shape
-        return dz.reshape(-1, 4 * H) @ weights.R.reshape(4 * H, P)
-
-    def input_back(self, dz: Array, weights: LayerWeights) -> Array:
-        """dL/dx_t = W^T dz of every step: (T, B, I_l). Equation (17)."""
-        _, H, I_l = weights.W.shape
-        dx: Array = (dz.reshape(-1, 4 * H) @ weights.W.reshape(4 * H, I_l)).reshape(*dz.shape[:2], I_l)
-        return dx
 
     # Weights.
 

@@ -17,14 +17,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 
-from conformance.case.model import COTANGENTS, Case
-from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
+from conformance.case.model import Case
+from conformance.case.options import Activations
+from conformance.case.tensors import Array, Arrays, LayerWeights, Outputs
 from conformance.lstm.gradients import reference_of
-from conformance.lstm.reference import Reference, State
+from conformance.lstm.reference import Reference
+from conformance.lstm.step import State, Step
 
 SAMPLES = 48
 FEWEST_SAMPLES = 16
@@ -144,11 +147,11 @@ class Perturbed(np.ndarray[Any, np.dtype[np.float64]]):
 class _InOneChain(Reference):
     """The reference, its recurrent product rounded as the end of the input's, where that is the larger error."""
 
-    def step(self, direction: int, from_input: Array, old: State, weights: LayerWeights) -> State:
+    def step(self, act: Activations, from_input: Array, old: State, weights: LayerWeights) -> Step:
         if isinstance(old.h, Perturbed):  # an absent h0 is zero, and adding its zeros rounds nothing
             R = np.asarray(weights.R).reshape(-1, old.h.shape[-1]).T
             from_input = old.h.chained(R, cast(Perturbed, from_input))
-        return super().step(direction, from_input, old, weights)
+        return super().step(act, from_input, old, weights)
 
 
 def kappa(case: Case, arrays: Arrays) -> Outputs:
@@ -184,24 +187,18 @@ def kappa(case: Case, arrays: Arrays) -> Outputs:
 def _mapped(arrays: Arrays, wrap: Callable[[Array], Array], tile: Callable[[Array], Array] = lambda a: a) -> Arrays:
     """The arrays in float64, weights and inputs wrapped, the inputs' batch axis tiled."""
 
-    def weight(array: Array | None) -> Array | None:
-        return None if array is None else wrap(array.astype(np.float64))
+    def weight(array: Array) -> Array:
+        return wrap(array.astype(np.float64))
 
-    def batch(array: Array | None) -> Array | None:
-        return None if array is None else wrap(tile(array.astype(np.float64)))
+    def batch(array: Array) -> Array:
+        return wrap(tile(array.astype(np.float64)))
 
-    names = LayerWeights.__dataclass_fields__
-    rows = tuple(LayerWeights(**{n: weight(getattr(row, n)) for n in names}) for row in arrays.weights.rows)  # type: ignore[arg-type]
-    weights = Weights(rows, weight(arrays.weights.W_y), weight(arrays.weights.b_y))
-    old = arrays.inputs
-    lengths, mask = old.lengths, old.mask
+    lengths, mask = arrays.inputs.lengths, arrays.inputs.mask
     if lengths is not None:
         lengths = tile(lengths.reshape(1, -1, 1)).reshape(-1)
     if mask is not None:
         mask = tile(mask[..., None])[..., 0]
-    ends = {name: batch(getattr(old, name)) for name in ("h0", "c0", *COTANGENTS)}
-    inputs = Inputs(cast(Array, batch(old.x)), lengths, mask, targets=old.targets, **ends)
-    return Arrays(weights, inputs, {})
+    return Arrays(arrays.weights.mapped(weight), replace(arrays.inputs.mapped(batch), lengths=lengths, mask=mask), {})
 
 
 def _partial_sums(a: Array, b: Array) -> tuple[Array, Array, Array]:

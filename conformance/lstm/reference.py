@@ -2,8 +2,9 @@
 
     run        the stack of layers and the head
     layer      one or two directions
-    scan       the steps of a sequence, forward or reverse, each row's own steps only
-    step       one time step of one layer in one direction: equations (1) to (4), every option in its place
+    scan       the steps of a sequence, forward or reverse, each batch row's own steps only
+    step       one time step of one layer in one direction (conformance.lstm.cell)
+    observe    called with each step, for those who look on
 
 Every method does one thing, so that a variant of the LSTM, a mistake among them, is a subclass that replaces one.
 """
@@ -11,35 +12,17 @@ Every method does one thing, so that a variant of the LSTM, a mistake among them
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from conformance.case.model import Case
-from conformance.case.options import Activation, Activations
+from conformance.case.options import Activations
 from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
-from conformance.lstm.activations import apply
-
-I, F, G, O = range(4)
-"""The gates' places on the axis of 4: input, forget, cell candidate, output."""
-PEEPHOLES = {I: 0, F: 1, O: 2}
-"""The gates' places on the axis of 3."""
-EPSILON = {"basic-lstm-cell": 1e-12, "nnapi": 1e-8}
+from conformance.lstm.cell import Cell
+from conformance.lstm.step import Scan, State, Step
 
 
-@dataclass(frozen=True)
-class State:
-    """h (B, P) and c (B, H)."""
-
-    h: Array
-    c: Array
-
-
-class Reference:
+class Reference(Cell):
     """The LSTM of one case. Arrays keep the dtype they come in; nothing is converted."""
-
-    def __init__(self, case: Case) -> None:
-        self.case = case
 
     def run(self, arrays: Arrays) -> Outputs:
         """Every tensor of `case.outputs`."""
@@ -68,8 +51,8 @@ class Reference:
         ys, finals = [], []
         for direction in range(self.case.D):
             row = layer * self.case.D + direction
-            state = self.initial_state(row, x, inputs)
-            y, final = self.scan(direction, x, self.row_weights(row, weights), state, valid)
+            start = self.initial_state(row, x, inputs)
+            y, final = self.scan(Scan(row, direction, x, self.row_weights(row, weights), start, valid))
             ys.append(y)
             finals.append(final)
         return self.joined(ys), finals
@@ -97,24 +80,31 @@ class Reference:
 
     # One direction.
 
-    def scan(
-        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
-    ) -> tuple[Array, State]:
+    def scan(self, given: Scan) -> tuple[Array, State]:
         """All steps of one direction: y (T, B, P), zero at the steps a row leaves out, and the state after the last.
 
         A row's state stands still where it leaves a step out, so a reverse scan starts at the row's last valid step.
         """
+        x, valid, state = given.x, given.valid, given.start
         y: list[Array] = [x[0]] * x.shape[0]
-        from_input = self.input_part(x, weights)
-        for t in self.order(direction, x.shape[0]):
-            new = self.step(direction, from_input[t], state, weights)
+        from_input, act = self.input_part(x, given.weights), self.activations(given.direction)
+        for t in self.order(given.direction, x.shape[0]):
+            step = self.step(act, from_input[t], state, given.weights)
+            self.observe(given, t, step)
             if valid is None:
-                state, y[t] = new, new.h
+                state, y[t] = step.new, step.new.h
             else:
                 now = valid[t][:, None]
-                y[t] = self.left_out(now, new, state)
-                state = self.held(now, new, state)
+                y[t] = self.left_out(now, step.new, state)
+                state = self.held(now, step.new, state)
         return np.stack(y), state
+
+    def activations(self, direction: int) -> Activations:
+        """The activations of a direction."""
+        return self.case.activations_of(direction)
+
+    def observe(self, given: Scan, t: int, step: Step) -> None:
+        """Called with every step as soon as it is computed, `t` its place on the time axis of the scan's x."""
 
     def order(self, direction: int, steps: int) -> Sequence[int]:
         """The steps in the order in which the direction takes them."""
@@ -128,137 +118,7 @@ class Reference:
         """y of a step: the new h where it counts, zeros where it is left out."""
         return np.where(valid, new.h, np.zeros_like(new.h))
 
-    # One step.
-
-    def input_part(self, x: Array, weights: LayerWeights) -> Array:
-        """W_k x + b_w_k for every step at once: (T, B, 4, H). Equation (1), the part without h."""
-        _, H, I_l = weights.W.shape
-        z = self.product(x.reshape(-1, I_l), weights.W.reshape(4 * H, I_l)).reshape(*x.shape[:-1], 4, H)
-        return z if weights.b_w is None or self.case.layer_norm else z + weights.b_w
-
-    def recurrent_part(self, h: Array, weights: LayerWeights) -> Array:
-        """R_k h + b_r_k: (B, 4, H). Equation (1), the part with h."""
-        _, H, P = weights.R.shape
-        z = self.product(h, weights.R.reshape(4 * H, P)).reshape(-1, 4, H)
-        return z if weights.b_r is None or self.case.layer_norm else z + weights.b_r
-
-    def step(self, direction: int, from_input: Array, old: State, weights: LayerWeights) -> State:
-        """One step: the state after it. Equations (1) to (4)."""
-        act = self.activations(direction)
-        z = from_input + self.recurrent_part(old.h, weights)
-        i = self.squashed(act, I, self.preactivation(I, z[:, I], old.c, weights))
-        f = self.squashed(act, F, self.preactivation(F, z[:, F], old.c, weights))
-        g = self.squashed(act, G, self.preactivation(G, z[:, G], old.c, weights))
-        i, f = self.coupled(i, f)
-        c = self.stored(self.cell(i, f, g, old.c), weights)
-        o = self.squashed(act, O, self.preactivation(O, z[:, O], self.seen_by_output_gate(old.c, c), weights))
-        return State(self.projected(self.output(act, o, c), weights), c)
-
-    def activations(self, direction: int) -> Activations:
-        """The activations of a direction."""
-        return self.case.activations_of(direction)
-
-    def preactivation(self, gate: int, z: Array, c: Array, weights: LayerWeights) -> Array:
-        """The activation's input from W x + R h and biases: peephole, layer norm, forget bias, clip, in this order."""
-        z = self.with_peephole(gate, z, c, weights)
-        if self.case.layer_norm is not None:
-            z = self.normalised_gate(gate, z, weights)
-        if gate == F:
-            z = self.with_forget_bias(z)
-        return self.clipped_gate(gate, z)
-
-    def with_peephole(self, gate: int, z: Array, c: Array, weights: LayerWeights) -> Array:
-        """z + p_k c, for the gates that have a peephole. Equation (1)."""
-        if weights.peephole is None or gate not in PEEPHOLES:
-            return z
-        result: Array = z + weights.peephole[PEEPHOLES[gate]] * c
-        return result
-
-    def seen_by_output_gate(self, old_c: Array, c: Array) -> Array:
-        """The cell state that the output peephole sees: the new one."""
-        return c
-
-    def normalised_gate(self, gate: int, z: Array, weights: LayerWeights) -> Array:
-        """Layer norm of a gate over its H units; in NNAPI's form the bias is added after it. Equation (6)."""
-        assert weights.gamma is not None
-        return self.with_bias_of_norm(gate, weights.gamma[gate] * self.normalised(z), weights)
-
-    def with_bias_of_norm(self, gate: int, z: Array, weights: LayerWeights) -> Array:
-        """z + beta, or in NNAPI's form z + b_w + b_r."""
-        for beta in (weights.beta, weights.b_w, weights.b_r):
-            z = z if beta is None else z + beta[gate]
-        return z
-
-    def normalised(self, v: Array) -> Array:
-        """(v - mean) / sqrt(variance + epsilon) over the last axis."""
-        deviation = v - self.mean(v)
-        return deviation / np.sqrt(self.mean(deviation * deviation) + self.epsilon())
-
-    def epsilon(self) -> float:
-        """What keeps the divisor of a layer norm from being zero."""
-        assert self.case.layer_norm is not None
-        return EPSILON[self.case.layer_norm]
-
-    def mean(self, v: Array) -> Array:
-        """The mean over the last axis, kept as an axis of 1."""
-        units = v.shape[-1]
-        mean: Array = (v @ np.ones((units, 1), v.dtype)) / units
-        return mean
-
-    def with_forget_bias(self, z_f: Array) -> Array:
-        """z_f + forget_bias, added at run time before S. Equation (2)."""
-        return z_f + self.case.forget_bias if self.case.forget_bias else z_f
-
-    def clipped_gate(self, gate: int, z: Array) -> Array:
-        """The pre-activation within the gate clip."""
-        return z if self.case.gate_clip is None else self.bounded(z, self.case.gate_clip.bound)
-
-    def squashed(self, act: Activations, gate: int, z: Array) -> Array:
-        """S(z) of a gate, G(z) of the cell candidate. Equation (2)."""
-        return self.activation(act.cell if gate == G else act.gate, z)
-
-    def coupled(self, i: Array, f: Array) -> tuple[Array, Array]:
-        """i and f, one of them made from the other where they are coupled."""
-        if self.case.coupling == "forget=1-input":
-            return i, 1.0 - i
-        return (1.0 - f, f) if self.case.coupling == "input=1-forget" else (i, f)
-
-    def cell(self, i: Array, f: Array, g: Array, old_c: Array) -> Array:
-        """f c_{t-1} + i g. Equation (3)."""
-        c: Array = f * old_c + i * g
-        return c
-
-    def stored(self, c: Array, weights: LayerWeights) -> Array:
-        """What is stored of a new cell state: normalised, or within the cell clip."""
-        c = self.normalised_cell(c, weights)
-        return c if self.case.cell_clip is None else self.bounded(c, self.case.cell_clip)
-
-    def normalised_cell(self, c: Array, weights: LayerWeights) -> Array:
-        """Layer norm of the cell state, in the form that has one. Equation (6)."""
-        if weights.gamma_cell is None or weights.beta_cell is None:
-            return c
-        return weights.gamma_cell * self.normalised(c) + weights.beta_cell
-
-    def output(self, act: Activations, o: Array, c: Array) -> Array:
-        """o Hh(c): (B, H). Equation (4)."""
-        return o * self.activation(act.hidden, self.clipped_cell(c))
-
-    def clipped_cell(self, c: Array) -> Array:
-        """The input of Hh: within the gate clip too, in its literal reading."""
-        clip = self.case.gate_clip
-        return self.bounded(c, clip.bound) if clip is not None and clip.reading == "all" else c
-
-    def projected(self, m: Array, weights: LayerWeights) -> Array:
-        """h (B, P) from m = o Hh(c) (B, H). Equation (4)."""
-        if weights.projection is None:
-            return m
-        h = self.product(m, weights.projection)
-        h = h if weights.projection_bias is None else h + weights.projection_bias
-        return self.clipped_projection(h)
-
-    def clipped_projection(self, h: Array) -> Array:
-        """The projected h within the projection clip."""
-        return h if self.case.projection_clip is None else self.bounded(h, self.case.projection_clip)
+    # The head.
 
     def head(self, y: Array, weights: Weights) -> Array:
         """W_y y + b_y: logits (..., O). Equation (5)."""
@@ -296,18 +156,3 @@ class Reference:
         assert inputs.targets is not None
         counted = inputs.targets >= 0
         return counted, 1.0 / int(counted.sum())
-
-    # What all of it is made of.
-
-    def product(self, rows: Array, matrix: Array) -> Array:
-        """The matrix times each row: (N, K) and (M, K) give (N, M)."""
-        return rows @ matrix.T
-
-    def activation(self, activation: Activation, z: Array) -> Array:
-        """The activation of every element."""
-        return apply(activation, z)
-
-    def bounded(self, v: Array, bound: float) -> Array:
-        """V within +-bound."""
-        result: Array = np.minimum(np.maximum(v, -bound), bound)
-        return result

@@ -9,6 +9,7 @@ from conformance.case.outcomes import Errored, Failed, Outcome, Unsupported
 from conformance.case.tensors import from_bytes
 from conformance.golden.vector import Vector
 from conformance.run.worker import Message
+from conformance.verdict.answer import Answer
 from conformance.verdict.compare import has_the_form, judge
 from conformance.verdict.contracts import Contracts
 
@@ -41,10 +42,10 @@ def judged(case: Case, vector: Vector, answer: Message, written: tuple[str, ...]
         from conformance.verdict.diagnose import diagnose  # with the whole catalogue, which a right answer needs not
         from conformance.verdict.profile import profile
 
-        numbers = (case, vector.arrays, outputs, vector.golden, vector.kappa)
-        suspects = diagnose(*numbers, precision=precision, contracts=contracts, written=written)
+        numbers = Answer(case, vector.arrays, outputs, vector.golden, vector.kappa, precision, contracts)
+        suspects = diagnose(numbers, written)
         outcome = replace(outcome, suspects=suspects)
         if along_time:
-            found = profile(*numbers, precision=precision, contracts=contracts, suspects=suspects)
+            found = profile(numbers, suspects)
             outcome = replace(outcome, profile=found)
     return Judged(outcome, precision, answer["seconds"])

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
@@ -21,14 +21,13 @@ from operator import itemgetter
 import numpy as np
 
 from conformance.case.dtypes import UNIT_ROUNDOFF
-from conformance.case.model import Case
 from conformance.case.outcomes import Suspect
-from conformance.case.tensors import Array, Arrays, Outputs
+from conformance.case.tensors import Array
 from conformance.lstm.mistakes import BY_ID, CATALOGUE, Mistake
 from conformance.lstm.reference import Reference
-from conformance.verdict.contracts import DEFAULTS, Contracts
+from conformance.verdict.answer import Answer
 from conformance.verdict.noise import error
-from conformance.verdict.reproduce import NEAR, Answer, Budget, OutOfTime, keeps_the_order
+from conformance.verdict.reproduce import NEAR, Budget, OutOfTime, Trial, keeps_the_order
 
 SECONDS = 0.8
 """What a diagnosis may take; where it does not suffice, the unlikeliest mistakes are left out."""
@@ -41,27 +40,15 @@ _LARGER, _SMALLER = 8.0, 16.0
 """An error is like that of a mistake if it is at most so many times larger or smaller."""
 
 
-def diagnose(
-    case: Case,
-    arrays: Arrays,
-    outputs: Mapping[str, Array],
-    golden: Outputs,
-    kappa: Outputs,
-    *,
-    precision: str,
-    contracts: Contracts = DEFAULTS,
-    written: Collection[str] = (),
-) -> tuple[Suspect, ...]:
+def diagnose(answer: Answer, written: Collection[str] = ()) -> tuple[Suspect, ...]:
     """The mistakes that explain a wrong answer, best first; none if none does.
 
     Args:
-        outputs: every tensor of `case.outputs`, of its shape and of the case's dtype.
-        golden, kappa, precision, contracts: those it was judged by.
+        answer: of the form it should have, with what it was judged by.
         written: ids of the catalogue that a known deviation names; they are tried first, however long it takes, and
             nothing else is where they, made at once, come to the same answer.
     """
-    answer = Answer(case, arrays, outputs, golden, kappa, precision=precision, contracts=contracts)
-    search = _Search(answer, written)
+    search = _Search(Trial(answer), written)
     steps = (search.written, search.singles, search.inexact, search.pairs, search.precisions_of_others)
     return next((tuple(found) for step in steps if (found := step())), ())
 
@@ -75,8 +62,8 @@ class _Shown:
 
 
 class _Search:
-    def __init__(self, answer: Answer, written: Collection[str]) -> None:
-        self._answer = answer
+    def __init__(self, trial: Trial, written: Collection[str]) -> None:
+        self._trial = trial
         self._written = tuple(BY_ID[mistake] for mistake in written)
         self._shown: list[_Shown] = []
 
@@ -87,14 +74,14 @@ class _Search:
 
     def singles(self) -> list[Suspect]:
         """Those written down first; where time is short, then those that can be refuted at the first step."""
-        answer, budget, fitting = self._answer, self._budget, list[Suspect]()
+        trial, budget, fitting = self._trial, self._budget, list[Suspect]()
         for mistake in sorted(self._applicable, key=self._place):
             limit = None if mistake in self._written else budget
             try:
-                found = answer.computed(mistake.variant, budget=limit, watched=self._watchable(mistake))
+                found = trial.computed(mistake.variant, budget=limit, watched=self._watchable(mistake))
             except OutOfTime:
                 break
-            if found is None or answer.distance(found, answer.golden) <= 1.0:
+            if found is None or trial.distance(found, trial.golden) <= 1.0:
                 continue
             self._shown.append(_Shown(mistake, found))
             fitting += self._reproducing(found, mistake)
@@ -107,18 +94,18 @@ class _Search:
 
     @cached_property
     def _applicable(self) -> list[Mistake]:
-        return [mistake for mistake in CATALOGUE if mistake.applies(self._answer.case)]
+        return [mistake for mistake in CATALOGUE if mistake.applies(self._trial.case)]
 
     @cached_property
     def _in_full(self) -> bool:
         """Whether there is time to compute every mistake to its end."""
         start = time.thread_time()
-        self._answer.computed(Reference, budget=None, watched=False)
+        self._trial.computed(Reference, budget=None, watched=False)
         return (time.thread_time() - start) * len(self._applicable) <= _IN_FULL
 
     def _together(self, mistakes: Sequence[Mistake], budget: Budget | None) -> list[Suspect]:
         variants = [mistake.variant for mistake in mistakes]
-        found = self._answer.computed(*variants, budget=budget, watched=True)
+        found = self._trial.computed(*variants, budget=budget, watched=True)
         return [] if found is None else self._reproducing(found, *mistakes)
 
     def _place(self, mistake: Mistake) -> tuple[bool, bool, bool]:
@@ -129,17 +116,17 @@ class _Search:
 
     def _reproducing(self, found: Array, *mistakes: Mistake) -> list[Suspect]:
         """The mistakes as a suspect, if what they come to is the answer."""
-        answer = self._answer
-        apart = answer.distance(answer.got, found)
-        if apart <= 1.0 and apart * _NEARER <= answer.wrong:
-            noise = answer.noise(answer.got, found)
-        elif apart <= NEAR and apart * _MUCH_NEARER <= answer.wrong:
-            noise = answer.noise_as_computed(found, *(mistake.variant for mistake in mistakes))
-            if noise > answer.noise_allowed:
+        trial = self._trial
+        apart = trial.distance(trial.got, found)
+        if apart <= 1.0 and apart * _NEARER <= trial.wrong:
+            noise = trial.noise(trial.got, found)
+        elif apart <= NEAR and apart * _MUCH_NEARER <= trial.wrong:
+            noise = trial.noise_as_computed(found, *(mistake.variant for mistake in mistakes))
+            if noise > trial.noise_allowed:
                 return []
         else:
             return []
-        return [Suspect(tuple(mistake.id for mistake in mistakes), "reproduces", noise, answer.precision)]
+        return [Suspect(tuple(mistake.id for mistake in mistakes), "reproduces", noise, trial.precision)]
 
     def inexact(self) -> list[Suspect]:
         """Coarser formats and likenesses, those whose own error is nearest in size first."""
@@ -147,19 +134,19 @@ class _Search:
 
     def _precisions(self) -> list[tuple[float, Suspect]]:
         """The coarser formats in which the answer is right."""
-        answer, found = self._answer, []
+        trial, found = self._trial, []
         for ratio, formats in self._coarser():
-            if answer.wrong <= ratio:
-                found += self._computed_in(formats, answer.golden, ratio)
+            if trial.wrong <= ratio:
+                found += self._computed_in(formats, trial.golden, ratio)
         return found
 
     def precisions_of_others(self) -> list[Suspect]:
         """Those in which it is the answer of another mistake."""
-        answer, found = self._answer, []
+        trial, found = self._trial, []
         for ratio, formats in self._coarser():
             for shown in self._shown:
-                apart = answer.distance(answer.got, shown.found)
-                if not _inexact(shown.mistake) and apart <= ratio and apart * _NEARER <= answer.wrong:
+                apart = trial.distance(trial.got, shown.found)
+                if not _inexact(shown.mistake) and apart <= ratio and apart * _NEARER <= trial.wrong:
                     found += self._computed_in(formats, shown.found, ratio, shown.mistake)
         return _likeliest(found)
 
@@ -168,7 +155,7 @@ class _Search:
         coarser: dict[float, list[_Shown]] = {}
         for shown in self._shown:
             if shown.mistake.precision is not None:
-                ratio = UNIT_ROUNDOFF[shown.mistake.precision] / UNIT_ROUNDOFF[self._answer.precision]
+                ratio = UNIT_ROUNDOFF[shown.mistake.precision] / UNIT_ROUNDOFF[self._trial.precision]
                 coarser.setdefault(ratio, []).append(shown)
         return [(ratio, formats) for ratio, formats in coarser.items() if ratio > 1.0]
 
@@ -176,38 +163,38 @@ class _Search:
         self, formats: Sequence[_Shown], right: Array, ratio: float, *others: Mistake
     ) -> list[tuple[float, Suspect]]:
         """The formats whose own rounding is about as far from `right` as the answer is, with their unlikeness."""
-        answer = self._answer
-        noise = answer.noise(answer.got, right) / ratio
+        trial = self._trial
+        noise = trial.noise(trial.got, right) / ratio
         ids = tuple(mistake.id for mistake in others)
         found = []
         for shown in formats:
-            own = answer.distance(shown.found, answer.golden)
-            if own / _SMALLER <= answer.distance(answer.got, right) <= own * _LARGER:
+            own = trial.distance(shown.found, trial.golden)
+            if own / _SMALLER <= trial.distance(trial.got, right) <= own * _LARGER:
                 suspect = Suspect((*ids, shown.mistake.id), "precision", noise, shown.mistake.precision or "")
-                found.append((self._unlikeness(error(answer.got, right), shown), suspect))
+                found.append((self._unlikeness(error(trial.got, right), shown), suspect))
         return found
 
     def _likenesses(self) -> list[tuple[float, Suspect]]:
         """Mistakes of approximation whose error is, step by step, about that of the answer; with their unlikeness."""
-        answer = self._answer
-        wrong = error(answer.got, answer.golden)
+        trial = self._trial
+        wrong = error(trial.got, trial.golden)
         found = []
         for shown in self._shown:
             if not shown.mistake.approximate:
                 continue
-            near = error(answer.got, shown.found) <= answer.allowed
-            within = wrong <= _LARGER * answer.spread(_finite(error(shown.found, answer.golden))) + answer.allowed
-            if np.all(near | within) and answer.wrong >= answer.distance(shown.found, answer.golden) / _SMALLER:
-                noise = answer.noise(answer.got, shown.found)
-                suspect = Suspect((shown.mistake.id,), "resembles", noise, answer.precision)
+            near = error(trial.got, shown.found) <= trial.allowed
+            within = wrong <= _LARGER * trial.spread(_finite(error(shown.found, trial.golden))) + trial.allowed
+            if np.all(near | within) and trial.wrong >= trial.distance(shown.found, trial.golden) / _SMALLER:
+                noise = trial.noise(trial.got, shown.found)
+                suspect = Suspect((shown.mistake.id,), "resembles", noise, trial.precision)
                 found.append((self._unlikeness(wrong, shown), suspect))
         return found
 
     def _unlikeness(self, wrong: Array, shown: _Shown) -> float:
         """How many times larger or smaller an error is than a mistake's own, step by step; a mean of logs."""
-        answer = self._answer
-        own = error(shown.found, answer.golden)
-        sizes = [answer.spread(_finite(each)) + answer.allowed for each in (wrong, own)]
+        trial = self._trial
+        own = error(shown.found, trial.golden)
+        sizes = [trial.spread(_finite(each)) + trial.allowed for each in (wrong, own)]
         with np.errstate(invalid="ignore", divide="ignore"):
             logs = _finite(np.log(sizes[0] / sizes[1]))
         return float(np.sqrt(np.mean(logs**2)))
@@ -230,7 +217,7 @@ class _Search:
         groups: list[list[_Shown]] = []
         for one in shown:
             for group in groups:
-                if self._answer.distance(one.found, group[0].found) <= 1.0:
+                if self._trial.distance(one.found, group[0].found) <= 1.0:
                     group.append(one)
                     break
             else:
@@ -241,8 +228,8 @@ class _Search:
         """All pairs, those whose effects add up best to that of the answer in front."""
         if len(shown) < 2:
             return iter(())
-        effects = np.stack([self._answer.effect(one.found) for one in shown])
-        products, seen = effects @ effects.T, effects @ self._answer.effect(self._answer.got)
+        effects = np.stack([self._trial.effect(one.found) for one in shown])
+        products, seen = effects @ effects.T, effects @ self._trial.effect(self._trial.got)
         squares = np.diag(products) - 2.0 * seen
         left = squares[:, None] + squares[None] + 2.0 * products
         a, b = np.triu_indices(len(shown), 1)
@@ -285,7 +272,7 @@ def _orders(one: Mistake, other: Mistake) -> Iterator[tuple[Mistake, Mistake]]:
 def _replaced(variant: type[Reference]) -> set[str]:
     """The methods that a variant replaces."""
     own = {name for kind in variant.__mro__ if kind not in Reference.__mro__ for name in vars(kind)}
-    return {name for name in own if callable(vars(Reference).get(name))}
+    return {name for name in own if not name.startswith("__") and callable(getattr(Reference, name, None))}
 
 
 def _best_first(suspects: Sequence[Suspect]) -> list[Suspect]:

@@ -8,19 +8,20 @@ gradients  seen: the noise of each gate's part of the weights' gradients
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from conformance.case.model import Case
-from conformance.case.options import Activations
 from conformance.case.outcomes import Suspect
-from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
+from conformance.case.tensors import Array, Arrays
 from conformance.lstm.gradients import Gradients
 from conformance.lstm.mistakes import BY_ID
-from conformance.lstm.reference import Reference, State
-from conformance.verdict.contracts import DEFAULTS, Contracts
+from conformance.lstm.reference import Reference
+from conformance.lstm.step import G, O, Step
+from conformance.lstm.tape import Recorded
+from conformance.verdict.answer import Answer
 from conformance.verdict.noise import error, noise
 
 POINTS = 200
@@ -32,25 +33,16 @@ Series = list[float | str | None]
 """A number a point, in the order of time; None where no row has a step that counts, "inf" for what is infinite."""
 
 
-def profile(
-    case: Case,
-    arrays: Arrays,
-    outputs: Mapping[str, Array],
-    golden: Outputs,
-    kappa: Outputs,
-    *,
-    precision: str,
-    contracts: Contracts = DEFAULTS,
-    suspects: Sequence[Suspect] = (),
-) -> dict[str, Any]:
-    """Of a failed answer, ready for JSON; the arguments are those of `diagnose`, `suspects` what it found.
+def profile(answer: Answer, suspects: Sequence[Suspect] = ()) -> dict[str, Any]:
+    """Of a failed answer, ready for JSON; `suspects` is what `diagnose` found.
 
-    every: steps a point. y: direction -> noise. mistake: whose gates they are. layer: the first in which these differ.
-    gates: direction -> i, f, g, o, c, h -> the largest absolute difference over rows and units; without a direction
-    that has none.
-    gradients: d_W.0, ... -> noise of i, f, g, o. What does not apply is left out.
+    every: steps per point. y: direction -> noise. mistake: whose gates they are. layer: the first in which these
+    differ. gates: direction -> i, f, g, o, c, h -> the largest absolute difference over rows and units; without a
+    direction that has none. gradients: d_W.0, ... -> noise of i, f, g, o. What does not apply is left out.
     """
-    golden, kappa = contracts.applied(case, dict(golden)), contracts.applied(case, dict(kappa))
+    answer = answer.under_contracts()
+    case, arrays, precision = answer.case, answer.arrays, answer.precision
+    outputs, golden, kappa = answer.outputs, answer.golden, answer.kappa
     valid = Reference(case).valid(arrays.inputs.x, arrays.inputs)
     counted = np.ones((case.T, case.B), dtype=bool) if valid is None else valid
     of_y = noise(outputs["y"], golden["y"], kappa["y"], precision)
@@ -79,23 +71,15 @@ def _gates(case: Case, arrays: Arrays, mistakes: Sequence[str], counted: Array) 
     if any(issubclass(variant, Gradients) for variant in variants):
         return {}  # it goes wrong on the way back; the gates are right
     exact = arrays.in_dtype(np.float64)
-    wrong, right = _recorded(case, exact, *variants), _recorded(case, exact)
+    wrong, right = _series_of_rows(case, exact, *variants), _series_of_rows(case, exact)
     for layer in range(case.layers):
-        rows = [(layer, direction) for direction in range(case.D)]
-        pairs = [(wrong.get(row), right[row]) for row in rows]
-        if any(steps is None or not _alike(steps, others) for steps, others in pairs):
+        rows = range(layer * case.D, (layer + 1) * case.D)
+        if any(row not in wrong or not _alike(wrong[row], right[row]) for row in rows):
             return {}
-        apart = {
-            _name(case, direction): {
-                name: error(np.stack([step[name] for step in steps]), np.stack([step[name] for step in others]))
-                for name in SERIES
-            }
-            for (_, direction), (steps, others) in zip(rows, pairs, strict=True)
-            if steps is not None
-        }
+        apart = [{name: error(wrong[row][name], right[row][name]) for name in SERIES} for row in rows]
         gates = {
-            direction: {name: _series(case, a, counted) for name, a in series.items()}
-            for direction, series in apart.items()
+            _name(case, direction): {name: _series(case, a, counted) for name, a in series.items()}
+            for direction, series in enumerate(apart)
             if any(np.any(a[counted] > 0.0) for a in series.values())
         }
         if gates:
@@ -103,73 +87,43 @@ def _gates(case: Case, arrays: Arrays, mistakes: Sequence[str], counted: Array) 
     return {}
 
 
-_Steps = list[dict[str, Array]]
-"""The arrays of `SERIES` at each time step, (B, H) each and h (B, P)."""
+def _alike(some: Mapping[str, Array], others: Mapping[str, Array]) -> bool:
+    return all(some[name].shape == others[name].shape for name in SERIES)
 
 
-def _alike(some: _Steps, others: _Steps) -> bool:
-    """Whether the two have the same steps, with arrays of the same shapes."""
-    shapes = [[{name: array.shape for name, array in step.items()} for step in steps] for steps in (some, others)]
-    return shapes[0] == shapes[1]
+def _series_of_rows(case: Case, arrays: Arrays, *variants: type[Reference]) -> dict[int, dict[str, Array]]:
+    """`SERIES` of each layer and direction, (T, B, n) in the order of time; without variants, of the right computation.
 
-
-def _recorded(case: Case, arrays: Arrays, *variants: type[Reference]) -> dict[tuple[int, int], _Steps]:
-    """The steps of each layer and direction, in the order of time; without variants, of the right computation."""
+    A row is left out where its steps are not the T steps of the case, or differ in shape.
+    """
     plain = case.model_copy(update={"gradients": None, "head": None})
-    recorder: Any = type("Trial", (_Recorder, *(variants or (Reference,))), {})(plain)
+    trial: Any = type("Trial", (Recorded, *variants), {})(plain)
     try:
         with np.errstate(all="ignore"):
-            recorder.run(arrays)
+            trial.run(arrays)
     except Exception:  # a mistake made together with another, or one that is about the head
         return {}
-    rows: dict[tuple[int, int], _Steps] = {}
-    for row, steps in recorder.steps.items():
-        if sorted(steps) == list(range(case.T)):
-            rows[row] = [steps[t] for t in range(case.T)]
-    return rows
+    rows: dict[int, list[Step]] = {}
+    for taped in trial.tape:  # several scans of one row are those of a stream's blocks: they go on in time
+        rows.setdefault(taped.scan.row, []).extend(taped.steps[t] for t in sorted(taped.steps))
+    found = {}
+    for row, steps in rows.items():
+        named = [_named(step) for step in steps]
+        if len(steps) == case.T and all(_alike(each, named[0]) for each in named):
+            found[row] = {name: np.stack([each[name] for each in named]) for name in SERIES}
+    return found
 
 
-class _Recorder(Reference):
-    """Mixed into a mistake: keeps the gates and states of each step."""
-
-    def __init__(self, case: Case) -> None:
-        super().__init__(case)
-        self.steps: dict[tuple[int, int], dict[int, dict[str, Array]]] = {}
-        self._layer = 0
-        self._before = 0
-        self._order: Iterator[int] = iter(())
-        self._now: dict[str, Array] = {}
-
-    def layer(self, layer: int, x: Array, weights: Weights, inputs: Inputs) -> tuple[Array, list[State]]:
-        self._layer = layer
-        return super().layer(layer, x, weights, inputs)
-
-    def scan(
-        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
-    ) -> tuple[Array, State]:
-        # Several scans of one direction are those of a stream's parts: they go on in time.
-        self._before = len(self.steps.setdefault((self._layer, direction), {}))
-        return super().scan(direction, x, weights, state, valid)
-
-    def order(self, direction: int, steps: int) -> Sequence[int]:
-        order = super().order(direction, steps)
-        self._order = iter(order)
-        return order
-
-    def step(self, direction: int, from_input: Array, old: State, weights: LayerWeights) -> State:
-        self._now = {}
-        new = super().step(direction, from_input, old, weights)
-        at = self._before + next(self._order)
-        self.steps[self._layer, direction][at] = self._now | {"c": new.c, "h": new.h}
-        return new
-
-    def cell(self, i: Array, f: Array, g: Array, old_c: Array) -> Array:
-        self._now |= {"i": i, "f": f, "g": g}
-        return super().cell(i, f, g, old_c)
-
-    def output(self, act: Activations, o: Array, c: Array) -> Array:
-        self._now["o"] = o
-        return super().output(act, o, c)
+def _named(step: Step) -> dict[str, Array]:
+    """What of a step is shown: gates (B, H) as they are used, and the states after it."""
+    return {
+        "i": step.i,
+        "f": step.f,
+        "g": step.gates[G].value,
+        "o": step.gates[O].value,
+        "c": step.new.c,
+        "h": step.new.h,
+    }
 
 
 def _name(case: Case, direction: int) -> str:

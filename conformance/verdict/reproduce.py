@@ -1,4 +1,4 @@
-"""`Answer`: a wrong answer, and whether a wrong computation comes to the same one.
+"""`Trial`: whether a wrong computation comes to the same numbers as a wrong answer.
 
 A mistake is computed in float64 on the case's own arrays: as exactly as golden values are, for this purpose. An answer
 that comes of the mistake is then as far from it as an honest answer is from its golden values: a few noise units.
@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from conformance.case.dtypes import UNIT_ROUNDOFF
-from conformance.case.model import Case
 from conformance.case.options import Tolerance
-from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
+from conformance.case.tensors import Array, Arrays, Outputs
 from conformance.lstm.gradients import completed
-from conformance.lstm.reference import Reference, State
-from conformance.verdict.contracts import Contracts
+from conformance.lstm.reference import Reference
+from conformance.lstm.step import Scan, Step
+from conformance.verdict.answer import Answer
 from conformance.verdict.noise import allowed, error, times, unit, within_range
 
 
@@ -42,40 +42,32 @@ class Budget:
             raise OutOfTime
 
 
-class Answer:
-    """What an implementation gave for a case, all tensors as one row of numbers.
+class Trial:
+    """A wrong answer, all tensors as one row of numbers, against which wrong computations are tried.
 
     The unit of an element is that of its golden value or of the answer, whichever is the larger: a mistake may well
     give larger numbers than are right.
     """
 
-    def __init__(
-        self,
-        case: Case,
-        arrays: Arrays,
-        outputs: Mapping[str, Array],
-        golden: Outputs,
-        kappa: Outputs,
-        *,
-        precision: str,
-        contracts: Contracts,
-    ) -> None:
-        self.case, self.precision, self._contracts = case, precision, contracts
-        self._exact, self._by_default = arrays.in_dtype(np.float64), golden
-        golden, kappa = contracts.applied(case, dict(golden)), contracts.applied(case, dict(kappa))
+    def __init__(self, answer: Answer) -> None:
+        case, self.precision, self._contracts = answer.case, answer.precision, answer.contracts
+        self.case = case
+        self._exact, self._by_default = answer.arrays.in_dtype(np.float64), answer.golden
+        judged = answer.under_contracts()
         units, largest, sizes = {}, {}, {}
         for name in case.outputs:
-            got, want = (np.where(np.isfinite(a), a, 0.0) for a in (outputs[name].astype(np.float64), golden[name]))
+            tensors = (answer.outputs[name].astype(np.float64), judged.golden[name])
+            got, want = (np.where(np.isfinite(a), a, 0.0) for a in tensors)
             larger = np.where(np.abs(got) > np.abs(want), got, want)
-            units[name] = unit(larger, kappa[name], precision)
-            largest[name] = allowed(larger, kappa[name], case.tolerance, precision, case.np_dtype)
+            units[name] = unit(larger, judged.kappa[name], self.precision)
+            largest[name] = allowed(larger, judged.kappa[name], case.tolerance, self.precision, case.np_dtype)
             sizes[name] = np.full(got.shape, np.max(np.abs(larger), initial=0.0) * np.sqrt(max(got.size, 1)))
-        self.got, self.golden = self._row(outputs), self._row(golden)
+        self.got, self.golden = self._row(answer.outputs), self._row(judged.golden)
         self._unit, self.allowed, self._size = self._row(units), self._row(largest), self._row(sizes)
         self.noise_allowed: float = case.tolerance.noise or Tolerance.model_fields["noise"].default
         self.wrong = self.distance(self.got, self.golden)
         self._borders = np.cumsum([math.prod(shape) for shape in case.outputs.values()])[:-1]
-        self.y, self.y_allowed = outputs["y"].astype(np.float64), largest["y"]
+        self.y, self.y_allowed = answer.outputs["y"].astype(np.float64), largest["y"]
 
     def _row(self, tensors: Mapping[str, Array]) -> Array:
         """All tensors one behind the other.
@@ -95,7 +87,7 @@ class Answer:
             OutOfTime: the budget is used up.
         """
         mixin = _Watched if watched and keeps_the_order(*variants) else _Timed
-        return self._run(type("Trial", (mixin, *variants), {"answer": self, "budget": budget}), self._exact)
+        return self._run(type("Watched", (mixin, *variants), {"trial": self, "budget": budget}), self._exact)
 
     def _run(self, variant: type[Reference], arrays: Arrays) -> Array | None:
         try:
@@ -129,7 +121,7 @@ class Answer:
         A mistake may be worse conditioned than the right computation: one that reads padding computes with 1000. How
         far rounding moves it is seen from a run in float32.
         """
-        rounded = self._run(type("Trial", variants, {}), self._exact.in_dtype(np.float32))
+        rounded = self._run(type("Together", variants, {}), self._exact.in_dtype(np.float32))
         if rounded is None:
             return math.inf
         moved = error(rounded, found) * (UNIT_ROUNDOFF[self.precision] / UNIT_ROUNDOFF["float32"])
@@ -172,42 +164,25 @@ class _Refuted(Exception):
 class _Timed(Reference):
     """Mixed into a mistake: ends with the budget."""
 
-    answer: Answer
+    trial: Trial
     budget: Budget | None
 
-    def step(self, direction: int, from_input: Array, old: State, weights: LayerWeights) -> State:
+    def observe(self, given: Scan, t: int, step: Step) -> None:
         if self.budget is not None:
             self.budget.check()
-        return super().step(direction, from_input, old, weights)
+        super().observe(given, t, step)
 
 
 class _Watched(_Timed):
     """Mixed into a mistake: ends at the first step whose h is not the answer's y. A long case then costs a step."""
 
-    def __init__(self, case: Case) -> None:
-        super().__init__(case)
-        self._last = False
-        self._steps: Iterator[int] = iter(())
-        self._valid: Array | None = None
-
-    def layer(self, layer: int, x: Array, weights: Weights, inputs: Inputs) -> tuple[Array, list[State]]:
-        self._last = layer == self.case.layers - 1
-        return super().layer(layer, x, weights, inputs)
-
-    def scan(
-        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
-    ) -> tuple[Array, State]:
-        self._steps, self._valid = iter(self.order(direction, x.shape[0])), valid
-        return super().scan(direction, x, weights, state, valid)
-
-    def step(self, direction: int, from_input: Array, old: State, weights: LayerWeights) -> State:
-        new = super().step(direction, from_input, old, weights)
-        t = next(self._steps)
-        if self._last:
-            P = self.case.output_size
-            here = np.s_[t, :, direction * P : (direction + 1) * P]
-            got = self.answer.y[here]
-            wrong = (np.abs(new.h - got) > NEAR * self.answer.y_allowed[here]) & np.isfinite(got)
-            if np.any(wrong if self._valid is None else wrong & self._valid[t][:, None]):
-                raise _Refuted
-        return new
+    def observe(self, given: Scan, t: int, step: Step) -> None:
+        super().observe(given, t, step)
+        if given.row // self.case.D != self.case.layers - 1:
+            return
+        P = self.case.output_size
+        here = np.s_[t, :, given.direction * P : (given.direction + 1) * P]
+        got = self.trial.y[here]
+        wrong = (np.abs(step.new.h - got) > NEAR * self.trial.y_allowed[here]) & np.isfinite(got)
+        if np.any(wrong if given.valid is None else wrong & given.valid[t][:, None]):
+            raise _Refuted

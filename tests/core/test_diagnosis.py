@@ -25,6 +25,7 @@ from conformance.lstm.gradients import completed
 from conformance.lstm.mistakes import BY_ID, CATALOGUE, Mistake
 from conformance.lstm.reference import Reference
 from conformance.run.result import Result
+from conformance.verdict.answer import Answer
 from conformance.verdict.compare import judge
 from conformance.verdict.contracts import DEFAULTS, Contracts
 from conformance.verdict.diagnose import diagnose
@@ -63,11 +64,14 @@ def wrong(case: Case, vector: Vector, outputs: Outputs, contracts: Contracts = D
     return fails and all(outputs[name].shape == shape for name, shape in case.outputs.items())
 
 
-def diagnosed(case: Case, vector: Vector, outputs: Mapping[str, Array], **options: Any) -> tuple[Suspect, ...]:
+def diagnosed(
+    case: Case, vector: Vector, outputs: Mapping[str, Array], *, written: Sequence[str] = (), **judged_by: Any
+) -> tuple[Suspect, ...]:
     """The suspects, in less than the time that is promised."""
-    options = {"precision": case.dtype} | options
+    judged_by = {"precision": case.dtype} | judged_by
+    answer = Answer(case, vector.arrays, outputs, vector.golden, vector.kappa, **judged_by)
     start = time.thread_time()
-    found = diagnose(case, vector.arrays, outputs, vector.golden, vector.kappa, **options)
+    found = diagnose(answer, written)
     assert time.thread_time() - start < SECONDS, case.id
     return found
 
@@ -156,10 +160,8 @@ def test_what_is_written_down_is_tried_whatever_the_time(mistake):
     case = cases()["long/thousand-bidirectional-f32"]
     vector = store().load(case)
     outputs = made(BY_ID[mistake].variant, case, vector)
-    suspects = diagnose(
-        case, vector.arrays, outputs, vector.golden, vector.kappa, precision="float32", written=[mistake]
-    )
-    assert named(suspects, mistake)
+    answer = Answer(case, vector.arrays, outputs, vector.golden, vector.kappa, "float32")
+    assert named(diagnose(answer, [mistake]), mistake)
 
 
 def test_several_that_are_written_down_are_tried_together():

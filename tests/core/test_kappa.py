@@ -11,10 +11,12 @@ from plain_lstm import in_float64
 
 from conformance.adapters.numpy_reference import NumpyReference
 from conformance.case.model import Case
+from conformance.case.options import Activations
 from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
 from conformance.golden.inputs import make_arrays
 from conformance.lstm.kappa import SAMPLES, SCALE, Perturbed, kappa
-from conformance.lstm.reference import Reference, State
+from conformance.lstm.reference import Reference
+from conformance.lstm.step import State, Step
 from conformance.verdict.noise import noise
 
 PLAIN = {"gate": "linear", "cell": "linear", "hidden": "linear"}
@@ -304,10 +306,10 @@ class OneChain(Reference):
         self.steps = iter(x)
         return super().layer(layer, x, weights, inputs)
 
-    def step(self, direction: int, from_input: Array, old: State, weights: LayerWeights) -> State:
+    def step(self, act: Activations, from_input: Array, old: State, weights: LayerWeights) -> Step:
         terms = np.concatenate([next(self.steps), old.h], axis=-1)[:, None] * self.stacked(weights)
         chained = np.cumsum(terms, axis=-1, dtype=terms.dtype)[..., -1].reshape(from_input.shape)
-        return super().step(direction, chained, old, self.without_products(weights))
+        return super().step(act, chained, old, self.without_products(weights))
 
     def stacked(self, weights: LayerWeights) -> Array:
         return np.concatenate([weights.W, weights.R], axis=-1).reshape(-1, self.case.I + self.case.H)

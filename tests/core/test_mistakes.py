@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from functools import cache
 from itertools import combinations
 from typing import Any
@@ -11,13 +12,14 @@ import pytest
 
 from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.model import Case
-from conformance.case.tensors import Array, Arrays, LayerWeights, Outputs
+from conformance.case.tensors import Array, Arrays, Outputs
 from conformance.golden.inputs import make_arrays
 from conformance.lstm.gradients import reference_of
 from conformance.lstm.kappa import kappa
 from conformance.lstm.mistakes import BY_ID, CATALOGUE, Mistake
 from conformance.lstm.mistakes.catalogue import AXES
-from conformance.lstm.reference import Reference, State
+from conformance.lstm.reference import Reference
+from conformance.lstm.step import Scan, State
 from conformance.verdict.noise import unit
 
 MARGIN = 128
@@ -286,13 +288,12 @@ def test_those_that_do_are_told_apart_by_a_case_that_shows_one_of_them() -> None
 
 def test_a_flip_of_the_whole_sequence_that_skips_padding_is_no_mistake() -> None:
     class Flipping(Reference):
-        def scan(
-            self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
-        ) -> tuple[Array, State]:
-            if not self.case.reverse(direction):
-                return super().scan(direction, x, weights, state, valid)
+        def scan(self, given: Scan) -> tuple[Array, State]:
+            if not self.case.reverse(given.direction):
+                return super().scan(given)
             forward = Reference(self.case.model_copy(update={"direction": "forward"}))
-            y, final = forward.scan(0, x[::-1], weights, state, None if valid is None else valid[::-1])
+            valid = None if given.valid is None else given.valid[::-1]
+            y, final = forward.scan(replace(given, direction=0, x=given.x[::-1], valid=valid))
             return y[::-1], final
 
     for name in ("reverse", "stack", "zero", "holes"):

@@ -10,6 +10,7 @@ from reports import answer, cases, judged, vector_of
 from conformance.case.model import Case
 from conformance.case.outcomes import Failed, Suspect
 from conformance.lstm.mistakes import BY_ID, CATALOGUE
+from conformance.verdict.answer import Answer
 from conformance.verdict.profile import POINTS, SERIES, profile
 
 
@@ -25,7 +26,7 @@ def changed(case_id: str, change) -> dict[str, Any]:
     case, vector = cases()[case_id], vector_of(case_id)
     outputs = {name: array.copy() for name, array in answer(case).items()}
     change(outputs)
-    return profile(case, vector.arrays, outputs, vector.golden, vector.kappa, precision=case.dtype)
+    return profile(Answer(case, vector.arrays, outputs, vector.golden, vector.kappa, case.dtype))
 
 
 def test_noise_of_y_is_told_for_each_step_and_direction():
@@ -126,13 +127,11 @@ def test_a_gradient_is_wrong_in_the_gate_that_is_wrong():
 )
 def test_every_mistake_of_the_catalogue_has_a_profile_that_can_be_written(case_id):
     case, vector = cases()[case_id], vector_of(case_id)
-    outputs = answer(case)
+    right = Answer(case, vector.arrays, answer(case), vector.golden, vector.kappa, case.dtype)
     told = 0
     for mistake in CATALOGUE:
         suspects = [Suspect((mistake.id,), "reproduces", 1.0, case.dtype)]
-        found = profile(
-            case, vector.arrays, outputs, vector.golden, vector.kappa, precision=case.dtype, suspects=suspects
-        )
+        found = profile(right, suspects)
         assert len(json.dumps(found, allow_nan=False)) < 4000
         told += "gates" in found
     assert told > 50

@@ -4,7 +4,7 @@ The options beyond the plain LSTM are in test_options.py, together with the orac
 """
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,12 @@ from plain_lstm import plain_lstm
 from conformance.adapters.numpy_reference import NumpyReference
 from conformance.case.model import Case
 from conformance.case.options import PARAMETERS, Activation
-from conformance.case.tensors import Array, Arrays, LayerWeights, Outputs
+from conformance.case.tensors import Array, Arrays, Outputs
 from conformance.golden.inputs import make_arrays
-from conformance.lstm.activations import FUNCTIONS, apply
-from conformance.lstm.reference import Reference, State
+from conformance.lstm.activations import FUNCTIONS
+from conformance.lstm.reference import Reference
+from conformance.lstm.step import G, O, Scan, Step
+from conformance.lstm.tape import Recorded
 
 HARD = {"name": "hard_sigmoid", "alpha": 0.2, "beta": 0.5}
 
@@ -178,20 +180,10 @@ class Watched(Reference):
         super().__init__(wanted)
         self.dtypes: set[str] = set()
 
-    def step(self, direction: int, from_input: Array, state: State, weights: LayerWeights) -> State:
-        new = super().step(direction, from_input, state, weights)
-        self.dtypes |= {str(a.dtype) for a in (from_input, state.h, state.c, new.h, new.c)}
-        return new
-
-    def preactivation(self, gate: int, z: Array, c: Array, weights: LayerWeights) -> Array:
-        result = super().preactivation(gate, z, c, weights)
-        self.dtypes |= {str(a.dtype) for a in (z, c, result)}
-        return result
-
-    def stored(self, c: Array, weights: LayerWeights) -> Array:
-        result = super().stored(c, weights)
-        self.dtypes |= {str(c.dtype), str(result.dtype)}
-        return result
+    def observe(self, given: Scan, t: int, step: Step) -> None:
+        records = (step.old, step.new, *step.gates, step)
+        numbers = [getattr(record, field.name) for record in records for field in fields(record)]
+        self.dtypes |= {str(number.dtype) for number in numbers if isinstance(number, np.ndarray)}
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
@@ -242,6 +234,54 @@ def test_the_adapter_computes_half_precisions_in_float32_and_rounds_once(dtype: 
     assert not np.array_equal(got["y"], in_float64["y"].astype(wanted.np_dtype))
 
 
+# What a step comes to.
+
+
+EVERY_OPTION = [
+    {"layers": 2, "direction": "bidirectional"},
+    {"peephole": True, "forget_bias": 1.0, "gate_clip": {"bound": 0.7, "reading": "all"}, "cell_clip": 0.5},
+    {"P": 2, "projection_bias": True, "projection_clip": 0.3, "coupling": "input=1-forget"},
+    {"layer_norm": "basic-lstm-cell", "bias": False},
+    {"layer_norm": "nnapi"},
+]
+
+
+@pytest.mark.parametrize("fields", EVERY_OPTION)
+def test_the_records_of_a_run_are_the_numbers_of_its_answer(fields: dict[str, Any]) -> None:
+    wanted = case(T=4, B=2, I=3, H=5, **fields)
+    recorded = Recorded(wanted)
+    outputs = recorded.run(make_arrays(wanted).in_dtype(np.float64))
+    P = wanted.output_size
+    assert [taped.scan.row for taped in recorded.tape] == list(range(wanted.layers * wanted.D))
+    for taped in recorded.tape:
+        scan, steps = taped.scan, taped.steps
+        assert list(steps) == list(recorded.order(scan.direction, 4))
+        before = scan.start
+        for step in steps.values():
+            assert step.old is before
+            before = step.new
+            for k, gate in enumerate(step.gates):
+                assert np.array_equal(gate.value, recorded.squashed(step.act, k, gate.argument))
+                assert np.array_equal(gate.argument, recorded.clipped_gate(k, gate.unclipped))
+            assert np.array_equal(step.summed, recorded.cell(step.i, step.f, step.gates[G].value, step.old.c))
+            assert np.array_equal(step.new.c, recorded.stored(step.summed, scan.weights))
+            assert np.array_equal(step.hh, recorded.hidden(step.act, step.shown))
+            assert np.array_equal(step.m, step.gates[O].value * step.hh)
+            assert np.array_equal(step.new.h, recorded.clipped_projection(step.unbounded))
+        assert np.array_equal(before.h, outputs["h_n"][scan.row]) and np.array_equal(before.c, outputs["c_n"][scan.row])
+        if scan.row // wanted.D == wanted.layers - 1:
+            half = outputs["y"][..., scan.direction * P : (scan.direction + 1) * P]
+            assert all(np.array_equal(half[t], step.new.h) for t, step in steps.items())
+
+
+def test_the_tape_is_that_of_the_last_run() -> None:
+    wanted = case(T=3, layers=2)
+    recorded, arrays = Recorded(wanted), make_arrays(wanted)
+    recorded.run(arrays)
+    recorded.run(arrays)
+    assert [list(taped.steps) for taped in recorded.tape] == [[0, 1, 2]] * 2
+
+
 # The activation functions, point by point.
 
 
@@ -271,7 +311,7 @@ def test_activations_at_chosen_points(name: str, dtype: str) -> None:
     chosen = Activation.model_validate(activation(name, 0.25, 0.5))
     z = np.array([list(points)], dtype)
     with np.errstate(over="ignore"):
-        got = apply(chosen, z)
+        got = Reference(case()).activation(chosen, z)
     assert got.dtype == dtype and got.shape == z.shape
     eps = float(np.finfo(dtype).eps)
     np.testing.assert_allclose(got, [list(points.values())], rtol=4 * eps, atol=0)
@@ -281,4 +321,4 @@ def test_activations_at_chosen_points(name: str, dtype: str) -> None:
 def test_activations_of_nan_are_nan(name: str) -> None:
     chosen = Activation.model_validate(activation(name))
     with np.errstate(invalid="ignore"):
-        assert np.isnan(apply(chosen, np.array([math.nan]))).all()
+        assert np.isnan(Reference(case()).activation(chosen, np.array([math.nan]))).all()

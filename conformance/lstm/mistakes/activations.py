@@ -8,7 +8,8 @@ from conformance.case.model import Case
 from conformance.case.options import Activation, Activations
 from conformance.case.tensors import Array
 from conformance.lstm.mistakes.base import Axis
-from conformance.lstm.reference import F, G, I, O, Reference
+from conformance.lstm.reference import Reference
+from conformance.lstm.step import F, G, I, O
 
 activations = Axis("activations")
 
@@ -121,8 +122,8 @@ class ListedByGate(Reference):
         listed = {I: act.gate, O: act.cell, F: act.hidden, G: TANH}
         return super().squashed(act.model_copy(update={"gate": listed[gate], "cell": listed[gate]}), gate, z)
 
-    def output(self, act: Activations, o: Array, c: Array) -> Array:
-        return super().output(act.model_copy(update={"hidden": TANH}), o, c)
+    def hidden(self, act: Activations, shown: Array) -> Array:
+        return super().hidden(act.model_copy(update={"hidden": TANH}), shown)
 
 
 @activations(
@@ -142,8 +143,8 @@ class FirstDirectionForBoth(Reference):
     applies=lambda case: any(each.hidden.name != "linear" for each in case.activations),
 )
 class HiddenLeftOut(Reference):
-    def output(self, act: Activations, o: Array, c: Array) -> Array:
-        return super().output(act.model_copy(update={"hidden": Activation(name="linear")}), o, c)
+    def hidden(self, act: Activations, shown: Array) -> Array:
+        return shown
 
 
 @activations(
@@ -152,8 +153,11 @@ class HiddenLeftOut(Reference):
     applies=lambda case: any(each.hidden.name != "linear" for each in case.activations),
 )
 class HiddenAfterOutputGate(Reference):
-    def output(self, act: Activations, o: Array, c: Array) -> Array:
-        return self.activation(act.hidden, o * self.clipped_cell(c))
+    def hidden(self, act: Activations, shown: Array) -> Array:
+        return shown
+
+    def output(self, act: Activations, o: Array, hh: Array) -> Array:
+        return super().hidden(act, super().output(act, o, hh))
 
 
 @activations(

@@ -10,7 +10,8 @@ from conformance.case.model import Case
 from conformance.case.options import Activations
 from conformance.case.tensors import Array, LayerWeights, Weights
 from conformance.lstm.mistakes.base import Axis, as_if
-from conformance.lstm.reference import F, I, O, Reference
+from conformance.lstm.reference import Reference
+from conformance.lstm.step import F, I, O
 
 cell = Axis("cell")
 bias = Axis("bias")
@@ -45,8 +46,8 @@ class ForgetGateLeftOut(Reference):
 
 @cell("output-gate-left-out", "computes h = Hh(c)")
 class OutputGateLeftOut(Reference):
-    def output(self, act: Activations, o: Array, c: Array) -> Array:
-        return super().output(act, np.ones_like(o), c)
+    def output(self, act: Activations, o: Array, hh: Array) -> Array:
+        return super().output(act, np.ones_like(o), hh)
 
 
 @cell("output-of-previous-cell", "computes h from the cell state of the step before")
@@ -57,8 +58,8 @@ class OutputOfPreviousCell(Reference):
         self.old_c = old_c
         return super().cell(i, f, g, old_c)
 
-    def output(self, act: Activations, o: Array, c: Array) -> Array:
-        return super().output(act, o, self.old_c)
+    def clipped_cell(self, c: Array) -> Array:
+        return super().clipped_cell(self.old_c)
 
 
 @cell("output-from-candidate", "computes h = o Hh(g), from the candidate for the cell state")
@@ -69,8 +70,8 @@ class OutputFromCandidate(Reference):
         self.g = g
         return super().cell(i, f, g, old_c)
 
-    def output(self, act: Activations, o: Array, c: Array) -> Array:
-        return super().output(act, o, self.g)
+    def clipped_cell(self, c: Array) -> Array:
+        return super().clipped_cell(self.g)
 
 
 def _has_bias(case: Case) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,7 +11,8 @@ from conformance.case.model import Case
 from conformance.case.options import Activations, GateClip
 from conformance.case.tensors import Array, LayerWeights
 from conformance.lstm.mistakes.base import Axis, as_if
-from conformance.lstm.reference import G, Reference, State
+from conformance.lstm.reference import Reference
+from conformance.lstm.step import G, Gate, State, Step
 
 clip = Axis("clip")
 
@@ -108,13 +110,13 @@ class BeforePeephole(Reference):
     applies=lambda case: case.gate_clip is not None and (case.bias or case.peephole or case.forget_bias != 0),
 )
 class BeforeBias(Reference):
-    def preactivation(self, gate: int, z: Array, c: Array, weights: LayerWeights) -> Array:
+    def gate(self, act: Activations, gate: int, z: Array, c: Array, weights: LayerWeights) -> Gate:
         if self.case.gate_clip is not None and weights.b_w is not None and weights.b_r is not None:
             bias = weights.b_w[gate] + weights.b_r[gate]
             z = self.bounded(z - bias, self.case.gate_clip.bound) + bias
         elif self.case.gate_clip is not None:
             z = self.bounded(z, self.case.gate_clip.bound)
-        return super().preactivation(gate, z, c, weights)
+        return super().gate(act, gate, z, c, weights)
 
     def clipped_gate(self, gate: int, z: Array) -> Array:
         return z
@@ -170,15 +172,11 @@ class CellClipAfterOutputPeephole(Reference):
 
 @clip("cell-clip-not-kept", "bounds the cell state for h only and carries it on unbounded", applies=_cell_clipped)
 class CellClipNotKept(Reference):
-    unclipped: Array
-
-    def stored(self, c: Array, weights: LayerWeights) -> Array:
-        self.unclipped = self.normalised_cell(c, weights)
-        return super().stored(c, weights)
-
-    def step(self, direction: int, from_input: Array, old: State, weights: LayerWeights) -> State:
-        new = super().step(direction, from_input, old, weights)
-        return new if self.case.cell_clip is None else State(new.h, self.unclipped)
+    def step(self, act: Activations, from_input: Array, old: State, weights: LayerWeights) -> Step:
+        step = super().step(act, from_input, old, weights)
+        if self.case.cell_clip is None:
+            return step
+        return replace(step, new=State(step.new.h, self.normalised_cell(step.summed, weights)))
 
 
 @clip(

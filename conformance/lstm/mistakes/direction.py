@@ -11,7 +11,8 @@ from conformance.case.model import Case
 from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
 from conformance.lstm.mistakes.base import Axis
 from conformance.lstm.mistakes.lengths import leaves_out
-from conformance.lstm.reference import Reference, State
+from conformance.lstm.reference import Reference
+from conformance.lstm.step import Scan, State
 
 direction = Axis("direction")
 
@@ -42,11 +43,9 @@ class ReverseAsForward(Reference):
     applies=_goes_back,
 )
 class ReverseYInOrderOfProcessing(Reference):
-    def scan(
-        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
-    ) -> tuple[Array, State]:
-        y, final = super().scan(direction, x, weights, state, valid)
-        return y[::-1] if self.case.reverse(direction) else y, final
+    def scan(self, given: Scan) -> tuple[Array, State]:
+        y, final = super().scan(given)
+        return y[::-1] if self.case.reverse(given.direction) else y, final
 
 
 @direction(
@@ -67,11 +66,10 @@ class ReverseYFlippedButNotX(ReverseYInOrderOfProcessing):
     applies=lambda case: case.direction != "forward",
 )
 class ReverseOverFeatures(Reference):
-    def scan(
-        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
-    ) -> tuple[Array, State]:
-        seen = x[..., ::-1] if self.case.reverse(direction) else x
-        return super().scan(direction, seen, weights, state, valid)
+    def scan(self, given: Scan) -> tuple[Array, State]:
+        if self.case.reverse(given.direction):
+            given = replace(given, x=given.x[..., ::-1])
+        return super().scan(given)
 
     def order(self, direction: int, steps: int) -> Sequence[int]:
         return range(steps)
@@ -86,11 +84,9 @@ class ReverseOverFeatures(Reference):
 class ReverseStartsInPadding(Reference):
     reading_back: bool
 
-    def scan(
-        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
-    ) -> tuple[Array, State]:
-        self.reading_back = self.case.reverse(direction)
-        return super().scan(direction, x, weights, state, valid)
+    def scan(self, given: Scan) -> tuple[Array, State]:
+        self.reading_back = self.case.reverse(given.direction)
+        return super().scan(given)
 
     def held(self, valid: Array, new: State, old: State) -> State:
         return new if self.reading_back else super().held(valid, new, old)
@@ -103,12 +99,10 @@ class ReverseStartsInPadding(Reference):
     applies=lambda case: _goes_back(case) and leaves_out(case),
 )
 class ReverseReadsPaddingForSteps(Reference):
-    def scan(
-        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
-    ) -> tuple[Array, State]:
-        if valid is not None and self.case.reverse(direction):
-            valid = valid[::-1]
-        return super().scan(direction, x, weights, state, valid)
+    def scan(self, given: Scan) -> tuple[Array, State]:
+        if given.valid is not None and self.case.reverse(given.direction):
+            given = replace(given, valid=given.valid[::-1])
+        return super().scan(given)
 
 
 @direction(
@@ -161,10 +155,8 @@ class InitialStatesSwapped(Reference):
 class SecondStartsFromFirstsEnd(Reference):
     ended: State
 
-    def scan(
-        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
-    ) -> tuple[Array, State]:
-        y, self.ended = super().scan(direction, x, weights, self.ended if direction else state, valid)
+    def scan(self, given: Scan) -> tuple[Array, State]:
+        y, self.ended = super().scan(replace(given, start=self.ended) if given.direction else given)
         return y, self.ended
 
 
@@ -189,11 +181,9 @@ class FinalStatesSwapped(Reference):
     applies=lambda case: case.direction != "forward",
 )
 class ReverseFinalStateZero(Reference):
-    def scan(
-        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
-    ) -> tuple[Array, State]:
-        y, final = super().scan(direction, x, weights, state, valid)
-        if not self.case.reverse(direction):
+    def scan(self, given: Scan) -> tuple[Array, State]:
+        y, final = super().scan(given)
+        if not self.case.reverse(given.direction):
             return y, final
         return y, State(np.zeros_like(final.h), np.zeros_like(final.c))
 

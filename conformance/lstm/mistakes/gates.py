@@ -8,9 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.case.model import Case
+from conformance.case.options import Activations
 from conformance.case.tensors import Array, LayerWeights, Weights
 from conformance.lstm.mistakes.base import Axis
-from conformance.lstm.reference import I, Reference, State
+from conformance.lstm.reference import Reference
+from conformance.lstm.step import I, Scan, State, Step
 
 gates = Axis("gates")
 BY_GATE = ("W", "R", "b_w", "b_r", "gamma", "beta")
@@ -148,11 +150,9 @@ class RecurrentPartIgnored(Reference):
 class InitialHAtEveryStep(Reference):
     first: State
 
-    def scan(
-        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
-    ) -> tuple[Array, State]:
-        self.first = state
-        return super().scan(direction, x, weights, state, valid)
+    def scan(self, given: Scan) -> tuple[Array, State]:
+        self.first = given.start
+        return super().scan(given)
 
-    def step(self, direction: int, from_input: Array, old: State, weights: LayerWeights) -> State:
-        return super().step(direction, from_input, State(self.first.h, old.c), weights)
+    def step(self, act: Activations, from_input: Array, old: State, weights: LayerWeights) -> Step:
+        return super().step(act, from_input, State(self.first.h, old.c), weights)

@@ -11,8 +11,8 @@ from conformance.case.tensors import Array, Arrays, Outputs
 from conformance.lstm.gradients import Gradients, zeros_like
 from conformance.lstm.mistakes.base import Axis
 from conformance.lstm.mistakes.gradients import differentiated, final_state
-from conformance.lstm.reference import State
-from conformance.lstm.tape import Scan
+from conformance.lstm.step import State
+from conformance.lstm.tape import Taped
 
 flow = Axis("gradient flow")
 
@@ -53,11 +53,11 @@ class InitialStateZero(Gradients):
     applies=lambda case: final_state(case) and case.masked,
 )
 class FinalStateAtLastStep(Gradients):
-    def scan_back(self, scan: Scan, direction: int, dy: Array, end: State) -> tuple[Array, State, Outputs]:
-        if scan.valid is None:
-            return super().scan_back(scan, direction, dy, end)
-        read = scan.valid[-1 if not self.case.reverse(direction) else 0][:, None]
-        return super().scan_back(scan, direction, dy, self.held(read, end, zeros_like(end)))
+    def scan_back(self, taped: Taped, dy: Array, end: State) -> tuple[Array, State, Outputs]:
+        if (valid := taped.scan.valid) is not None:
+            read = valid[0 if self.case.reverse(taped.scan.direction) else -1][:, None]
+            end = self.held(read, end, zeros_like(end))
+        return super().scan_back(taped, dy, end)
 
 
 @flow(

@@ -9,10 +9,10 @@ import numpy as np
 from conformance.case.model import Case
 from conformance.case.options import Activation
 from conformance.case.tensors import Array, Inputs, LayerWeights, Outputs
-from conformance.lstm.gradients import Gradients, Parts, outer
+from conformance.lstm.cell_gradients import Parts
+from conformance.lstm.gradients import Gradients, outer
 from conformance.lstm.mistakes.base import Axis
-from conformance.lstm.reference import F, G, I, O, State
-from conformance.lstm.tape import Scan, Step
+from conformance.lstm.step import F, G, I, O, Scan, State, Step
 
 gradients = Axis("gradients")
 NEURON = "https://github.com/wvabrinskas/Neuron/pull/181"
@@ -234,7 +234,7 @@ class BiasOfForgetGate(Gradients):
 )
 class WeightsOfOneStep(Gradients):
     def weights_back(self, scan: Scan, steps: Sequence[Step], parts: Parts) -> Outputs:
-        last = steps.index(scan.steps[0])  # the step that the way back comes to last
+        last = self.order(scan.direction, len(steps))[0]  # the step that the way back comes to last
         kept = {name: np.zeros_like(part) for name, part in parts.items()}
         for name, part in parts.items():
             kept[name][last] = part[last]

@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.case.model import Case
+from conformance.case.options import Activations
 from conformance.case.tensors import Array, LayerWeights, Weights
 from conformance.lstm.mistakes.base import Axis
-from conformance.lstm.reference import Reference, State
+from conformance.lstm.reference import Reference
+from conformance.lstm.step import State, Step
 
 layer_norm = Axis("layer norm")
 
@@ -46,10 +48,10 @@ class Ignored(Reference):
 class OverAllGates(Reference):
     z: Array
 
-    def step(self, direction: int, from_input: Array, old: State, weights: LayerWeights) -> State:
+    def step(self, act: Activations, from_input: Array, old: State, weights: LayerWeights) -> Step:
         z = from_input + self.recurrent_part(old.h, weights)
         self.z = z.reshape(z.shape[0], z.shape[1] * z.shape[2])
-        return super().step(direction, from_input, old, weights)
+        return super().step(act, from_input, old, weights)
 
     def normalised_gate(self, gate: int, z: Array, weights: LayerWeights) -> Array:
         assert weights.gamma is not None
@@ -67,9 +69,9 @@ class OverAllGates(Reference):
 class Apart(Reference):
     from_input: Array
 
-    def step(self, direction: int, from_input: Array, old: State, weights: LayerWeights) -> State:
+    def step(self, act: Activations, from_input: Array, old: State, weights: LayerWeights) -> Step:
         self.from_input = from_input
-        return super().step(direction, from_input, old, weights)
+        return super().step(act, from_input, old, weights)
 
     def normalised_gate(self, gate: int, z: Array, weights: LayerWeights) -> Array:
         assert weights.gamma is not None
@@ -187,12 +189,6 @@ class CellNotNormalised(Reference):
     applies=_cell_normed,
 )
 class UnnormalisedCellStored(Reference):
-    raw: Array
-
-    def normalised_cell(self, c: Array, weights: LayerWeights) -> Array:
-        self.raw = c
-        return super().normalised_cell(c, weights)
-
-    def step(self, direction: int, from_input: Array, old: State, weights: LayerWeights) -> State:
-        new = super().step(direction, from_input, old, weights)
-        return State(new.h, self.raw) if weights.gamma_cell is not None else new
+    def step(self, act: Activations, from_input: Array, old: State, weights: LayerWeights) -> Step:
+        step = super().step(act, from_input, old, weights)
+        return step if weights.gamma_cell is None else replace(step, new=State(step.new.h, step.summed))

@@ -7,7 +7,8 @@ import numpy as np
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Arrays, Inputs, Outputs, Weights
 from conformance.lstm.mistakes.base import Axis
-from conformance.lstm.reference import Reference, State
+from conformance.lstm.reference import Reference
+from conformance.lstm.step import State
 
 lengths = Axis("lengths")
 

@@ -8,7 +8,8 @@ from conformance.case.tensors import Array, Inputs, Weights
 from conformance.lstm.mistakes.base import Axis
 from conformance.lstm.mistakes.lengths import leaves_out
 from conformance.lstm.mistakes.padding import PaddedYCarried
-from conformance.lstm.reference import Reference, State
+from conformance.lstm.reference import Reference
+from conformance.lstm.step import State
 
 masks = Axis("masks")
 

@@ -12,7 +12,8 @@ from conformance.case.options import Activation
 from conformance.case.tensors import Array, Arrays, LayerWeights, Outputs
 from conformance.lstm.mistakes.activations import uses
 from conformance.lstm.mistakes.base import Axis
-from conformance.lstm.reference import PEEPHOLES, Reference
+from conformance.lstm.reference import Reference
+from conformance.lstm.step import PEEPHOLES
 
 non_finite = Axis("non-finite")
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from conformance.case.tensors import Array, LayerWeights
+from conformance.case.tensors import Array
 from conformance.lstm.mistakes.base import Axis
 from conformance.lstm.mistakes.lengths import leaves_out
-from conformance.lstm.reference import Reference, State
+from conformance.lstm.reference import Reference
+from conformance.lstm.step import Scan, State
 
 padding = Axis("padding")
 
@@ -74,14 +75,12 @@ class PaddedYComputed(Reference):
 class PaddedY(Reference):
     """The reference with something else at the steps of y that a row leaves out."""
 
-    def scan(
-        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
-    ) -> tuple[Array, State]:
-        y, final = super().scan(direction, x, weights, state, valid)
-        if valid is not None:
-            y, before = y.copy(), state.h
+    def scan(self, given: Scan) -> tuple[Array, State]:
+        y, final = super().scan(given)
+        if (valid := given.valid) is not None:
+            y, before = y.copy(), given.start.h
             begun = np.zeros_like(valid[0])
-            for t in self.order(direction, x.shape[0]):
+            for t in self.order(given.direction, y.shape[0]):
                 begun = begun | valid[t]
                 before = np.where(valid[t][:, None], y[t], before)
                 y[t] = self.padded(y[t], before, valid[t][:, None], begun[:, None])

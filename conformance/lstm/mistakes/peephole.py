@@ -10,7 +10,8 @@ from conformance.case.model import Case
 from conformance.case.options import Activations
 from conformance.case.tensors import Array, LayerWeights, Weights
 from conformance.lstm.mistakes.base import Axis, as_if
-from conformance.lstm.reference import PEEPHOLES, F, I, O, Reference, State
+from conformance.lstm.reference import Reference
+from conformance.lstm.step import PEEPHOLES, F, Gate, I, O
 
 peephole = Axis("peephole")
 coupling = Axis("coupling")
@@ -99,20 +100,14 @@ class UsesFirstRow(Reference):
     applies=_has_peephole,
 )
 class OutputAfterSigmoid(Reference):
-    def step(self, direction: int, from_input: Array, old: State, weights: LayerWeights) -> State:
-        self.seen, self.p = old.c, weights.peephole
-        return super().step(direction, from_input, old, weights)
-
-    def seen_by_output_gate(self, old_c: Array, c: Array) -> Array:
-        self.seen = super().seen_by_output_gate(old_c, c)
-        return self.seen
-
     def with_peephole(self, gate: int, z: Array, c: Array, weights: LayerWeights) -> Array:
         return z if gate == O else super().with_peephole(gate, z, c, weights)
 
-    def squashed(self, act: Activations, gate: int, z: Array) -> Array:
-        squashed = super().squashed(act, gate, z)
-        return squashed if gate != O or self.p is None else squashed + self.p[PEEPHOLES[O]] * self.seen
+    def gate(self, act: Activations, gate: int, z: Array, c: Array, weights: LayerWeights) -> Gate:
+        given = super().gate(act, gate, z, c, weights)
+        if gate != O or weights.peephole is None:
+            return given
+        return replace(given, value=given.value + weights.peephole[PEEPHOLES[O]] * c)
 
 
 @peephole(

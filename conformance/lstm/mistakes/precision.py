@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from conformance.case.model import Case
 from conformance.case.options import Activation, Activations
 from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
 from conformance.lstm.mistakes.base import Axis
-from conformance.lstm.reference import Reference, State
+from conformance.lstm.reference import Reference
+from conformance.lstm.step import State, Step
 
 precision = Axis("precision")
 
@@ -29,12 +30,6 @@ def rounded(v: Array, name: str) -> Array:
         result: Array = np.ldexp(np.rint(mantissa * 2048.0) / 2048.0, exponent)
         return result
     return v.astype(numpy_dtype(name)).astype(v.dtype)
-
-
-def of_weights(weights: LayerWeights, change: Callable[[Array], Array]) -> LayerWeights:
-    """The weights with each array changed."""
-    given = {each.name: getattr(weights, each.name) for each in fields(weights)}
-    return replace(weights, **{name: change(array) for name, array in given.items() if array is not None})
 
 
 class Rounding(Reference):
@@ -62,7 +57,7 @@ def computing_in(name: str) -> type[Reference]:
 
     class ComputingIn(Rounding):
         def row_weights(self, row: int, weights: Weights) -> LayerWeights:
-            return of_weights(super().row_weights(row, weights), lambda array: self.rounded(array, name))
+            return super().row_weights(row, weights).mapped(lambda array: self.rounded(array, name))
 
         def initial_state(self, row: int, x: Array, inputs: Inputs) -> State:
             return self.rounded_state(super().initial_state(row, x, inputs), name)
@@ -76,8 +71,8 @@ def computing_in(name: str) -> type[Reference]:
         def cell(self, i: Array, f: Array, g: Array, old_c: Array) -> Array:
             return self.rounded(super().cell(i, f, g, old_c), name)
 
-        def output(self, act: Activations, o: Array, c: Array) -> Array:
-            return self.rounded(super().output(act, o, c), name)
+        def output(self, act: Activations, o: Array, hh: Array) -> Array:
+            return self.rounded(super().output(act, o, hh), name)
 
     return ComputingIn
 
@@ -116,8 +111,9 @@ precision(
     precision="float16",
 )
 class StateKeptInFloat16(Rounding):
-    def step(self, direction: int, from_input: Array, old: State, weights: LayerWeights) -> State:
-        return self.rounded_state(super().step(direction, from_input, old, weights), "float16")
+    def step(self, act: Activations, from_input: Array, old: State, weights: LayerWeights) -> Step:
+        step = super().step(act, from_input, old, weights)
+        return replace(step, new=self.rounded_state(step.new, "float16"))
 
 
 @precision(
@@ -127,7 +123,7 @@ class StateKeptInFloat16(Rounding):
 )
 class WeightsInFloat16(Rounding):
     def row_weights(self, row: int, weights: Weights) -> LayerWeights:
-        return of_weights(super().row_weights(row, weights), lambda array: self.rounded(array, "float16"))
+        return super().row_weights(row, weights).mapped(lambda array: self.rounded(array, "float16"))
 
 
 @precision(
@@ -145,12 +141,5 @@ class Float64InFloat32(Reference):
         def narrow(array: Array) -> Array:
             return array.astype(np.float32)
 
-        old, given = arrays.inputs, arrays.weights
-        x, h0, c0 = (None if each is None else narrow(each) for each in (old.x, old.h0, old.c0))
-        W_y, b_y = (None if each is None else narrow(each) for each in (given.W_y, given.b_y))
-        assert x is not None
-        inputs = replace(old, x=x, h0=h0, c0=c0)
-        outputs = super().run(
-            Arrays(Weights(tuple(of_weights(row, narrow) for row in given.rows), W_y, b_y), inputs, {})
-        )
-        return {name: array.astype(old.x.dtype) for name, array in outputs.items()}
+        outputs = super().run(Arrays(arrays.weights.mapped(narrow), arrays.inputs.mapped(narrow), {}))
+        return {name: array.astype(arrays.inputs.x.dtype) for name, array in outputs.items()}

@@ -9,7 +9,8 @@ import numpy as np
 from conformance.case.model import Case
 from conformance.case.tensors import Array, LayerWeights, Weights
 from conformance.lstm.mistakes.base import Axis, as_if
-from conformance.lstm.reference import Reference, State
+from conformance.lstm.reference import Reference
+from conformance.lstm.step import Scan, State
 
 projection = Axis("projection")
 
@@ -60,8 +61,11 @@ projection(
 )
 class ClipBeforeBias(Reference):
     def projected(self, m: Array, weights: LayerWeights) -> Array:
-        h = super().projected(m, replace(weights, projection_bias=None))
+        h = super().clipped_projection(super().projected(m, replace(weights, projection_bias=None)))
         return h if weights.projection_bias is None else h + weights.projection_bias
+
+    def clipped_projection(self, h: Array) -> Array:
+        return h
 
 
 @projection("projection-clip-before-projection", "bounds o Hh(c) instead of its projection", applies=_clipped)
@@ -79,10 +83,8 @@ class ClipBeforeProjection(Reference):
     applies=_clipped,
 )
 class ClipNotFedBack(Reference):
-    def scan(
-        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
-    ) -> tuple[Array, State]:
-        y, final = super().scan(direction, x, weights, state, valid)
+    def scan(self, given: Scan) -> tuple[Array, State]:
+        y, final = super().scan(given)
         return super().clipped_projection(y), final
 
     def clipped_projection(self, h: Array) -> Array:
@@ -110,4 +112,4 @@ class ClipsSwapped(Reference):
 )
 class TanhAfterProjection(Reference):
     def clipped_projection(self, h: Array) -> Array:
-        return super().clipped_projection(np.tanh(h))
+        return super().clipped_projection(h if self.case.P is None else np.tanh(h))

@@ -22,8 +22,8 @@ def cut(units: int) -> type[Reference]:
         def stored(self, c: Array, weights: LayerWeights) -> Array:
             return _kept(super().stored(c, weights), units)
 
-        def output(self, act: Activations, o: Array, c: Array) -> Array:
-            return _kept(super().output(act, o, c), units)
+        def output(self, act: Activations, o: Array, hh: Array) -> Array:
+            return _kept(super().output(act, o, hh), units)
 
     return Cut
 

@@ -10,7 +10,8 @@ import numpy as np
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
 from conformance.lstm.mistakes.base import Axis
-from conformance.lstm.reference import Reference, State
+from conformance.lstm.reference import Reference
+from conformance.lstm.step import Scan, State
 
 stack = Axis("stack")
 head = Axis("head")
@@ -51,13 +52,12 @@ class DirectionsStackedApart(Reference):
         self.upper = layer > 0
         return super().layer(layer, x, weights, inputs)
 
-    def scan(
-        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
-    ) -> tuple[Array, State]:
+    def scan(self, given: Scan) -> tuple[Array, State]:
         if self.upper and self.case.D == 2:
-            halves = np.split(x, 2, axis=-1)
-            x = np.concatenate([each if d == direction else np.zeros_like(each) for d, each in enumerate(halves)], -1)
-        return super().scan(direction, x, weights, state, valid)
+            halves = np.split(given.x, 2, axis=-1)
+            seen = [each if d == given.direction else np.zeros_like(each) for d, each in enumerate(halves)]
+            given = replace(given, x=np.concatenate(seen, axis=-1))
+        return super().scan(given)
 
 
 @stack(

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.case.model import Case
-from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs
+from conformance.case.tensors import Array, Arrays, Inputs, Outputs
 from conformance.lstm.mistakes.base import Axis
 from conformance.lstm.mistakes.lengths import leaves_out
-from conformance.lstm.reference import Reference, State
+from conformance.lstm.reference import Reference
+from conformance.lstm.step import Scan, State
 
 state = Axis("state")
 layout = Axis("layout")
@@ -139,19 +140,15 @@ class FinalCIsH(Reference):
     applies=lambda case: leaves_out(case) or (case.direction != "forward" and case.T > 1),
 )
 class FinalHIsLastY(Reference):
-    def scan(
-        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
-    ) -> tuple[Array, State]:
-        y, final = super().scan(direction, x, weights, state, valid)
+    def scan(self, given: Scan) -> tuple[Array, State]:
+        y, final = super().scan(given)
         return y, State(y[-1], final.c)
 
 
 @state("final-state-is-initial", "returns the initial state for the final one")
 class FinalIsInitial(Reference):
-    def scan(
-        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
-    ) -> tuple[Array, State]:
-        return super().scan(direction, x, weights, state, valid)[0], state
+    def scan(self, given: Scan) -> tuple[Array, State]:
+        return super().scan(given)[0], given.start
 
 
 @state(
@@ -159,18 +156,13 @@ class FinalIsInitial(Reference):
     "returns the state before a row's last step",
 )
 class FinalOneStepEarly(Reference):
-    def scan(
-        self, direction: int, x: Array, weights: LayerWeights, state: State, valid: Array | None
-    ) -> tuple[Array, State]:
-        counted = np.ones(x.shape[:2], np.bool_) if valid is None else valid
-        order = list(self.order(direction, x.shape[0]))
+    def scan(self, given: Scan) -> tuple[Array, State]:
+        counted = np.ones(given.x.shape[:2], np.bool_) if given.valid is None else given.valid
+        order = list(self.order(given.direction, given.x.shape[0]))
         left = np.cumsum(counted[order[::-1]], axis=0)  # steps that count from here on, from the last one back
         early = np.empty_like(counted)
         early[order[::-1]] = counted[order[::-1]] & (left > 1)
-        return (
-            super().scan(direction, x, weights, state, valid)[0],
-            super().scan(direction, x, weights, state, early)[1],
-        )
+        return super().scan(given)[0], super().scan(replace(given, valid=early))[1]
 
 
 # Memory that holds (B, T, n) and is read as (T, B, n), or the reverse: the numbers of one row's steps spread over rows.

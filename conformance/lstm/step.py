@@ -1,0 +1,75 @@
+"""What a scan is given and what one of its time steps comes to: the records that the reference passes on.
+
+The tape, the profile and the diagnosis look at a computation through them (`Reference.observe`). Nothing changes one
+once it is made; those made at every step are not frozen only because that would triple what making one costs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from conformance.case.options import Activations
+from conformance.case.tensors import Array, LayerWeights
+
+I, F, G, O = range(4)
+"""The gates' places on the axis of 4: input, forget, cell candidate, output."""
+PEEPHOLES = {I: 0, F: 1, O: 2}
+"""The gates' places on the axis of 3."""
+
+
+@dataclass(slots=True, eq=False)
+class State:
+    """h (B, P) and c (B, H)."""
+
+    h: Array
+    c: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """One layer in one direction, and what it is given.
+
+    row: layer * D + direction. x (T, B, I_l). start: the state before the first step. valid (T, B): whether a step
+    counts for a batch row; None where all do.
+    """
+
+    row: int
+    direction: int
+    x: Array
+    weights: LayerWeights
+    start: State
+    valid: Array | None
+
+
+@dataclass(slots=True, eq=False)
+class Gate:
+    """One gate of one step, each (B, H).
+
+    z: W x + R h with biases and peephole. unclipped: what the clip is given. argument, value: those of the activation.
+    """
+
+    z: Array
+    unclipped: Array
+    argument: Array
+    value: Array
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """One time step of one layer in one direction.
+
+    old, new: the states before and after it. gates: i, f, g, o. i, f: as they are used, after a coupling. summed:
+    f c_{t-1} + i g. shown: the argument of Hh. hh: Hh(c). m: o Hh(c). unbounded: h before its clip.
+    """
+
+    act: Activations
+    old: State
+    new: State
+    gates: tuple[Gate, Gate, Gate, Gate]
+    i: Array
+    f: Array
+    summed: Array
+    shown: Array
+    hh: Array
+    m: Array
+    unbounded: Array

@@ -1,0 +1,32 @@
+"""`Answer`: what an implementation gave for a case, with all that it is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from conformance.case.model import Case
+from conformance.case.tensors import Array, Arrays, Outputs
+from conformance.verdict.contracts import DEFAULTS, Contracts
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """An answer that is wrong somewhere; what looks for the reason takes this.
+
+    outputs: every tensor of `case.outputs`, of its shape and of the case's dtype. golden, kappa: of the same names and
+    shapes, under the default contracts. precision, contracts: those the answer was judged by (see `judge`).
+    """
+
+    case: Case
+    arrays: Arrays
+    outputs: Mapping[str, Array]
+    golden: Outputs
+    kappa: Outputs
+    precision: str
+    contracts: Contracts = DEFAULTS
+
+    def under_contracts(self) -> Answer:
+        """The same with golden and kappa as the contracts want them."""
+        golden, kappa = (self.contracts.applied(self.case, dict(each)) for each in (self.golden, self.kappa))
+        return replace(self, golden=golden, kappa=kappa, contracts=DEFAULTS)
