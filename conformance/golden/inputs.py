@@ -13,7 +13,7 @@ from conformance.case.source import Integers, Source
 from conformance.case.tensors import Array, Arrays
 from conformance.golden import ball_random
 from conformance.golden.random import Stream
-from conformance.golden.torch_random import TorchGenerator
+from conformance.golden.torch_random import TorchGenerator, linear_parameters, lstm_parameters
 
 _GRID = {"float16": 8, "bfloat16": 6}
 """Biases are multiples of 2**-grid; in these dtypes the sum of two of them is exact only on a coarser grid."""
@@ -139,14 +139,14 @@ def _torch_tensors(case: Case) -> dict[str, Array]:
     # torch's generator draws float32 or float64; half precision modules are made in float32 and then converted.
     dtype = "float64" if case.dtype == "float64" else "float32"
     if case.weights.W.torch:
-        rows = generator.lstm(case.I, case.H, case.layers, case.D == 2, bias=case.bias, dtype=dtype)
+        rows = lstm_parameters(generator, case.I, case.H, case.layers, case.D == 2, bias=case.bias, dtype=dtype)
         names = {"weight_ih": "W", "weight_hh": "R", "bias_ih": "b_w", "bias_hh": "b_r"}
         for row, parameters in enumerate(rows):
             for torch_name, value in parameters.items():
                 name = f"{names[torch_name]}.{row}"
                 drawn[name] = value.reshape(case.weight_shapes[name])
     if case.head is not None and case.weights.W_y.torch:
-        linear = generator.linear(case.D * case.output_size, case.head.O, dtype=dtype)
+        linear = linear_parameters(generator, case.D * case.output_size, case.head.O, dtype=dtype)
         drawn |= {"W_y": linear["weight"], "b_y": linear["bias"]}
     for name, shape in case.input_shapes.items():
         source: Source = getattr(case, name)

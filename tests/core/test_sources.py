@@ -18,7 +18,7 @@ from conformance.case.tensors import Array, Arrays
 from conformance.golden import ball_random
 from conformance.golden.inputs import make_arrays
 from conformance.golden.random import Stream
-from conformance.golden.torch_random import TorchGenerator
+from conformance.golden.torch_random import TorchGenerator, linear_parameters, lstm_parameters
 
 HEAD = {"O": 3}
 LAYERS_TORCH = {name: {"torch": "default"} for name in ("W", "R", "b_w", "b_r")}
@@ -392,8 +392,8 @@ def test_torch_tensors_are_drawn_in_the_order_of_the_usual_script(dtype: DTypeNa
     )
     drawn = "float64" if dtype == "float64" else "float32"
     generator = TorchGenerator(11)
-    rows = generator.lstm(3, 5, 2, False, bias=True, dtype=drawn)
-    linear = generator.linear(5, 3, dtype=drawn)
+    rows = lstm_parameters(generator, 3, 5, 2, False, bias=True, dtype=drawn)
+    linear = linear_parameters(generator, 5, 3, dtype=drawn)
     x = getattr(generator, normal)(4, 2, 3, dtype=drawn)
     h0 = generator.rand(2, 2, 5, dtype=drawn)
     c0 = getattr(generator, normal)(2, 2, 5, dtype=drawn)

@@ -36,8 +36,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from conformance.golden import torch_random
-from conformance.golden.torch_random import TorchGenerator
+from conformance.golden.torch_random import TorchGenerator, linear_parameters, lstm_parameters, normal
+from conformance.golden.torch_random.fused import fma32, fma64
+from conformance.golden.torch_random.normal import box_muller_blocks, decided_float32
 
 RANDN = {
     (0, 1): "3b8ea0dd3165a7600cce7539f943a28fb9addc8e69c31ae805e26b91a2862b93",
@@ -134,11 +135,11 @@ def test_uniform(seed: int, low: float, high: float, dtype: str) -> None:
 
 def test_sequence() -> None:
     generator = TorchGenerator(1234)
-    lstm = generator.lstm(5, 7, num_layers=2, bidirectional=True, proj_size=3)
-    head = generator.linear(6, 4)
+    lstm = lstm_parameters(generator, 5, 7, num_layers=2, bidirectional=True, proj_size=3)
+    head = linear_parameters(generator, 6, 4)
     x = generator.randn(6, 5, 5)
     few = [generator.randn(3), generator.randn(2)]
-    wide = generator.lstm(4, 6, bias=False, dtype="float64")
+    wide = lstm_parameters(generator, 4, 6, bias=False, dtype="float64")
     last = generator.randn(1)
     groups: list[list[NDArray[Any]]] = [
         [array for row in lstm for array in row.values()],
@@ -152,7 +153,7 @@ def test_sequence() -> None:
 
 
 def test_lstm_rows_and_shapes() -> None:
-    rows = TorchGenerator(0).lstm(5, 7, num_layers=2, bidirectional=True, proj_size=3)
+    rows = lstm_parameters(TorchGenerator(0), 5, 7, num_layers=2, bidirectional=True, proj_size=3)
     shapes = [{name: array.shape for name, array in row.items()} for row in rows]
     first = {
         "weight_ih": (28, 5),
@@ -190,13 +191,13 @@ def test_undecided_rounding_is_refused() -> None:
     middle = 1 + Decimal(2) ** -24
     for value in (middle, middle + Decimal(2) ** -52, -middle + Decimal(2) ** -52):
         with pytest.raises(ValueError, match="depends on the C library"):
-            torch_random._decided_float32(value)
-    assert torch_random._decided_float32(middle + Decimal(2) ** -48) == np.float32(1 + 2.0**-23)
-    assert torch_random._decided_float32(middle - Decimal(2) ** -48) == np.float32(1)
+            decided_float32(value)
+    assert decided_float32(middle + Decimal(2) ** -48) == np.float32(1 + 2.0**-23)
+    assert decided_float32(middle - Decimal(2) ** -48) == np.float32(1)
 
 
 def test_undecided_number_of_a_real_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch_random, "_LIBM_SLACK", Decimal(2.0**-24))
+    monkeypatch.setattr(normal, "_LIBM_SLACK", Decimal(2.0**-24))
     with pytest.raises(ValueError, match="use another seed"):
         TorchGenerator(0).randn(15)
 
@@ -214,8 +215,8 @@ def test_other_dtypes(dtype: str) -> None:
         lambda: generator.uniform(0.0, 1.0, (2,), dtype),
         lambda: generator.rand(2, dtype=dtype),
         lambda: generator.randn(2, dtype=dtype),
-        lambda: generator.lstm(2, 2, dtype=dtype),
-        lambda: generator.linear(2, 2, dtype=dtype),
+        lambda: lstm_parameters(generator, 2, 2, dtype=dtype),
+        lambda: linear_parameters(generator, 2, 2, dtype=dtype),
     ):
         with pytest.raises(ValueError, match="dtype must be"):
             call()
@@ -247,17 +248,17 @@ def test_sizes_refused() -> None:
         generator.rand(-1)
     for sizes in ((0, 2, 1, 0), (2, 0, 1, 0), (2, 2, 0, 0), (2, 2, 1, 2), (2, 2, 1, -1)):
         with pytest.raises(ValueError, match=r"nn\.LSTM needs"):
-            generator.lstm(sizes[0], sizes[1], num_layers=sizes[2], proj_size=sizes[3])
+            lstm_parameters(generator, sizes[0], sizes[1], num_layers=sizes[2], proj_size=sizes[3])
     for features in ((0, 1), (1, 0)):
         with pytest.raises(ValueError, match=r"nn\.Linear needs"):
-            generator.linear(*features)
+            linear_parameters(generator, *features)
 
 
 def test_zeros_are_positive() -> None:
     # A uniform of 0 gives a radius of -0, and the angles both signs of sine and cosine.
     uniforms = np.concatenate((np.zeros(8), np.arange(8) / 8)).astype(np.float32)
-    assert torch_random._box_muller_blocks(uniforms).tobytes() == bytes(64)
-    assert torch_random._decided_float32(Decimal("-0.0")).tobytes() == bytes(4)
+    assert box_muller_blocks(uniforms).tobytes() == bytes(64)
+    assert decided_float32(Decimal("-0.0")).tobytes() == bytes(4)
 
 
 def test_low_equals_high() -> None:
@@ -271,16 +272,16 @@ def test_emulated_fma_against_exact_arithmetic() -> None:
     x = (rng.integers(0, 2**53, 3000) * 2.0**-53).astype(np.float64)
     for low, span in ((-0.1, 0.2), (1.0, 2.0**-52), (-1.0, 1.0), (2.0**60, 3.0), (1e-300, 0.7), (-0.35, 0.7)):
         exact = [float(Fraction(v) * Fraction(span) + Fraction(low)) for v in x.tolist()]
-        assert torch_random._fma64(x, span, low).tolist() == exact
+        assert fma64(x, span, low).tolist() == exact
     # The exact sum lies 2^-103 beside the middle of two doubles: rounded twice, it would go to the wrong one.
     factor, base = np.array([(1 - 2.0**-30) * 2.0**-43]), 1024 + 2.0**-42
-    assert torch_random._fma64(factor, 1 + 2.0**-30, base) == base
-    assert torch_random._fma64(-factor, 1 + 2.0**-30, -base) == -base
+    assert fma64(factor, 1 + 2.0**-30, base) == base
+    assert fma64(-factor, 1 + 2.0**-30, -base) == -base
     # a * b is a float32 tie and c far below it decides: a double sum rounded twice would lose c.
     a = np.array([1 + 2.0**-12, 1 - 2.0**-12], dtype=np.float32)
     tiny = np.array([2.0**-80, -(2.0**-80)], dtype=np.float32)
     for c in (tiny, -tiny):
-        got = torch_random._fma32(a, a, c)
+        got = fma32(a, a, c)
         for value, factor, addend in zip(got.tolist(), a.tolist(), c.tolist(), strict=True):
             true = Fraction(factor) ** 2 + Fraction(addend)
             for side in (-math.inf, math.inf):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from conformance.golden.torch_random import TorchGenerator
+from conformance.golden.torch_random import TorchGenerator, linear_parameters, lstm_parameters
 
 torch = pytest.importorskip("torch")
 
@@ -47,7 +47,7 @@ def start(seed: int) -> TorchGenerator:
 
 
 def same_lstm(generator: TorchGenerator, options: dict[str, Any], dtype: str) -> None:
-    rows = generator.lstm(**options, dtype=dtype)
+    rows = lstm_parameters(generator, **options, dtype=dtype)
     module = torch.nn.LSTM(**options, dtype=getattr(torch, dtype))
     directions = 2 if options.get("bidirectional") else 1
     named = [
@@ -112,7 +112,7 @@ def test_lstm(options: dict[str, Any], dtype: str) -> None:
 @pytest.mark.parametrize(("inputs", "outputs"), [(1, 1), (3, 2), (7, 5), (100, 10), (1000, 3)])
 def test_linear(inputs: int, outputs: int, bias: bool, dtype: str) -> None:
     for seed in SEEDS:
-        got = start(seed).linear(inputs, outputs, bias=bias, dtype=dtype)
+        got = linear_parameters(start(seed), inputs, outputs, bias=bias, dtype=dtype)
         module = torch.nn.Linear(inputs, outputs, bias=bias, dtype=getattr(torch, dtype))
         assert list(got) == [name for name, _ in module.named_parameters()]
         for array, parameter in zip(got.values(), module.parameters(), strict=True):
@@ -122,7 +122,7 @@ def test_linear(inputs: int, outputs: int, bias: bool, dtype: str) -> None:
 def test_every_linear_bound() -> None:
     """The bound's roundings: every number of input features up to 600, both parameters, in float64."""
     for inputs in range(1, 601):
-        got = start(inputs).linear(inputs, 1, dtype="float64")
+        got = linear_parameters(start(inputs), inputs, 1, dtype="float64")
         module = torch.nn.Linear(inputs, 1, dtype=torch.float64)
         same(got["weight"], module.weight)
         same(got["bias"], module.bias)
@@ -136,7 +136,7 @@ def test_sequence(seed: int) -> None:
         same_lstm(generator, options, "float32")
         same(generator.randn(count), torch.randn(count))
         module = torch.nn.Linear(6, 2)
-        got = generator.linear(6, 2)
+        got = linear_parameters(generator, 6, 2)
         same(got["weight"], module.weight)
         same(got["bias"], module.bias)
         same(generator.randn(3), torch.randn(3))
