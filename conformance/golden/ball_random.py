@@ -65,7 +65,7 @@ def _rounded(compute: Callable[[Any], list[Any]]) -> Array:
         raise GenerationError(
             "normal and orthogonal sources need python-flint: pip install 'lstm-conformance[generate]'"
         ) from error
-    from conformance.lstm.rounding_proof import Undecided, nearest
+    from conformance.lstm.oracle.rounding import Undecided, nearest
 
     before = flint.ctx.prec
     try:

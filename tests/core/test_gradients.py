@@ -21,8 +21,8 @@ from conformance.verdict.noise import noise
 
 flint = pytest.importorskip("flint")
 
-from conformance.lstm import oracle  # noqa: E402 - needs flint
-from conformance.lstm.oracle_gradients import prove  # noqa: E402
+from conformance.lstm.oracle import prove  # noqa: E402 - needs flint
+from conformance.lstm.oracle.forward import evaluate  # noqa: E402
 
 HARD = {"name": "hard_sigmoid", "alpha": 0.2, "beta": 0.5}
 
@@ -83,7 +83,7 @@ def on_a_grid(arrays: Arrays) -> Arrays:
 
 def proven_loss(wanted: Case, arrays: Arrays) -> Any:
     """The loss as a ball, from the oracle's forward pass."""
-    balls = oracle.evaluate(wanted, arrays, 256)
+    balls = evaluate(wanted, arrays, 256)
     if wanted.cross_entropy:
         return balls["loss"][()]
     ends = {name.removeprefix("d"): getattr(arrays.inputs, name) for name in ("dy", "dh_n", "dc_n")}

@@ -20,8 +20,9 @@ from conformance.case.tensors import Array, Arrays
 
 flint = pytest.importorskip("flint")
 
-from conformance.lstm.oracle import evaluate, prove  # noqa: E402 - needs flint
-from conformance.lstm.rounding_proof import Undecided, nearest, round_dyadic  # noqa: E402
+from conformance.lstm.oracle import prove  # noqa: E402 - needs flint
+from conformance.lstm.oracle.forward import evaluate  # noqa: E402
+from conformance.lstm.oracle.rounding import Undecided, nearest, round_dyadic  # noqa: E402
 
 LARGEST = float(np.finfo(np.float64).max)
 PER_ROW = ("W", "R", "b_w", "b_r")

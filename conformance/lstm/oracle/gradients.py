@@ -1,11 +1,11 @@
-"""Answers for the truth of gradients: proven like every other golden value, by the oracle's own way back.
+"""Answers for the gradients: proven like every other golden value, by the oracle's own way back.
 
 The forward equations (docs/equations.md, section 1) are computed once more, on nodes that can be differentiated
-(conformance.lstm.oracle_tape). No formula for the gradient of an LSTM stands here, only those for the derivatives of
+(conformance.lstm.oracle.tape). No formula for the gradient of an LSTM stands here, only those for the derivatives of
 sums, products, quotients and activations: nothing is shared with the reference's gradients but the definition.
 
-As in the oracle, a batch row is a list of its valid steps. `Case.blocks` matter only where the gradients are truncated:
-there the state carried over a border goes on as a new node without a past.
+As in the forward pass, a batch row is a list of its valid steps. `Case.blocks` matter only where the gradients are
+truncated: there the state carried over a border goes on as a new node without a past.
 """
 
 from __future__ import annotations
@@ -19,22 +19,12 @@ from flint import arb, ctx
 
 from conformance.case.errors import GenerationError
 from conformance.case.model import Case
+from conformance.case.options import Activation
 from conformance.case.tensors import Array, Arrays
-from conformance.lstm import oracle
-from conformance.lstm.oracle import Balls, Proof, classes, exact
-from conformance.lstm.oracle_tape import Node, Nodes, Tape, above, activated
-
-
-def prove(case: Case, arrays: Arrays, *, first_bits: int = 128, most_bits: int = 65536) -> Proof:
-    """Every tensor of `case.outputs`, each number the float64 nearest to the true value.
-
-    Raises GenerationError as `oracle.prove` does, and for a number that stands on a kink.
-    """
-    forward = oracle.prove(case, arrays, first_bits=first_bits, most_bits=most_bits)
-    if case.gradients is None:
-        return forward
-    backward = oracle.proven(case, arrays, gradients, first_bits=forward.bits, most_bits=most_bits)
-    return Proof(forward.outputs | backward.outputs, backward.bits)
+from conformance.lstm.oracle.activations import above, derivative, on_balls
+from conformance.lstm.oracle.arrays import Balls, classes, exact
+from conformance.lstm.oracle.forward import evaluate
+from conformance.lstm.oracle.tape import Node, Nodes, Tape
 
 
 def gradients(case: Case, arrays: Arrays, bits: int) -> Balls:
@@ -49,7 +39,7 @@ def gradients(case: Case, arrays: Arrays, bits: int) -> Balls:
             balls = exact(case, name, array, shape)
             leaves[name] = _each(balls, tape.leaf)
         y, h_n, c_n = _forward(case, tape, leaves)
-        _held_to_the_oracle(case, oracle.evaluate(case, arrays, bits), y, h_n, c_n)
+        _held_to_the_forward_pass(case, evaluate(case, arrays, bits), y, h_n, c_n)
         tape.differentiate(_loss(case, arrays, tape, leaves, y, h_n, c_n))
         named = [name for name in leaves if f"d_{name}" in case.outputs]
         return {f"d_{name}": _each(leaves[name], lambda node: node.gradient) for name in named}
@@ -132,7 +122,7 @@ class _Cell:
     def __init__(self, case: Case, direction: int, tape: Tape, weights: dict[str, Array]) -> None:
         self.case, self.tape, self.weights = case, tape, weights
         act = case.activations_of(direction)
-        self.S, self.G, self.Hh = (activated(case, a) for a in (act.gate, act.cell, act.hidden))
+        self.S, self.G, self.Hh = (_activated(case, a) for a in (act.gate, act.cell, act.hidden))
 
     def step(self, x: Nodes, h: Nodes, c: Nodes) -> tuple[Nodes, Nodes]:
         """The new h and c."""
@@ -201,6 +191,12 @@ class _Cell:
         return [v if above(self.case, bound, abs(v.value)) else self.tape.leaf(bound * v.value.sgn()) for v in values]
 
 
+def _activated(case: Case, activation: Activation) -> Callable[[Node], Node]:
+    """An activation function on nodes."""
+    value, slope = on_balls(activation), derivative(case, activation)
+    return lambda node: node.mapped(value(node.value), slope(node.value))
+
+
 # Arrays in, arrays out.
 
 
@@ -217,8 +213,8 @@ def _each(array: Array, function: Callable[[Any], Any]) -> Array:
     return result.reshape(array.shape)
 
 
-def _held_to_the_oracle(case: Case, balls: Balls, y: Vectors, h_n: Vectors, c_n: Vectors) -> None:
-    """The forward computation above against the oracle's: their balls hold the same numbers, so they overlap."""
+def _held_to_the_forward_pass(case: Case, balls: Balls, y: Vectors, h_n: Vectors, c_n: Vectors) -> None:
+    """The forward computation above against the forward pass: their balls hold the same numbers, so they overlap."""
     for name, found in (("y", y), ("h_n", h_n), ("c_n", c_n)):
         for place, vector in found.items():
             if not all(node.value.overlaps(ball) for node, ball in zip(vector, balls[name][place], strict=True)):

@@ -2,23 +2,14 @@
 
 Every number of a computation is a node that remembers which nodes it came from and its partial derivatives by them;
 going through the nodes backwards, the chain rule gives every node its dL/d(node).
-
-A ball on both sides of a kink (relu, a clip) has no derivative yet, and more bits are asked for; a number exactly on a
-kink has none at all, and the case is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from flint import arb
-
-from conformance.case.errors import GenerationError
-from conformance.case.model import Case
-from conformance.case.options import Activation
-from conformance.lstm.oracle import activation_on_balls
-from conformance.lstm.rounding_proof import Undecided
 
 
 class Node:
@@ -86,49 +77,3 @@ class Tape:
         for node in reversed(self.nodes):
             for source, partial in node.sources:
                 source.gradient += partial * node.gradient
-
-
-# Derivatives of the activations. Definitions: docs/equations.md, section 2.
-
-
-def activated(case: Case, activation: Activation) -> Callable[[Node], Node]:
-    """An activation function on nodes."""
-    value, derivative = activation_on_balls(activation), _derivative(case, activation)
-    return lambda node: node.mapped(value(node.value), derivative(node.value))
-
-
-def _derivative(case: Case, activation: Activation) -> Callable[[arb], arb]:
-    alpha, beta = arb(activation.alpha or 0.0), arb(activation.beta or 0.0)
-    one, zero = arb(1), arb(0)
-
-    def over(x: Any, border: Any) -> bool:
-        return above(case, x, border)
-
-    functions: dict[str, Callable[[arb], arb]] = {
-        # 1 / ((1 + e^x) (1 + e^-x)), with powers of -|x| only: e^1e300 is too large even for arb.
-        "sigmoid": lambda x: (-abs(x)).exp() / (1 + (-abs(x)).exp()) ** 2,
-        "tanh": lambda x: x.sech() ** 2,
-        "relu": lambda x: one if over(x, 0) else zero,
-        "hard_sigmoid": lambda x: alpha if over(alpha * x + beta, 0) and over(1, alpha * x + beta) else zero,
-        "affine": lambda x: alpha,
-        "leaky_relu": lambda x: one if over(x, 0) else alpha,
-        "thresholded_relu": lambda x: one if over(x, alpha) else zero,
-        "scaled_tanh": lambda x: alpha * beta * (beta * x).sech() ** 2,
-        "elu": lambda x: one if over(x, 0) else alpha * x.exp(),
-        "softsign": lambda x: 1 / (1 + abs(x)) ** 2,
-        "softplus": lambda x: 1 / (1 + (-x).exp()) if x > 0 else x.exp() / (1 + x.exp()),
-        "linear": lambda x: one,
-    }
-    return functions[activation.name]
-
-
-def above(case: Case, x: Any, border: Any) -> bool:
-    """Whether x > border, which is a kink of something: on it there is no derivative."""
-    x, border = arb(x), arb(border)
-    if x > border:
-        return True
-    if x < border:
-        return False
-    if x.is_exact() and border.is_exact():
-        raise GenerationError(f"{case.id}: a number stands on a kink, where there is no gradient")
-    raise Undecided("a number may be on either side of a kink")
