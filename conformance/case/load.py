@@ -29,11 +29,14 @@ from conformance.case.located import LocatedDict, LocatedList, line_of, merged, 
 from conformance.case.model import Case
 from conformance.case.options import Frozen
 from conformance.case.source import Source
+from conformance.files import MEBIBYTE, FileError, read_text
 
 SPEC_KEYS = ("family", "description", "source", "defaults", "cases")
 FIELD_KEYS = tuple(name for name in Case.model_fields if name not in ("id", "origin"))
 CASE_KEYS = ("name", "vary", *FIELD_KEYS)
 MOST_VARIATIONS = 1000
+MOST_BYTES = 64 * MEBIBYTE
+"""That a spec file may have."""
 
 
 def load_specs(folder: Path) -> list[Case]:
@@ -66,9 +69,9 @@ def load_spec(file: Path) -> list[Case]:
     """
     shown = _shown(file)
     try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError([f"{shown}:1: cannot be read: {error}"]) from error
+        text = read_text(file, MOST_BYTES)
+    except FileError as error:
+        raise SpecError([f"{shown}:1: cannot be read: {error.problem}"]) from error
     spec = parse(text, shown)
     problems = _outline_problems(spec, shown)
     if problems:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 import platformdirs
@@ -12,8 +13,9 @@ import platformdirs
 import conformance
 from conformance.case.errors import VectorError
 from conformance.case.model import Case
-from conformance.golden.store import verified, write_atomically
-from conformance.golden.vector import Vector
+from conformance.files import MEBIBYTE, FileError, demand_writable, read_file, read_text, replace_file
+from conformance.golden.store import verified
+from conformance.golden.vector import Vector, most_bytes
 
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -29,18 +31,43 @@ def cached(case: Case) -> Vector:
 
 
 def _cached(case: Case) -> Vector:
-    path = folder() / f"{case.digest()}-{_makers()}.safetensors"
+    path = _path(case)
     digest_path = path.with_suffix(".sha256")
     try:
-        return verified(path.read_bytes(), digest_path.read_text(), path, "")
-    except (OSError, UnicodeDecodeError, VectorError):
+        digest = read_text(digest_path, MEBIBYTE)
+        return verified(case, read_file(path, most_bytes(case)), digest, path, "")
+    except (FileError, VectorError):
         pass  # absent or damaged: it is only a cache, so it is made again
+    _demand_writable()
     from conformance.golden.build import build  # no run needs the makers of vectors once this is done
 
     data = build(case).vector.to_bytes()
-    write_atomically(path, data)
-    write_atomically(digest_path, hashlib.sha256(data).hexdigest().encode())
+    replace_file(path, data)
+    replace_file(digest_path, hashlib.sha256(data).hexdigest())
     return Vector.from_bytes(data)
+
+
+def demand_usable(cases: Iterable[Case]) -> None:
+    """See that the vectors of these cases are there, or can be kept once they are made.
+
+    Raises:
+        VectorError: they cannot.
+    """
+    if any(case.on_demand and not _path(case).exists() for case in cases):
+        _demand_writable()
+
+
+def _demand_writable() -> None:
+    try:
+        demand_writable(folder())
+    except FileError as error:
+        raise VectorError(
+            f"{error}; the vectors made on demand are kept there, under XDG_CACHE_HOME on Linux"
+        ) from error
+
+
+def _path(case: Case) -> Path:
+    return folder() / f"{case.digest()}-{_makers()}.safetensors"
 
 
 @functools.cache

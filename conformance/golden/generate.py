@@ -48,12 +48,14 @@ def generate(cases: Sequence[Case], store: VectorStore, *, prune: bool, jobs: in
         prune: remove stored vectors that belong to none of `cases`.
         jobs: processes; None for one a core.
         report: called after each case, with None where it failed.
+
+    Raises:
+        FileError: the store cannot be written.
     """
     summary = Summary()
+    store.demand_writable()  # before hours of work
     if prune:
-        store.remove_leftovers()
-        for case_id in set(store.entries) - {case.id for case in cases if not case.on_demand}:
-            store.remove(case_id)
+        store.prune({case.id for case in cases if not case.on_demand})
     try:
         for case, built in _build_all([c for c in cases if not c.on_demand], jobs, summary):
             if built is not None:
@@ -76,7 +78,7 @@ def check(cases: Sequence[Case], store: VectorStore, *, whole: bool, jobs: int |
     summary = Summary()
     shipped = [case for case in cases if not case.on_demand]
     if whole:
-        for case_id in sorted(set(store.entries) - {case.id for case in shipped}):
+        for case_id in store.stale({case.id for case in shipped}):
             summary.problems.append(f"{case_id}: stored, but no spec asks for it")
     for case, built in _build_all(shipped, jobs, summary):
         if built is not None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import safetensors
 
+from conformance.case.model import Case
 from conformance.case.tensors import Array, Arrays, Outputs, from_bytes, to_bytes
+from conformance.files import MEBIBYTE
 
 _ZERO = -128
 """The stored exponent that stands for a kappa of zero."""
@@ -44,6 +47,10 @@ class Vector:
             arrays = Arrays.from_tensors(tensors)
         except (safetensors.SafetensorError, KeyError, TypeError) as error:
             raise ValueError(str(error)) from error
+        for kind, dtype in (("golden", np.float64), ("kappa", np.int8)):
+            for name, array in tensors.items():
+                if name.startswith(f"{kind}.") and array.dtype != dtype:
+                    raise ValueError(f"{name} is {array.dtype}, not {np.dtype(dtype)}")
         golden = {n.removeprefix("golden."): a for n, a in tensors.items() if n.startswith("golden.")}
         kappa = {n.removeprefix("kappa."): _powers(a) for n, a in tensors.items() if n.startswith("kappa.")}
         if not golden or set(golden) != set(kappa):
@@ -51,6 +58,17 @@ class Vector:
         if any(kappa[name].shape != array.shape for name, array in golden.items()):
             raise ValueError("kappa has not the shape of the golden values")
         return cls(arrays, golden, kappa)
+
+    def misfit(self, case: Case) -> str | None:
+        """The first tensor that is not one of a case's, is missing, or has another dtype or shape; None if all fit."""
+        wanted = tensors_of(case)
+        found = {name: (array.dtype, array.shape) for name, array in self.arrays.flat.items()}
+        found |= {f"golden.{name}": (array.dtype, array.shape) for name, array in self.golden.items()}
+        for name in sorted(wanted.keys() | found.keys()):
+            has, needs = (_words(each[name]) if name in each else "none" for each in (found, wanted))
+            if has != needs:
+                return f"{name}: the file has {has}, the case needs {needs}"
+        return None
 
     def difference(self, other: Vector) -> str | None:
         """The first tensor in which two vectors differ, and how; kappa may differ by one step. None if all agree."""
@@ -65,6 +83,30 @@ class Vector:
                 return f"kappa {name} differs by {steps.max()} steps"
         extra = (set(other.arrays.flat) - set(self.arrays.flat)) | (set(other.golden) - set(self.golden))
         return f"{min(extra)} is not made any more" if extra else None
+
+
+def tensors_of(case: Case) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
+    """Name, dtype and shape of every tensor of a case's vector, kappa aside, which is as `golden`."""
+    wanted = {f"weights.{name}": (case.np_dtype, shape) for name, shape in case.weight_shapes.items()}
+    wanted |= {f"inputs.{name}": (case.np_dtype, shape) for name, shape in case.input_shapes.items()}
+    if case.lengths is not None:
+        wanted["inputs.lengths"] = (np.dtype(np.int64), (case.B,))
+    if case.skip is not None:
+        wanted["inputs.mask"] = (np.dtype(np.bool_), (case.T, case.B))
+    if case.targets_shape is not None:
+        wanted["inputs.targets"] = (np.dtype(np.int64), case.targets_shape)
+    return wanted | {f"golden.{name}": (np.dtype(np.float64), shape) for name, shape in case.outputs.items()}
+
+
+def most_bytes(case: Case) -> int:
+    """That the file of a case's vector may have: tensors, kappa (a byte for each golden value), names and shapes."""
+    sizes = {name: (dtype.itemsize, math.prod(shape)) for name, (dtype, shape) in tensors_of(case).items()}
+    return sum((size + name.startswith("golden.")) * count for name, (size, count) in sizes.items()) + MEBIBYTE
+
+
+def _words(tensor: tuple[np.dtype[Any], tuple[int, ...]]) -> str:
+    dtype, shape = tensor
+    return f"{dtype} ({', '.join(map(str, shape))})"
 
 
 def _same_bytes(a: Array, b: Array | None) -> bool:

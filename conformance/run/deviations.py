@@ -26,9 +26,11 @@ from packaging.version import InvalidVersion
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 
 from conformance.case.errors import SpecError
+from conformance.case.load import MOST_BYTES
 from conformance.case.located import LocatedDict, LocatedList, line_of, parse
 from conformance.case.options import Frozen, Listed
 from conformance.case.outcomes import Failed, Outcome, name_of
+from conformance.files import FileError, read_text
 
 
 class Deviation(Frozen):
@@ -103,9 +105,9 @@ def load_deviations(folder: Path, adapter: str) -> list[Deviation]:
     if not path.exists():
         return []
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError([f"{path}:1: cannot be read: {error}"]) from error
+        text = read_text(path, MOST_BYTES)
+    except FileError as error:
+        raise SpecError([f"{path}:1: cannot be read: {error.problem}"]) from error
     content = parse(text, str(path))
     if not isinstance(content, LocatedList):
         raise SpecError([f"{path}:1: a deviations file is a list"])

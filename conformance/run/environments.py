@@ -15,6 +15,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 
 import conformance
 from conformance.case.errors import ConformanceError
+from conformance.files import MEBIBYTE, FileError, read_text
 from conformance.run.confine import kill_group
 
 DISTRIBUTION = "lstm-conformance"
@@ -37,13 +38,16 @@ class Environment:
     def __init__(
         self, folder: Path, packages: Sequence[str], beside: Sequence[str] = (), constraints: Iterable[Path] = ()
     ) -> None:
-        venv.create(folder, symlinks=os.name != "nt")
         self._folder = folder
         self.python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-        self._run("the environment cannot have pip", "ensurepip", "--default-pip")
-        _put_suite_into(self.python)
         requirements = [*own_requirements(), *packages, *beside]
-        held = _constraints(folder / "constraints.txt", packages, constraints)
+        try:
+            venv.create(folder, symlinks=os.name != "nt")
+            self._run("the environment cannot have pip", "ensurepip", "--default-pip")
+            _put_suite_into(self.python)
+            held = _constraints(folder / "constraints.txt", packages, constraints)
+        except (OSError, shutil.Error) as error:  # a full disk, a place that cannot be written
+            raise ConformanceError(f"{folder}: the environment cannot be made: {error}") from error
         options = ("--quiet", "--disable-pip-version-check", "-c", str(held))
         self._run(f"pip cannot install {' '.join(requirements)}", "pip", "install", *options, *requirements)
 
@@ -152,9 +156,9 @@ def _constraints(path: Path, packages: Sequence[str], files: Iterable[Path]) -> 
 
 def _read(file: Path) -> list[str]:
     try:
-        return file.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise ConformanceError(f"constraints {file}: {error.strerror}") from error
+        return read_text(file, MEBIBYTE).splitlines()
+    except FileError as error:
+        raise ConformanceError(f"constraints {error}") from error
 
 
 def _name(line: str) -> str | None:

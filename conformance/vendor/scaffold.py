@@ -10,6 +10,7 @@ from string import Template
 from conformance import __version__
 from conformance.adapters import registry
 from conformance.case.errors import ConformanceError
+from conformance.files import replace_file
 
 FILES = {
     "README.md": "README.md",
@@ -75,8 +76,7 @@ def write(names: Names, folder: Path) -> list[Path]:
         written = []
         for template, target in FILES.items():
             path = folder / Template(target).substitute(names.fields)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text(template, names), encoding="utf-8")
+            replace_file(path, text(template, names))
             written.append(path)
     except OSError as error:
         raise ConformanceError(f"{error.filename or folder} cannot be written: {error.strerror}") from error

@@ -191,7 +191,7 @@ def test_a_bad_vector_is_an_error_of_its_case_that_no_deviation_excuses(suite, t
     for name, problem in {
         "plain-f32": "damaged or truncated",
         "reverse": "altered: SHA-256 is ",
-        "lengths": "the vector of tiny/lengths is missing (No such file or directory)",
+        "lengths": "the vector of tiny/lengths cannot be read: No such file or directory",
         "stack": f"tiny/stack has no vector in {vectors}/MANIFEST.json",
     }.items():
         result = results[f"tiny/{name}"]

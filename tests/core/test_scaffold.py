@@ -92,12 +92,12 @@ def test_nothing_is_overwritten(tmp_path):
     (tmp_path / "taken" / "notes").write_text("mine")
     (tmp_path / "file").write_text("mine")
     for name, problem in {
-        "taken": "is there already and not an empty folder; nothing was written",
-        "file": "is there already and not an empty folder; nothing was written",
-        "file/below": "cannot be written: Not a directory",
+        "taken": " is there already and not an empty folder; nothing was written",
+        "file": " is there already and not an empty folder; nothing was written",
+        "file/below": "/README.md: cannot be written: Not a directory",
     }.items():
         done = CliRunner().invoke(main, ["new-adapter", "my-npu", "--into", str(tmp_path / name)])
-        assert (done.exit_code, done.stderr) == (2, f"{tmp_path / name} {problem}\n")
+        assert (done.exit_code, done.stderr) == (2, f"{tmp_path / name}{problem}\n")
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "notes", "taken"]
 
 
