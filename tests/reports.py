@@ -19,7 +19,7 @@ from conformance.lstm.reference import Reference
 from conformance.run.deviations import Deviation
 from conformance.run.record import AdapterInfo, Header, Record, selection_digest
 from conformance.run.result import Result
-from conformance.run.results import ResultsFile
+from conformance.run.results_file import write_results
 from conformance.verdict.answer import Answer
 from conformance.verdict.compare import judge
 from conformance.verdict.diagnose import diagnose
@@ -136,10 +136,7 @@ def written(
         selection=selection_digest(ids),
         adapters=adapters,
     )
-    file = ResultsFile(path, header)
-    for record in records:
-        file.add(record)
-    file.close(complete=complete)
+    write_results(path, header, records, complete=complete)
     return path
 
 

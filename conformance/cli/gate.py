@@ -38,13 +38,12 @@ def gate(
 def baseline(results: Path, output: Path) -> None:
     """Keep of a results file what `conformance gate` needs: small, sorted, fit for a repository.
 
-    Exit code: 0, or 2 where the run was interrupted.
+    Exit code: 0, or 2 where the run was interrupted, or is only one shard of several.
     """
     from conformance.run.gate import essence
-    from conformance.run.results import ResultsFile, demand_complete, read_results
+    from conformance.run.results import demand_whole, read_results
+    from conformance.run.results_file import write_results
 
-    found = demand_complete(read_results(results))
-    with ResultsFile(output, found.header) as file:
-        for record in essence(found.records):
-            file.add(record)
-    click.echo(f"{len(found.records)} results of {', '.join(found.header.adapters)} written to {output}")
+    found = demand_whole(read_results(results))
+    count = write_results(output, found.header, essence(found.records))
+    click.echo(f"{count} results of {', '.join(found.header.adapters)} written to {output}")

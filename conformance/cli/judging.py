@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _drift = click.option(
     "--drift",
-    type=click.FloatRange(1, min_open=True),
+    type=options.Number(1, 1_000_000, min_open=True),
     default=4.0,
     show_default=True,
     metavar="FACTOR",
@@ -50,6 +50,7 @@ class Judging:
             ConformanceError: the two cannot be compared.
         """
         from conformance.faces import gate as face
+        from conformance.files import replace_file
         from conformance.run.gate import gate as compare
 
         found = compare(before, after, drift=self.drift, accept_known=self.accept_known)
@@ -62,9 +63,9 @@ class Judging:
                 options.console().print(face.table(found, everything=self.everything))
             click.echo(face.total(found))
         if self.markdown is not None:
-            self.markdown.write_text(face.as_markdown(found, moved), encoding="utf-8")
+            replace_file(self.markdown, face.as_markdown(found, moved))
         if self.junit is not None:
-            self.junit.write_text(face.as_junit(found), encoding="utf-8")
+            replace_file(self.junit, face.as_junit(found))
         return 1 if found.closed else 0
 
 

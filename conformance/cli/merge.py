@@ -21,10 +21,9 @@ def merge(files: tuple[Path, ...], output: Path) -> None:
     Exit code: 0, or 2 where they cannot be merged.
     """
     from conformance.run.combine import merged
-    from conformance.run.results import ResultsFile, read_results
+    from conformance.run.results import read_results
+    from conformance.run.results_file import write_results
 
     header, records = merged([read_results(file) for file in files])
-    with ResultsFile(output, header) as file:
-        for record in records:
-            file.add(record)
-    click.echo(f"{len(records)} results of {', '.join(header.adapters)} written to {output}")
+    count = write_results(output, header, records)
+    click.echo(f"{count} results of {', '.join(header.adapters)} written to {output}")

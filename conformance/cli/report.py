@@ -28,6 +28,7 @@ def report(files: tuple[Path, ...], kind: str, output: Path | None, specs: Path,
     Runs that were interrupted are reported as such. Exit code: 0, or 2 where a file cannot be read.
     """
     from conformance.case.load import load_specs
+    from conformance.files import replace_file
     from conformance.report import badge, junit, markdown, page
     from conformance.report.content import Content
     from conformance.run.results import read_results
@@ -47,6 +48,5 @@ def report(files: tuple[Path, ...], kind: str, output: Path | None, specs: Path,
     if output is None:
         click.echo(text, nl=False)
         return
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(text, encoding="utf-8", newline="\n")
+    replace_file(output, text)
     click.echo(f"{content.headline}; written to {output}")

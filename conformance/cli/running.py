@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from conformance.run.record import Header, Record
     from conformance.run.result import Result
     from conformance.run.results import Results
+    from conformance.run.results_file import ResultsFile
     from conformance.run.runner import Runner
 
 
@@ -93,13 +94,24 @@ class Run:
             yield worker
 
     def _carried_out(self, begun: Worker | None, start: float, beside: bool) -> tuple[list[str], list[Record]]:
+        from conformance.run.results_file import ResultsFile
+
+        # Before any adapter has loaded, which takes a while: that the results can be written, and by nobody else.
+        with ResultsFile(self.output) if self.output is not None else contextlib.nullcontext() as file:
+            return self._written_to(file, begun, start, beside)
+
+    def _written_to(
+        self, file: ResultsFile | None, begun: Worker | None, start: float, beside: bool
+    ) -> tuple[list[str], list[Record]]:
+        from conformance.golden import cache
         from conformance.golden.store import VectorStore
-        from conformance.run.combine import resumable
+        from conformance.run.combine import demand_same_run
         from conformance.run.record import Header, selection_digest
         from conformance.run.select import select_cases, shard
 
         selected = select_cases(self.specs, self.patterns)
         cases = shard(selected, self.part) if self.part else selected
+        cache.demand_usable(cases)
         store = VectorStore(self.vectors)
         runners = self._runners(store, begun)
         try:
@@ -112,13 +124,14 @@ class Run:
                 shard=self.part,
                 adapters={label: runner.info for label, runner in loaded.items()},
             )
-            found = resumable(self.output, header) if self.resume and self.output else None
+            found = file.left() if self.resume and file is not None else None
             if found:
+                demand_same_run(found, header, {case.id for case in cases})
                 options.console(error=beside).print(
                     f"{self.output}: {len(found.records)} results are there, "
                     f"{len(loaded) * len(cases) - len(found.records)} are left"
                 )
-            records = self._run(loaded, cases, header, found, start)
+            records = self._run(loaded, cases, header, file, found, start)
         finally:
             for runner in runners.values():
                 runner.close()
@@ -179,22 +192,22 @@ class Run:
         runners: Mapping[str, Runner],
         cases: list[Case],
         header: Header,
+        file: ResultsFile | None,
         found: Results | None,
         start: float,
     ) -> list[Record]:
         """The results of what is left to run and of what is in the file already, in the order they came."""
-        from conformance.run.results import ResultsFile
         from conformance.run.together import run_together
 
         records = list(found.records) if found else []
         done = {(record.adapter, record.case) for record in records}
         left = {label: [case for case in cases if (label, case.id) not in done] for label in runners}
-        with contextlib.ExitStack() as stack:
-            file = None
-            if self.output is not None and not (found and found.complete):
-                file = stack.enter_context(ResultsFile.resumed(found) if found else ResultsFile(self.output, header))
-            counts = {label: len(waiting) for label, waiting in left.items()}
-            watching = stack.enter_context(Watching(counts, len(cases), shown=not self.in_process))
+        if file is not None and found is None:
+            file.begin(header)
+        elif file is not None and found is not None and not found.complete:
+            file.go_on(found)
+        counts = {label: len(waiting) for label, waiting in left.items()}
+        with Watching(counts, len(cases), shown=not self.in_process) as watching:
 
             def report(result: Result) -> None:
                 if struck() and not self.in_process:  # a debugger has its own use for Ctrl-C
@@ -210,8 +223,8 @@ class Run:
                 run_together(runners, left, jobs, begun=watching.begun, report=report)
             except BaseException as error:
                 if struck() or isinstance(error, KeyboardInterrupt):
-                    resume = f"; {self.output} has them: go on with the same command and --resume"
-                    kept = resume if self.output and self.resumable else ""
+                    resume = f"; {file.place} has them: go on with the same command and --resume" if file else ""
+                    kept = resume if self.resumable else ""
                     click.echo(f"\ninterrupted after {len(records)} results{kept}", err=True)
                 raise
             if file is not None:

@@ -12,14 +12,17 @@ import pytest
 from conformance import __version__
 from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable, ConformanceError
+from conformance.case.load import MOST_BYTES
 from conformance.case.model import Case
 from conformance.data import default_folders
+from conformance.files import Claim, FileError, read_file
 from conformance.golden.store import VectorStore
 from conformance.plugin.items import CaseItem, SpecFile
 from conformance.run.deviations import load_deviations
+from conformance.run.limits import MOST_GIB, MOST_SECONDS
 from conformance.run.places import demand_used, parse_places
 from conformance.run.record import AdapterInfo, Header, Record, selection_digest
-from conformance.run.results import ResultsFile
+from conformance.run.results_file import write_results
 from conformance.run.runner import CASE_SECONDS, Runner
 from conformance.run.select import matching
 
@@ -38,13 +41,17 @@ class ConformanceSession:
         self.store = VectorStore(_folder(config, "vectors", own.vectors))
         deviations = _folder(config, "deviations", own.deviations)
         seconds = CASE_SECONDS if config.getoption("lstm_timeout") is None else config.getoption("lstm_timeout")
-        if not seconds > 0:
-            raise pytest.UsageError(f"--lstm-timeout: {seconds:g} is not a time")
+        if not 0 < seconds <= MOST_SECONDS:
+            raise pytest.UsageError(
+                f"--lstm-timeout: needs more than 0 and at most {MOST_SECONDS} seconds, not {seconds:g}"
+            )
         memory, in_process = config.getoption("lstm_memory"), config.getoption("lstm_in_process")
-        if memory is not None and not memory > 0:
-            raise pytest.UsageError(f"--lstm-memory: {memory:g} is not an amount of memory")
+        if memory is not None and not 0 < memory <= MOST_GIB:
+            raise pytest.UsageError(f"--lstm-memory: needs more than 0 and at most {MOST_GIB} GiB, not {memory:g}")
         if in_process and (memory or config.getoption("lstm_worker")):
             raise pytest.UsageError("--lstm-in-process has no worker to place or to limit")
+        if (path := self._results_path()) is not None:
+            Claim(path).release()  # it will be written when all has run
         places = parse_places(config.getoption("lstm_worker"))
         demand_used(places, adapters)
         self.runners = {
@@ -68,6 +75,12 @@ class ConformanceSession:
             named = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
             config.args[:] = [*named, str(own.specs)]
 
+    def _results_path(self) -> Path | None:
+        """The file that this process is to write."""
+        path = self.config.getoption("lstm_results")
+        elsewhere = hasattr(self.config, "workerinput") or self.config.getoption("collectonly")
+        return None if path is None or elsewhere else Path(path)
+
     def options(self, spec: Path) -> tuple[str, ...]:
         """What `conformance run` has to be given to find the same specs, vectors and deviations."""
         given = {"specs": None if spec.is_relative_to(self._own.specs) else str(spec.parent)}
@@ -81,9 +94,9 @@ class ConformanceSession:
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> SpecFile | None:
         """Take a `*.yaml` file that is named as an argument; one found in a folder only if it looks like a spec."""
         named = parent.session.isinitpath(file_path)
-        if file_path.suffix == ".yaml" and (named or _LIKE_A_SPEC.search(file_path.read_text("utf-8", "replace"))):
-            return SpecFile.from_parent(parent, path=file_path, owner=self)
-        return None
+        if file_path.suffix != ".yaml" or not (named or _is_like_a_spec(file_path)):
+            return None
+        return SpecFile.from_parent(parent, path=file_path, owner=self)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
@@ -145,8 +158,8 @@ class ConformanceSession:
         """End the workers and write the results; without a footer if the session did not get to its end."""
         for runner in self.runners.values():
             runner.close()
-        path = self.config.getoption("lstm_results")
-        if path is None or hasattr(self.config, "workerinput") or self.config.getoption("collectonly"):
+        path = self._results_path()
+        if path is None:
             return
         cases = {record["case"] for record in self._records}
         header = Header(
@@ -156,11 +169,19 @@ class ConformanceSession:
             selection=selection_digest(cases),
             adapters={name: AdapterInfo(**info) for name, info in self._adapters.items()},
         )
-        file = ResultsFile(Path(path), header)
-        for record in self._records:
-            file.add(Record(**record))
         stopped = session.shouldfail or session.shouldstop or exitstatus not in (0, pytest.ExitCode.TESTS_FAILED)
-        file.close(complete=self._complete and not stopped)
+        records = [Record(**record) for record in self._records]
+        try:
+            write_results(path, header, records, complete=self._complete and not stopped)
+        except ConformanceError as error:
+            pytest.exit(str(error), pytest.ExitCode.USAGE_ERROR)
+
+
+def _is_like_a_spec(path: Path) -> bool:
+    try:
+        return _LIKE_A_SPEC.search(read_file(path, MOST_BYTES).decode("utf-8", "replace")) is not None
+    except FileError:  # whatever it is, nobody has named it
+        return False
 
 
 def _folder(config: pytest.Config, option: str, default: Path) -> Path:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from conformance.case.errors import ConformanceError
-from conformance.run.record import Header, Record
-from conformance.run.results import Results, demand_complete, read_results
+from conformance.run.record import Header, Record, selection_digest
+from conformance.run.results import Results, demand_complete
+from conformance.run.shards import parsed
 
 
-def resumable(path: Path, header: Header) -> Results | None:
-    """What an interrupted run left, or None where there is nothing yet.
+def demand_same_run(found: Results, header: Header, cases: Collection[str]) -> None:
+    """Refuse to go on with what another run has left.
+
+    Args:
+        header: of the run that is to go on.
+        cases: the ids of those that each of its adapters is to answer.
 
     Raises:
-        ConformanceError: the file is of another run: other cases, vectors, suite, or adapters of other versions.
+        ConformanceError: there are other cases, vectors, a later suite, or adapters of other versions.
     """
-    if not path.exists() or path.stat().st_size == 0:
-        return None
-    found = read_results(path)
+    path = found.path
     for name in ("suite", "vectors", "selection", "shard"):
         there, here = getattr(found.header, name), getattr(header, name)
         if there != here:
@@ -33,7 +36,11 @@ def resumable(path: Path, header: Header) -> Results | None:
                     f"{path}: cannot be resumed: {name} of {label} were {_words(getattr(info, name))}, "
                     f"now they are {_words(getattr(now, name))}"
                 )
-    return found
+    for record in found.records:
+        if record.case not in cases:
+            raise ConformanceError(
+                f"{path}: cannot be resumed: it has {record.case}, which is not one of the run's cases"
+            )
 
 
 def merged(several: Sequence[Results]) -> tuple[Header, list[Record]]:
@@ -41,7 +48,8 @@ def merged(several: Sequence[Results]) -> tuple[Header, list[Record]]:
 
     Raises:
         ConformanceError: a file is interrupted; they are of different suites, vectors or selections of cases, or of
-            one adapter in two versions; a case has two different outcomes; a shard is missing.
+            one adapter in two versions; a case has two different outcomes; a shard is missing, or is beside the whole
+            or beside one of another number of shards.
     """
     first = demand_complete(several[0])
     adapters = dict(first.header.adapters)
@@ -67,15 +75,32 @@ def merged(several: Sequence[Results]) -> tuple[Header, list[Record]]:
                     f"{path}, {record.outcome} in {results.path}"
                 )
     for label in adapters:
+        _demand_one_division(label, [results for results in several if label in results.header.adapters])
         there_are = sum(adapter == label for adapter, _ in records)
         if there_are != first.header.cases:
-            shards = {str(results.header.shard) for results in several if label in results.header.adapters}
+            shards = {results.header.shard or "none" for results in several if label in results.header.adapters}
             raise ConformanceError(
                 f"cannot be merged: {label} has {there_are} of {first.header.cases} cases; "
                 f"shards given: {', '.join(sorted(shards))}"
             )
+        if selection_digest(case for adapter, case in records if adapter == label) != first.header.selection:
+            raise ConformanceError(f"cannot be merged: {label} has other cases than those that the headers are about")
     header = first.header.model_copy(update={"adapters": adapters, "shard": None})
     return header, [record for record, _ in records.values()]
+
+
+def _demand_one_division(label: str, several: Sequence[Results]) -> None:
+    """Refuse files of an adapter that are not parts of the same whole."""
+    kinds = {results.header.shard and parsed(results.header.shard)[1]: results for results in several}
+    if len(kinds) > 1:
+        (n, one), (m, other) = list(kinds.items())[:2]
+        shown = [
+            f"{results.path} has {f'a shard of {parts}' if parts else 'all'}"
+            for parts, results in ((n, one), (m, other))
+        ]
+        raise ConformanceError(
+            f"cannot be merged: of the cases of {label}, {shown[0]}, {shown[1]}; give one or the other"
+        )
 
 
 def _words(value: object) -> str:

@@ -11,9 +11,9 @@ from typing import Literal
 
 from conformance.adapters import registry
 from conformance.case.dtypes import UNIT_ROUNDOFF
-from conformance.case.errors import ConformanceError
+from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.run.record import Record, RecordedSuspect
-from conformance.run.results import Results, demand_complete
+from conformance.run.results import Results, demand_whole
 
 DRIFT = 4.0
 """Noise of one and the same arithmetic moves by less when a kernel adds in another order."""
@@ -159,7 +159,10 @@ def _adapter(label: str) -> str:
 
 
 def _by_adapter_and_case(results: Results) -> dict[tuple[str, str], Record]:
-    found = {(_adapter(record.adapter), record.case): record for record in results.records}
+    try:
+        found = {(_adapter(record.adapter), record.case): record for record in results.records}
+    except AdapterUnavailable as error:
+        raise ConformanceError(f"{results.path}: {error}") from error
     if len(found) != len(results.records):
         raise ConformanceError(
             f"{results.path}: has an adapter at several places ({', '.join(results.header.adapters)}); "
@@ -170,11 +173,7 @@ def _by_adapter_and_case(results: Results) -> dict[tuple[str, str], Record]:
 
 def _demand_comparable(before: Results, after: Results) -> None:
     for results in (before, after):
-        demand_complete(results)
-        if results.header.shard is not None:
-            raise ConformanceError(
-                f"{results.path}: only shard {results.header.shard} of a run; put them together: conformance merge"
-            )
+        demand_whole(results)
     one, other = before.header.vectors, after.header.vectors
     if one != other:
         raise ConformanceError(

@@ -11,13 +11,30 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from conformance.case.dtypes import UNIT_ROUNDOFF, DTypeName
 from conformance.case.outcomes import OutcomeName
+from conformance.run.shards import parsed
 
 FORMAT = 2
+
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""A number that is there: noise, seconds. What is infinite or no number at all has None in its place."""
+Count = Annotated[int, Field(ge=0)]
+
+
+def _precision(name: str) -> str:
+    if name not in UNIT_ROUNDOFF:
+        raise ValueError(f"needs one of {', '.join(UNIT_ROUNDOFF)}")
+    return name
+
+
+def _shard(text: str) -> str:
+    parsed(text)
+    return text
 
 
 class _Line(BaseModel):
@@ -51,9 +68,9 @@ class Header(_Line):
     format: int = FORMAT
     suite: str
     vectors: str
-    cases: int
+    cases: Count
     selection: str
-    shard: str | None = None
+    shard: Annotated[str, AfterValidator(_shard)] | None = None
     adapters: dict[str, AdapterInfo]
 
 
@@ -65,9 +82,9 @@ class Footer(_Line):
     `seconds` without these and without the seconds of the results.
     """
 
-    results: int
-    seconds: float | None = None
-    import_seconds: dict[str, float] = {}
+    results: Count
+    seconds: Amount | None = None
+    import_seconds: dict[str, Amount] = {}
 
 
 class RecordedSuspect(_Line):
@@ -75,7 +92,7 @@ class RecordedSuspect(_Line):
 
     mistakes: tuple[str, ...]
     how: str
-    noise: float | None = None
+    noise: Amount | None = None
     precision: str = ""
 
 
@@ -103,13 +120,13 @@ class Record(_Line):
 
     case: str
     adapter: str
-    dtype: str
+    dtype: DTypeName
     outcome: OutcomeName
     unexpected: bool = False
-    noise: float | None = None
-    allowed: float | None = None
-    seconds: float = 0.0
-    precision: str | None = None
+    noise: Amount | None = None
+    allowed: Amount | None = None
+    seconds: Amount = 0.0
+    precision: Annotated[str, AfterValidator(_precision)] | None = None
     message: str | None = None
     suspects: tuple[RecordedSuspect, ...] | None = None
     traceback: str | None = None

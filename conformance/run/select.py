@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
-import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from conformance.case.errors import ConformanceError
 from conformance.case.load import load_specs
 from conformance.case.model import Case
+from conformance.run.shards import parsed, shard_of
 
 
 def select_cases(specs: Path, patterns: Sequence[str]) -> list[Case]:
@@ -45,14 +45,11 @@ def shard(cases: Sequence[Case], which: str) -> list[Case]:
     Raises:
         ConformanceError: not of the form k/n with 1 <= k <= n.
     """
-    k, _, n = which.partition("/")
-    if not (k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
-        raise ConformanceError(f"{which!r} is not a shard; needs k/n with k from 1 to n, like 2/3")
-    return [case for case in cases if _hash(case.id) % int(n) == int(k) - 1]
-
-
-def _hash(case_id: str) -> int:
-    return int.from_bytes(hashlib.sha256(case_id.encode()).digest()[:8])
+    try:
+        k, n = parsed(which)
+    except ValueError as error:
+        raise ConformanceError(str(error)) from error
+    return [case for case in cases if shard_of(case.id, n) == k]
 
 
 def _near(pattern: str, ids: Iterable[str]) -> str:

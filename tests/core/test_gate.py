@@ -165,15 +165,11 @@ def test_vanished_cases_are_refused():
         kinds([one, two], [one])
 
 
-def test_other_vectors_a_cut_file_and_a_shard_are_refused(runs, tmp_path):
+def test_other_vectors_and_a_cut_file_are_refused(runs, tmp_path):
     text = runs["right"].read_text()
     for change, message in (
         (lambda: text.replace('"vectors": "', '"vectors": "0'), "was held to other golden vectors than"),
         (lambda: text[: text.rindex("{")], "the run was interrupted after 5 results; finish it with"),
-        (
-            lambda: text.replace('"cases": 5', '"cases": 5, "shard": "1/2"'),
-            "only shard 1/2 of a run; put them together",
-        ),
         (lambda: "nonsense\n", ":1: not a line of a results file"),
     ):
         other = tmp_path / "other.jsonl"

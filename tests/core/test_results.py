@@ -62,7 +62,7 @@ def test_every_place_where_a_file_may_be_cut_is_noticed(whole, tmp_path):
         assert list(results.records) == list(read_results(whole).records[: len(results.records)])
     for size in (0, 1, header - 1):
         path.write_bytes(data[:size])
-        with pytest.raises(ConformanceError, match="no results file"):
+        with pytest.raises(ConformanceError, match="not a results file"):
             read_results(path)
 
 
@@ -70,14 +70,14 @@ def test_every_place_where_a_file_may_be_cut_is_noticed(whole, tmp_path):
     ("change", "message"),
     [
         (lambda lines: lines[:1] + lines[2:], "damaged: its footer promises 5 results, it has 4"),
-        (lambda lines: ["{}", *lines[1:]], ":1: no kind of line of a results file: None; allowed: header, result"),
+        (lambda lines: ["{}", *lines[1:]], ":1: not a kind of line of a results file: None; allowed: header, result"),
         (lambda lines: [lines[0], "nonsense", *lines[1:]], ":2: not a line of a results file: "),
-        (lambda lines: [*lines, lines[1]], ":8: a result where none can be"),
+        (lambda lines: [*lines, lines[1]], ":8: a result where there can be none"),
         (lambda lines: [lines[0], lines[1].replace("passed", "pleased"), *lines[2:]], ":2: outcome: Input should be"),
         (lambda lines: [lines[0].replace('"format": 2', '"format": 3'), *lines[1:]], "results of format 3; this suite"),
     ],
 )
-def test_what_is_no_results_file_is_refused_with_the_line(whole, tmp_path, change, message):
+def test_what_is_not_a_results_file_is_refused_with_the_line(whole, tmp_path, change, message):
     path = tmp_path / "changed.jsonl"
     path.write_text("\n".join(change(whole.read_text().splitlines())) + "\n")
     with pytest.raises(ConformanceError) as raised:

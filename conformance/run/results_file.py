@@ -1,0 +1,172 @@
+"""Results files, written: as the results come, so that an interrupted run leaves what it had.
+
+Where FILE has results already they stay until the new run has come to its end; until then its own are in
+FILE.unfinished, which then takes the place of FILE.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from pydantic import BaseModel
+
+from conformance.files import Claim, FileError, replace_file, writing
+from conformance.run.record import Footer, Header, Record
+from conformance.run.results import Results, read_results
+
+UNFINISHED: Final = ".unfinished"
+
+
+class ResultsFile:
+    """The results file of a run, which this process alone may write; the context ends with `close`.
+
+    Args:
+        path: of the file; nothing is written before `begin` or `go_on`.
+
+    Attributes:
+        place: where the results are until the run has come to its end.
+        times: what a footer says beside the number of results, as far as it is known.
+
+    Raises:
+        FileError: another process is writing the file, or it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._claim = Claim(path)
+        self._target = self._claim.path
+        self._unfinished = self._target.with_name(self._target.name + UNFINISHED)
+        self.place = self._target if self._claim.empty else self._unfinished
+        self._descriptor: int | None = None
+        self._size = 0
+        self._count = 0
+        self.times: dict[str, Any] = {}
+
+    def left(self) -> Results | None:
+        """What the run before this one has left, or None where there is nothing.
+
+        Raises:
+            ConformanceError: it cannot be read, or is not a results file.
+        """
+        for path in (self._unfinished, self._target):
+            if not path.exists() or not path.stat().st_size:
+                continue
+            found = read_results(path)
+            if not found.complete or path == self._target:
+                return found
+            with writing(self._target):  # it was finished, and the process killed before it could say so
+                path.replace(self._target)
+        return None
+
+    def begin(self, header: Header) -> None:
+        """Begin a new run.
+
+        Raises:
+            FileError: the file cannot be written; what was there is unharmed.
+        """
+        self._unfinished.unlink(missing_ok=True)  # of a run that nobody went on with
+        self._open()
+        self._write("header", header)
+
+    def go_on(self, found: Results) -> None:
+        """Go on where `left` ends; half a line, as a kill leaves it, is cut off.
+
+        Raises:
+            FileError: the file cannot be written.
+        """
+        self.place = found.path
+        self._open(found.size)
+        self._count = len(found.records)
+
+    def add(self, record: Record) -> None:
+        """Append one result, whole or not at all.
+
+        Raises:
+            FileError: the disk is full, or the system refuses; the results before are there.
+        """
+        self._write("result", record)
+        self._count += 1
+
+    def close(self, *, complete: bool) -> None:
+        """End the file. A complete run's gets its footer and takes the place of what was there.
+
+        Raises:
+            FileError: it cannot; what was there is unharmed.
+        """
+        try:
+            if self._descriptor is not None:
+                self._end(self._descriptor, complete=complete)
+        finally:
+            self._claim.release()
+
+    def _end(self, descriptor: int, *, complete: bool) -> None:
+        try:
+            if complete:
+                self._write("footer", Footer(results=self._count, **self.times))
+                with writing(self.place):
+                    os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if self.place != self._target:
+            with writing(self._target):
+                if complete:
+                    self.place.replace(self._target)
+                elif not self._size:
+                    self.place.unlink()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close(complete=kind is None)
+
+    def _open(self, size: int = 0) -> None:
+        with writing(self.place):
+            self._descriptor = os.open(self.place, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+            os.ftruncate(self._descriptor, size)
+            os.lseek(self._descriptor, size, os.SEEK_SET)
+        self._size = size
+
+    def _write(self, kind: str, content: BaseModel) -> None:
+        assert self._descriptor is not None
+        data = _line(kind, content)
+        try:
+            written = 0
+            while written < len(data):
+                written += os.write(self._descriptor, data[written:])
+        except OSError as error:
+            os.ftruncate(self._descriptor, self._size)  # the part of a line that found room
+            kept = f"; {self._count} results are there, --resume goes on from them" if self._count else ""
+            raise FileError(self.place, "written", f"{error.strerror}{kept}") from error
+        self._size += len(data)
+
+
+def write_results(path: Path, header: Header, records: Iterable[Record], *, complete: bool = True) -> int:
+    """Write a results file, whole or not at all; how many results it has.
+
+    Args:
+        complete: whether the run came to its end.
+
+    Raises:
+        FileError: a run is writing the file, or it cannot be written; what was there is unharmed.
+    """
+    lines = [_line("header", header), *(_line("result", record) for record in records)]
+    count = len(lines) - 1
+    if complete:
+        lines.append(_line("footer", Footer(results=count)))
+    with Claim(path):
+        replace_file(path, b"".join(lines))
+    return count
+
+
+def _line(kind: str, content: BaseModel) -> bytes:
+    fields = content.model_dump(mode="json", exclude_defaults=True)
+    if isinstance(content, Header):
+        fields["format"] = content.format  # a default that every reader has to see
+    return (json.dumps({"kind": kind} | fields, allow_nan=False, ensure_ascii=False) + "\n").encode()
