@@ -1,10 +1,11 @@
-"""The command `conformance`: a module a command. Each reads its options, calls the package, and prints.
+"""The command `conformance`: one module per command. Each reads its options, calls the package, and prints.
 
 The modules import no more than click at their top: `conformance list` is not to wait for what it does not use.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
@@ -22,19 +23,25 @@ from conformance.cli.new_adapter import new_adapter
 from conformance.cli.report import report
 from conformance.cli.run import run
 from conformance.cli.smoke import smoke
+from conformance.cli.streams import standard_streams
 from conformance.cli.upgrade import upgrade
 
 
 class _Group(click.Group):
     """Turns the suite's own errors into a message and exit code 2, an interrupt into the shell's 130."""
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            with standard_streams():
+                return super().main(*args, **kwargs)
+        except ConformanceError as error:
+            click.echo(str(error), err=True)
+            sys.exit(2)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             with interrupts():
                 return super().invoke(ctx)
-        except ConformanceError as error:
-            click.echo(str(error), err=True)
-            ctx.exit(2)
         except KeyboardInterrupt:
             ctx.exit(130)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
+from conformance.cli import options
+
 
 @click.command("new-adapter")
 @click.argument("name")
-@click.option(
-    "--into", type=click.Path(path_type=Path), metavar="FOLDER", help="New or empty.  [default: NAME-conformance]"
-)
+@click.option("--into", type=options.NEW_PATH, metavar="FOLDER", help="New or empty.  [default: NAME-conformance]")
 def new_adapter(name: str, into: Path | None) -> None:
     """Write an installable package with an adapter NAME that works, for a stand-in of the engine.
 

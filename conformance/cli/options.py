@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,20 +11,46 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from conformance.data import default_folders
+from conformance.run.limits import MOST_GIB, MOST_SECONDS
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
+
+class _Path(click.Path):
+    """A path that is not empty, as the value of a variable that is not set would be."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail(f"a {self.name} needs a name; this one is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Number(click.FloatRange):
+    """A number between bounds; NaN, which compares with nothing, is not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is not a number.", param, ctx)
+        return number
+
+
 FOLDERS = default_folders()
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = _Path(exists=True, file_okay=False, path_type=Path)
+NEW_FOLDER = _Path(file_okay=False, path_type=Path)
+FILE = _Path(exists=True, dir_okay=False, path_type=Path)
+NEW_FILE = _Path(dir_okay=False, path_type=Path)
+NEW_PATH = _Path(path_type=Path)
+SECONDS = Number(0, MOST_SECONDS, min_open=True)
+GIB = Number(0, MOST_GIB, min_open=True)
 
 specs = click.option("--specs", type=FOLDER, default=FOLDERS.specs, help="Folder of specs.  [default: the suite's own]")
 vectors = click.option(
     "--vectors",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=NEW_FOLDER,
     default=FOLDERS.vectors,
     help="Folder of vectors.  [default: the suite's own]",
 )

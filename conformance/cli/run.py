@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 @click.option("--resume", is_flag=True, help="Go on with the file of -o where an interrupted run left it.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=options.SECONDS,
     default=300.0,
     show_default=True,
     help="Seconds a case may take.",
 )
 @click.option(
     "--memory",
-    type=click.FloatRange(0, min_open=True),
+    type=options.GIB,
     metavar="GIB",
     help="Memory a worker may allocate (Linux).  [default: no limit]",
 )

@@ -16,7 +16,7 @@ from conformance.cli import options
 @click.option("--check", "patterns", multiple=True, metavar="GLOB", help="Only checks whose id matches; repeatable.")
 @options.worker
 @options.deviations
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=300.0, show_default=True,
+@click.option("--timeout", type=options.SECONDS, default=300.0, show_default=True,
               help="Seconds an answer may take.")  # fmt: skip
 @options.as_json
 @click.option("-v", "--verbose", is_flag=True, help="Print every check, not only each group.")

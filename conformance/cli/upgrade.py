@@ -53,8 +53,8 @@ if TYPE_CHECKING:
 @options.specs
 @options.vectors
 @options.deviations
-@click.option("--keep", type=click.Path(file_okay=False, path_type=Path), help="Keep environments and results there.")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=300.0, show_default=True, help="As of run.")
+@click.option("--keep", type=options.NEW_FOLDER, help="Keep environments and results there.")
+@click.option("--timeout", type=options.SECONDS, default=300.0, show_default=True, help="As of run.")
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Adapters side by side.  [default: one a core]")
 @judged
 def upgrade(
