@@ -10,13 +10,14 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from conformance.case.errors import AdapterUnavailable
+from conformance.case.text import shortened
 
 if TYPE_CHECKING:
     from conformance.adapters.base import Adapter
 
 GROUP = "lstm_conformance.adapters"
 
-_LABEL = re.compile(r"(?:(?P<place>[\w.-]+):)?(?P<name>[\w.-]+)(?:@(?P<device>\S+))?", re.ASCII)
+_LABEL = re.compile(r"(?:(?P<place>[\w.-]+):)?(?P<name>[\w.-]+)(?:@(?P<device>[!-~]+))?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def parse(label: str) -> Label:
     found = _LABEL.fullmatch(label)
     if found is None:
         raise AdapterUnavailable(
-            f"{label!r} names no adapter; needs [PLACE:]NAME[@DEVICE], like torch, torch@cuda or board:torch"
+            f"'{shortened(label)}' names no adapter; needs [PLACE:]NAME[@DEVICE], like torch, torch@cuda or board:torch"
         )
     return Label(found["place"] or "", found["name"], found["device"] or "cpu")
 
@@ -63,7 +64,7 @@ def check(name: str, known: Sequence[str] | None = None) -> None:
     if name not in known:
         near = difflib.get_close_matches(name, known, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise AdapterUnavailable(f"no adapter {name!r}{hint} installed: {', '.join(known)}")
+        raise AdapterUnavailable(f"no adapter '{shortened(name)}'{hint} installed: {', '.join(known)}")
 
 
 def make(spec: str) -> Adapter:

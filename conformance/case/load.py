@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import difflib
 import itertools
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from conformance.case.located import LocatedDict, LocatedList, line_of, merged, 
 from conformance.case.model import Case
 from conformance.case.options import Frozen
 from conformance.case.source import Source
+from conformance.data import displayed
 from conformance.files import MEBIBYTE, FileError, read_text
 
 SPEC_KEYS = ("family", "description", "source", "defaults", "cases")
@@ -67,7 +67,7 @@ def load_spec(file: Path) -> list[Case]:
     Raises:
         SpecError: with every problem of the file.
     """
-    shown = _shown(file)
+    shown = displayed(file)
     try:
         text = read_text(file, MOST_BYTES)
     except FileError as error:
@@ -239,9 +239,3 @@ def duplicates(cases: list[Case]) -> list[str]:
 
 def _less(problem: str, case_id: str) -> str:
     return problem.replace(case_id, "")
-
-
-def _shown(file: Path) -> str:
-    """The path as the user would type it: relative where it lies below the working directory."""
-    relative = os.path.relpath(file)
-    return str(file) if relative.startswith("..") else relative

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from html import escape
+from typing import Any
+
 LONGEST = 120
 """More characters than these of a name or a number are of no use in a message."""
 
@@ -27,3 +31,24 @@ def shortened(text: str, limit: int = LONGEST) -> str:
     if len(text) <= limit:
         return visible(text)
     return f"{visible(text[:limit])}... ({len(text):,} characters)"
+
+
+_MARKUP = re.compile(r"https?://[\w./?=&%:+,;@!#~-]+|[\\`*_{}\[\]|#~]", re.ASCII)
+
+
+def in_markdown(text: str) -> str:
+    """The text on one line of Markdown, in a table too, with none of its characters taken for markup.
+
+    An address of the web stays as it is, for a page makes a link of it.
+    """
+    marked = _MARKUP.sub(lambda found: found[0] if len(found[0]) > 1 else f"\\{found[0]}", visible(text))
+    return escape(marked, quote=False)
+
+
+def visible_data(value: Any) -> Any:
+    """JSON with every text in it made visible, keys too."""
+    if isinstance(value, str):
+        return visible(value, lines=True)
+    if isinstance(value, dict):
+        return {visible_data(key): visible_data(each) for key, each in value.items()}
+    return [visible_data(each) for each in value] if isinstance(value, list | tuple) else value

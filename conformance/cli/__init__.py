@@ -35,7 +35,9 @@ class _Group(click.Group):
             with standard_streams():
                 return super().main(*args, **kwargs)
         except ConformanceError as error:
-            click.echo(str(error), err=True)
+            from conformance.case.text import visible
+
+            click.echo(visible(str(error), lines=True), err=True)
             sys.exit(2)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -74,19 +74,27 @@ worker = click.option(
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def console(*, error: bool = False) -> Console:
-    """Where tables and messages go; or, with `error`, what is said beside the output."""
+def console(*, error: bool = False, wide: bool = False) -> Console:
+    """Where tables and messages go; or, with `error`, what is said beside the output.
+
+    What is printed is text: no [part] of it is markup. wide: whatever the width of the terminal.
+    """
     from rich.console import Console
 
-    # In a pipe or a log there is no width to fit, and a folded matrix could neither be read nor searched.
+    # In a pipe or a log there is no width to fit, and a folded table could neither be read nor searched.
     where = sys.stderr if error else sys.stdout
-    return Console(stderr=error) if where.isatty() else Console(stderr=error, width=1000)
+    width = None if where.isatty() and not wide else 10_000
+    return Console(stderr=error, width=width, markup=False, emoji=False, highlight=False)
 
 
 def status(text: str, *, error: bool = False) -> contextlib.AbstractContextManager[Any]:
     """A spinner beside `text` while something is waited for, where somebody may be looking."""
     where = sys.stderr if error else sys.stdout
-    return console(error=error).status(text) if where.isatty() else contextlib.nullcontext()
+    if not where.isatty():
+        return contextlib.nullcontext()
+    from rich.text import Text
+
+    return console(error=error).status(Text(text))
 
 
 def progress() -> Progress:
@@ -94,5 +102,5 @@ def progress() -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())

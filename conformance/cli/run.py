@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,10 @@ from conformance.cli import options
 from conformance.cli.running import Run
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from conformance.run.record import Record
+
+LOG_WIDTH = 100
+"""Characters of a line where the output is no terminal."""
 
 
 @click.command()
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     "works, and a crash ends the run.",
 )
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Adapters side by side.  [default: one a core]")
+@click.option("--wide", is_flag=True, help="Print the matrix as one table, however wide.")
 @click.option("-v", "--verbose", is_flag=True, help="Print each known deviation's message too.")
 def run(
     adapters: tuple[str, ...],
@@ -68,6 +71,7 @@ def run(
     memory: float | None,
     in_process: bool,
     jobs: int | None,
+    wide: bool,
     verbose: bool,
 ) -> None:
     """Run cases with adapters; print a matrix and every unexpected result.
@@ -83,7 +87,7 @@ def run(
     places = parse_places(workers)
     labels = adapters or everywhere(places)
     demand_used(places, labels)
-    loaded, records = Run(
+    ran = Run(
         labels=list(dict.fromkeys(labels)),
         specs=specs,
         vectors=vectors,
@@ -99,19 +103,30 @@ def run(
         jobs=jobs,
         optional=not adapters,
     ).carried_out()
-    _print(options.console(), records, loaded, verbose=verbose)
-    unexpected = sum(record.unexpected for record in records)
-    click.echo(f"{len(records)} results, {unexpected} unexpected" + (f"; written to {output}" if output else ""))
+    records = ran.records
+    _print(records, ran.adapters, verbose=verbose, wide=wide)
+    for warning in ran.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    unexpected, passes = (
+        sum(getattr(record, kind) for record in records) for kind in ("unexpected", "unexpected_pass")
+    )
+    of_these = f" ({unexpected - passes} failed, {passes} xpass)" if passes else ""
+    written = f"; written to {output}" if output else ""
+    click.echo(f"{len(records)} results, {unexpected} unexpected{of_these}{written}")
     sys.exit(1 if unexpected else 0)
 
 
-def _print(console: Console, records: list[Record], adapters: list[str], *, verbose: bool) -> None:
+def _print(records: list[Record], adapters: list[str], *, verbose: bool, wide: bool) -> None:
     """The messages and the matrix."""
     from conformance.faces.matrix import LEGEND, matrix
 
+    console = options.console(wide=wide)
     for record in records:
         if record.unexpected or (verbose and record.known):
-            console.print(record.message, markup=False, highlight=False, soft_wrap=True)
+            console.print(record.message, soft_wrap=True)
             console.print()
-    console.print(matrix(records, adapters, breakable=console.is_terminal))
-    click.echo(LEGEND)
+    # In a log names are kept whole, for somebody may search for them.
+    width = None if wide else console.width if console.is_terminal else LOG_WIDTH
+    for block in matrix(records, adapters, width=width, breakable=console.is_terminal and not wide):
+        console.print(block, crop=False)
+    click.echo(LEGEND if width is None else textwrap.fill(LEGEND, width, break_on_hyphens=False))

@@ -22,6 +22,7 @@ from conformance.cli.watching import Watching
 if TYPE_CHECKING:
     from conformance.case.model import Case
     from conformance.golden.store import VectorStore
+    from conformance.run.deviations import Deviation
     from conformance.run.places import Place
     from conformance.run.process import Worker
     from conformance.run.record import Header, Record
@@ -39,6 +40,19 @@ def _import_numpy() -> None:
     os.environ[name] = "1"
     importlib.import_module("numpy")
     del os.environ[name]  # the workers that start from now on are the frameworks' own
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of a run.
+
+    adapters: the labels that loaded. records: the results, each adapter's in the order of the specs.
+    warnings: what in the known deviations can have no effect, a line each.
+    """
+
+    adapters: list[str]
+    records: list[Record]
+    warnings: list[str]
 
 
 @dataclass(frozen=True)
@@ -65,8 +79,8 @@ class Run:
     jobs: int | None = None
     optional: bool = False
 
-    def carried_out(self, *, beside: bool = False) -> tuple[list[str], list[Record]]:
-        """The labels that loaded, and the results, each adapter's in the order of the specs.
+    def carried_out(self, *, beside: bool = False) -> Ran:
+        """Run it.
 
         Args:
             beside: say what is not run on standard error, for standard output is something else's.
@@ -93,27 +107,27 @@ class Run:
             _import_numpy()
             yield worker
 
-    def _carried_out(self, begun: Worker | None, start: float, beside: bool) -> tuple[list[str], list[Record]]:
+    def _carried_out(self, begun: Worker | None, start: float, beside: bool) -> Ran:
         from conformance.run.results_file import ResultsFile
 
         # Before any adapter has loaded, which takes a while: that the results can be written, and by nobody else.
         with ResultsFile(self.output) if self.output is not None else contextlib.nullcontext() as file:
             return self._written_to(file, begun, start, beside)
 
-    def _written_to(
-        self, file: ResultsFile | None, begun: Worker | None, start: float, beside: bool
-    ) -> tuple[list[str], list[Record]]:
+    def _written_to(self, file: ResultsFile | None, begun: Worker | None, start: float, beside: bool) -> Ran:
         from conformance.golden import cache
         from conformance.golden.store import VectorStore
         from conformance.run.combine import demand_same_run
         from conformance.run.record import Header, selection_digest
-        from conformance.run.select import select_cases, shard
+        from conformance.run.select import matching, select_cases, shard
 
-        selected = select_cases(self.specs, self.patterns)
+        every = select_cases(self.specs, ())
+        selected = matching(every, self.patterns) if self.patterns else every
         cases = shard(selected, self.part) if self.part else selected
         cache.demand_usable(cases)
         store = VectorStore(self.vectors)
-        runners = self._runners(store, begun)
+        known = self._known()
+        runners = self._runners(store, known, begun)
         try:
             loaded = self._start(runners, beside)
             header = Header(
@@ -136,18 +150,47 @@ class Run:
             for runner in runners.values():
                 runner.close()
         place = {(label, case.id): (n, k) for n, label in enumerate(loaded) for k, case in enumerate(cases)}
-        return list(loaded), sorted(records, key=lambda record: place[record.adapter, record.case])
+        return Ran(
+            list(loaded),
+            sorted(records, key=lambda record: place[record.adapter, record.case]),
+            self._warnings(known, loaded, [case.id for case in every]),
+        )
 
-    def _runners(self, store: VectorStore, begun: Worker | None) -> dict[str, Runner]:
+    def _known(self) -> dict[str, list[Deviation]]:
+        """The known deviations of each adapter."""
         from conformance.adapters import registry
         from conformance.run.deviations import load_deviations
+
+        return {label: load_deviations(self.deviations, registry.parse(label).name) for label in self.labels}
+
+    def _warnings(
+        self, known: Mapping[str, list[Deviation]], loaded: Mapping[str, Runner], cases: list[str]
+    ) -> list[str]:
+        from conformance.adapters import registry
+        from conformance.run.deviations import idle, unread
+        from conformance.run.select import select_cases
+
+        own_specs, own = self.specs == options.FOLDERS.specs, self.deviations == options.FOLDERS.deviations
+        if not own_specs and not own and any(known.values()):
+            # A folder of deviations may serve several folders of specs, that of the suite for one.
+            cases = [*cases, *(case.id for case in select_cases(options.FOLDERS.specs, ()))]
+        there = {*registry.names(), *(registry.parse(label).name for label in self.labels)}
+        found = unread(self.deviations, there)
+        for label, runner in loaded.items():
+            # The suite's own deviations are of the suite's own cases.
+            found += idle(known[label], label, runner.versions, cases if own_specs or not own else None)
+        return list(dict.fromkeys(found))
+
+    def _runners(
+        self, store: VectorStore, known: Mapping[str, list[Deviation]], begun: Worker | None
+    ) -> dict[str, Runner]:
         from conformance.run.runner import Runner
 
         return {
             label: Runner(
                 label,
                 store,
-                load_deviations(self.deviations, registry.parse(label).name),
+                known[label],
                 self.timeout,
                 self._given,
                 places=self.places,

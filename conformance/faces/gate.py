@@ -9,7 +9,9 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from rich.table import Table
+from rich.text import Text
 
+from conformance.case.text import in_markdown, visible
 from conformance.run.gate import WORSE, Change, Gate
 from conformance.run.record import AdapterInfo, Record
 from conformance.run.results import Results
@@ -51,7 +53,8 @@ def table(gate: Gate, *, everything: bool) -> Table:
         found.add_column(name, overflow="fold")
     for row in rows(gate, everything=everything):
         style = "bold red" if row.kind in WORSE else "green" if row.kind.startswith("newly") else None
-        found.add_row(row.kind, row.adapter, row.cases, row.change, row.why, style=style)
+        cells = (row.kind, row.adapter, row.cases, row.change, row.why)
+        found.add_row(*(Text(visible(cell)) for cell in cells), style=style)  # as Text, no [part] of it is markup
     return found
 
 
@@ -62,7 +65,7 @@ def versions(before: Results, after: Results) -> str:
         for package, was, now in _pairs(before.header.adapters.values(), after.header.adapters.values())
         if was != now
     )
-    return ", ".join(moved) or "the same versions"
+    return visible(", ".join(moved)) or "the same versions"
 
 
 def _pairs(before: Iterable[AdapterInfo], after: Iterable[AdapterInfo]) -> list[tuple[str, str, str]]:
@@ -100,13 +103,14 @@ def as_json(gate: Gate) -> dict[str, Any]:
 
 def as_markdown(gate: Gate, moved: str) -> str:
     """A section for a CI summary."""
-    lines = [f"## LSTM gate: {'closed' if gate.closed else 'open'}", "", moved, "", total(gate), ""]
+    lines = [f"## LSTM gate: {'closed' if gate.closed else 'open'}", "", in_markdown(moved), "", total(gate), ""]
     if gate.changes:
         lines += ["| | adapter | case | before → after | why |", "|---|---|---|---|---|"]
         for row in rows(gate, everything=False):
             kind = f"**{row.kind}**" if row.kind in WORSE else row.kind
-            cells = (kind, row.adapter, f"`{row.cases}`", row.change.replace("->", "→"), row.why)
-            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+            adapter, cases, change, why = map(in_markdown, (row.adapter, row.cases, row.change, row.why))
+            change = change.replace("-&gt;", "→")
+            lines.append(f"| {kind} | {adapter} | <code>{cases}</code> | {change} | {why} |")
         lines.append("")
     return "\n".join(lines)
 
@@ -120,7 +124,7 @@ def as_junit(gate: Gate) -> str:
     for change in worse:
         case = SubElement(suite, "testcase", {"classname": change.adapter, "name": change.after.case})
         failure = SubElement(case, "failure", {"type": change.kind, "message": f"{change.kind}: {_from_to(change)}"})
-        failure.text = _printable(change.after.message or _why(change))
+        failure.text = visible(change.after.message or _why(change), lines=True)
     if not worse:
         SubElement(suite, "testcase", {"classname": "gate", "name": "nothing got worse"})
     indent(root)
@@ -164,7 +168,3 @@ def _why(change: Change) -> str:
 
 def _mistake(record: Record) -> str:
     return " with ".join(record.suspects[0].mistakes) if record.suspects else ""
-
-
-def _printable(text: str) -> str:
-    return "".join(letter for letter in text if letter.isprintable() or letter in "\n\t")

@@ -13,6 +13,7 @@ from typing import Any
 
 from rich.table import Table
 
+from conformance.faces.explanation import what
 from conformance.golden.power import LEAST_SEPARATION, Power
 from conformance.lstm.mistakes import Mistake
 
@@ -94,8 +95,8 @@ serve three ends: a [failure](reading-a-failure.md) names those that reproduce i
 from a right answer by {least:g} times the tolerance, or `conformance generate` fails; and a
 [known deviation](adapters.md#known-deviations) names the one that has to be found.
 
-`conformance mistakes` prints which cases catch each of them, and by how much; [below](#which-cases-catch-what) is what
-it says of the shipped vectors. The least separation is {separation}, that of
+`conformance mistakes ID` explains one of them. Without an id it prints which cases catch each, and by how much;
+[below](#which-cases-catch-what) is what it says of the shipped vectors. The least separation is {separation}, that of
 [{weakest}](#{weakest}).
 
 The last column is what the node tests of the operator LSTM in onnx {version} catch, under the same judge, which is
@@ -148,12 +149,9 @@ def _by_axis(powers: Iterable[Power]) -> Iterator[tuple[str, list[Power]]]:
 
 
 def entry(mistake: Mistake) -> str:
-    """A mistake's own part of docs/mistakes.md; its heading is the anchor that messages point to."""
-    text = f"It {mistake.what}."
-    kind = f" Its digits are good to {mistake.precision} only." if mistake.precision else ""
-    kind += " The digits are each implementation's own." if mistake.approximate else ""
+    """A mistake's own part of docs/mistakes.md, below a heading that can be linked to."""
     seen = f" Seen in [{_place(mistake.link)}]({mistake.link})." if mistake.link else ""
-    body = textwrap.fill(f"{text}{kind}{seen}", 118, break_long_words=False, break_on_hyphens=False)
+    body = textwrap.fill(f"{what(mistake)}{seen}", 118, break_long_words=False, break_on_hyphens=False)
     return f"### {mistake.id}\n\n{body}\n"
 
 

@@ -91,7 +91,12 @@ class Power:
 
 
 def measure(
-    cases: Sequence[Case], root: Path, *, jobs: int | None = None, report: Callable[[], None] = lambda: None
+    cases: Sequence[Case],
+    root: Path,
+    mistakes: Sequence[Mistake] = CATALOGUE,
+    *,
+    jobs: int | None = None,
+    report: Callable[[], None] = lambda: None,
 ) -> list[Power]:
     """Every mistake on every case with its vector below `root`; `report` is called after each case.
 
@@ -101,7 +106,7 @@ def measure(
         VectorError: a case has no vector that can be read.
         GenerationError: a vector made on demand is not there and cannot be made here.
     """
-    powers = {mistake.id: Power(mistake) for mistake in CATALOGUE}
+    powers = {mistake.id: Power(mistake) for mistake in mistakes}
     for found in _measured(cases, root, jobs, powers, lambda: powers):
         for mistake_id, effect in found.items():
             powers[mistake_id].effects.append(effect)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from conformance.report.content import Content
+from conformance.report.content import SURPRISES, WORDS, Content
 
 
 def badge(content: Content) -> str:
@@ -16,8 +16,9 @@ def badge(content: Content) -> str:
 
 def _words(content: Content) -> tuple[str, str]:
     total = content.total
-    if total["unexpected"]:
-        return f"{total['unexpected']} unexpected", "red"
+    if total.surprises:
+        said = [f"{total[status]} {WORDS[status]}" for status in SURPRISES if total[status]]
+        return ", ".join(said), "red" if total["unexpected"] else "orange"
     if not content.complete:
         return "incomplete", "yellow"
     if not total["passed"]:

@@ -7,13 +7,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from conformance.case.text import shortened, visible
 from conformance.run.record import AdapterInfo, Record
 from conformance.run.results import Results
 
-Status = Literal["unexpected", "known", "passed", "unsupported"]
-STATUSES: tuple[Status, ...] = ("unexpected", "known", "passed", "unsupported")
+Status = Literal["unexpected", "xpass", "known", "passed", "unsupported"]
+STATUSES: tuple[Status, ...] = ("unexpected", "xpass", "known", "passed", "unsupported")
+"""unexpected: wrong, and nobody wrote it down; xpass: passed, although it is written down that it is wrong."""
+SURPRISES: tuple[Status, ...] = ("unexpected", "xpass")
 WORDS = {
-    "unexpected": "unexpected",
+    "unexpected": "failed unexpectedly",
+    "xpass": "passed unexpectedly",
     "known": "known deviations",
     "passed": "passed",
     "unsupported": "unsupported",
@@ -27,7 +31,7 @@ _LONGEST = 200
 def status_of(record: Record) -> Status:
     """What a result counts as: an outcome somebody expects, or one that nobody wrote down."""
     if record.unexpected:
-        return "unexpected"
+        return "xpass" if record.unexpected_pass else "unexpected"
     if record.known:
         return "known"
     return "unsupported" if record.outcome == "unsupported" else "passed"
@@ -67,6 +71,11 @@ class Tally:
 
     def __getitem__(self, status: Status) -> int:
         return self.counts[status]
+
+    @property
+    def surprises(self) -> int:
+        """How many results are not as somebody expects them, wrong or right."""
+        return sum(self[status] for status in SURPRISES)
 
     @property
     def words(self) -> str:
@@ -118,7 +127,7 @@ class Content:
     @property
     def headline(self) -> str:
         """The answer in one line."""
-        unexpected = self.total["unexpected"]
+        unexpected = self.total.surprises
         of = f"{self.count:,} results"
         return f"{unexpected:,} unexpected of {of}" if unexpected else f"Nothing unexpected in {of}"
 
@@ -146,8 +155,7 @@ def story_of(record: Record) -> str:
     if record.suspects is not None:
         return f"{record.outcome}; no mistake of the catalogue explains it"
     first = body_of(record).partition("\n")[0].strip().removesuffix("; it last printed:")
-    first = first if len(first) <= _LONGEST else first[:_LONGEST] + " …"
-    return f"{record.outcome}: {first}" if first else record.outcome
+    return f"{record.outcome}: {shortened(first, _LONGEST)}" if first else record.outcome
 
 
 def body_of(record: Record) -> str:
@@ -184,16 +192,16 @@ def _columns(files: Sequence[Results]) -> list[Column]:
 
 def _names(files: Sequence[Results]) -> list[str]:
     """A name for each file: the last part of its path, or the whole of it where that is not its own; numbered else."""
-    for names in ([results.path.name for results in files], [str(results.path) for results in files]):
+    for names in ([visible(file.path.name) for file in files], [visible(str(file.path)) for file in files]):
         if len(set(names)) == len(names):
             return names
-    return [f"{results.path}, {n}" for n, results in enumerate(files, 1)]
+    return [f"{name}, {n}" for n, name in enumerate(names, 1)]
 
 
 def _notes(files: Sequence[Results], columns: Sequence[Column]) -> Iterator[str]:
     for results in files:
         if not results.complete:
-            yield f"{results.path}: the run was interrupted after {len(results.records):,} results"
+            yield f"{visible(str(results.path))}: the run was interrupted after {len(results.records):,} results"
     for column in columns:
         if (there := len(column.records)) < column.asked:
             yield f"{column.name}: {there:,} of {column.asked:,} cases are here"

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar, get_args
 
 from conformance.case.model import Case
 from conformance.case.outcomes import OutcomeName
+from conformance.case.text import shortened
 from conformance.lstm.mistakes import BY_ID
 from conformance.report.content import STATUSES, Content, body_of, status_of, story_of
 from conformance.run.record import Record
@@ -130,8 +131,7 @@ def _spec(case: Case) -> dict[str, Any]:
 
 
 def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value).replace('"', "")
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
+    return shortened(value if isinstance(value, str) else json.dumps(value).replace('"', ""), _LONGEST)
 
 
 def _shapes(shapes: Mapping[str, Sequence[int]]) -> str:

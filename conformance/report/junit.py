@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from conformance.case.text import visible
 from conformance.report.content import Column, Content, body_of, story_of
 from conformance.run.record import Record
-
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(content: Content) -> str:
@@ -38,7 +36,7 @@ def _suite(column: Column) -> Element:
 
 def _case(column: Column, record: Record) -> Element:
     named = {
-        "classname": _clean(f"{column.name}.{record.family}"),
+        "classname": f"{column.name}.{record.family}",
         "name": record.case,
         "time": f"{record.seconds:.6f}",
     }
@@ -46,10 +44,10 @@ def _case(column: Column, record: Record) -> Element:
     numbers = {"noise": record.noise, "allowed": record.allowed, "precision": record.precision}
     case.append(_properties({name: str(value) for name, value in numbers.items() if value is not None}))
     if record.unexpected:
-        kind = "failure" if record.outcome in ("passed", "failed") else "error"
-        case.append(
-            _said(kind, record.outcome, story_of(record), "\n".join(filter(None, (record.message, record.traceback))))
-        )
+        tag = "failure" if record.outcome in ("passed", "failed") else "error"
+        kind = "unexpected pass" if record.unexpected_pass else record.outcome
+        text = "\n".join(filter(None, (record.message, record.traceback)))
+        case.append(_said(tag, kind, story_of(record), text))
     elif record.known and record.deviation is not None:
         case.append(
             _said("skipped", "known deviation", f"known deviation: {record.deviation.reason}", record.message or "")
@@ -72,7 +70,7 @@ def _filled(name: str, cases: list[Element]) -> Element:
     counts = {kind: sum(case.find(tag) is not None for case in cases) for kind, tag in _KINDS.items()}
     seconds = sum(float(case.attrib["time"]) for case in cases)
     fields = {"tests": len(cases)} | counts
-    suite = Element("testsuite", {"name": _clean(name)} | {key: str(value) for key, value in fields.items()})
+    suite = Element("testsuite", {"name": name} | {key: str(value) for key, value in fields.items()})
     suite.set("time", f"{seconds:.6f}")
     suite.extend(cases)
     return suite
@@ -90,16 +88,11 @@ def _properties(values: Mapping[str, str]) -> Element:
     found = Element("properties")
     for name, value in values.items():
         if value:
-            SubElement(found, "property", {"name": _clean(name), "value": _clean(value)})
+            SubElement(found, "property", {"name": visible(name), "value": visible(value)})
     return found
 
 
 def _said(tag: str, kind: str, message: str, text: str) -> Element:
-    element = Element(tag, {"type": kind, "message": _clean(message)})
-    element.text = _clean(text) or None
+    element = Element(tag, {"type": kind, "message": visible(message, lines=True)})
+    element.text = visible(text, lines=True) or None
     return element
-
-
-def _clean(text: str) -> str:
-    """The text without what XML cannot hold: a crashed worker may have printed anything."""
-    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from html import escape
 
-from conformance.report.content import Content, Group, Tally
+from conformance.case.text import in_markdown, visible
+from conformance.report.content import SURPRISES, Content, Group, Tally
 from conformance.run.record import Record
 
 LIMIT = 1024 * 1024
 """Bytes of a GitHub step summary."""
 _RESERVE = 200
-_MARKS = {"passed": "✓", "unexpected": "✗", "known": "≈", "unsupported": "\N{EN DASH}"}
-_UNPRINTABLE = re.compile(r"[^\t\n\x20-\x7e\xa0-\U0010ffff]|[\ud800-\udfff]")
+_MARKS = {"passed": "✓", "unexpected": "✗", "xpass": "!", "known": "≈", "unsupported": "\N{EN DASH}"}
 
 
 def markdown(content: Content, limit: int = LIMIT) -> str:
     """Totals, the messages of what is unexpected, the matrix: at most `limit` bytes, and a word on what is left out."""
     head = [f"## LSTM conformance: {content.headline}", "", content.total.words.capitalize() + ".", ""]
     if content.notes:
-        head += ["> **Not the whole picture.**", *(f"> - {_plain(note)}" for note in content.notes), ""]
+        head += ["> **Not the whole picture.**", *(f"> - {in_markdown(note)}" for note in content.notes), ""]
     table = "\n".join(_matrix(content))
     room = limit - _size("\n".join(head)) - _size(table) - _RESERVE
-    shown, left_out = _fitting(content.groups("unexpected"), room)
+    shown, left_out = _fitting([group for status in SURPRISES for group in content.groups(status)], room)
     parts = ["\n".join(head), *shown]
     if left_out:
         parts.append(f"{left_out:,} more unexpected results are left out: a summary holds {limit:,} bytes.\n")
@@ -35,7 +34,7 @@ def _fitting(groups: list[Group], room: int) -> tuple[list[str], int]:
     left_out = 0
     for group in groups:
         head = f"{len(group.records)} of {group.column.name} {group.column.version}: {group.story}"
-        opening, closing = f"<details><summary>{_html(head)}</summary>\n\n", "</details>\n"
+        opening, closing = f"<details><summary>{_html(visible(head))}</summary>\n\n", "</details>\n"
         messages: list[str] = []
         used = _size(opening) + _size(closing)
         for record in group.records:
@@ -57,16 +56,17 @@ def _message(record: Record) -> str:
 
 def _matrix(content: Content) -> list[str]:
     """A table of families and adapters; a cell has the counts that are not zero."""
-    names = [_plain(f"{column.name} {column.version}".strip()) for column in content.columns]
+    names = [in_markdown(f"{column.name} {column.version}".strip()) for column in content.columns]
     lines = ["| family | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
     for family in content.families:
         cells = [_cell(content.cells.get((family, column.name))) for column in content.columns]
-        lines.append(f"| {family} | " + " | ".join(cells) + " |")
+        lines.append(f"| {in_markdown(family)} | " + " | ".join(cells) + " |")
     totals = [f"**{_cell(content.totals[column.name])}**" for column in content.columns]
     lines += ["| **all** | " + " | ".join(totals) + " |", ""]
     return [
         *lines,
-        "✓ passed, ✗ unexpected, ≈ known deviation, \N{EN DASH} unsupported; then the worst noise of what passed.",
+        "✓ passed, ✗ failed unexpectedly, ! passed unexpectedly, ≈ known deviation, \N{EN DASH} unsupported; then the "
+        "worst noise of what passed.",
         "",
     ]
 
@@ -83,9 +83,4 @@ def _size(text: str) -> int:
 
 
 def _html(text: str) -> str:
-    return escape(_UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text), quote=False)
-
-
-def _plain(text: str) -> str:
-    """Text in a line of Markdown, none of its characters taken for markup."""
-    return re.sub(r"([\\`*_{}\[\]|#~])", r"\\\1", _html(text))
+    return escape(visible(text, lines=True), quote=False)

@@ -11,7 +11,8 @@ from importlib import resources
 from conformance import __version__
 from conformance.case.errors import ConformanceError
 from conformance.case.model import Case
-from conformance.report.content import STATUSES, WORDS, Content
+from conformance.case.text import visible, visible_data
+from conformance.report.content import STATUSES, SURPRISES, WORDS, Content
 from conformance.report.data import NOISE_STEPS, noise_level, page_data
 
 _SCRIPTS = ("uplot/uPlot.iife.min.js", "data.js", "filters.js", "list.js", "plot.js", "panel.js", "main.js")
@@ -45,14 +46,16 @@ def html(content: Content, cases: Mapping[str, Case], mistakes: str | None = Non
     # The data is read by JSON.parse: no spaces, letters as they are; `tojson` escapes <, > and &.
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False, "allow_nan": False}
     environment.filters["web"] = web_address
+    environment.filters["visible"] = visible
     scripts, styles = ([_inline(name) for name in names] for names in (_SCRIPTS, _STYLES))
     return environment.get_template("page.html.j2").render(
         content=content,
-        data=page_data(content, cases, mistakes),
+        data=visible_data(page_data(content, cases, mistakes)),  # specs are the user's, too
         scripts=[Markup(text) for text in scripts],
         styles=[Markup(text) for text in styles],
         policy=_policy(scripts, styles),
         statuses=STATUSES,
+        surprises=SURPRISES,
         words=WORDS,
         level=noise_level,
         steps=NOISE_STEPS,

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -30,6 +31,8 @@ from conformance.case.load import MOST_BYTES
 from conformance.case.located import LocatedDict, LocatedList, line_of, parse
 from conformance.case.options import Frozen, Listed
 from conformance.case.outcomes import Failed, Outcome, name_of
+from conformance.case.text import shortened
+from conformance.data import displayed
 from conformance.files import FileError, read_text
 
 
@@ -60,13 +63,12 @@ class Deviation(Frozen):
     def _in_the_catalogue(cls, mistakes: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if not mistakes or info.data.get("outcome") != "failed":
             return mistakes  # what was not computed to its end is in no catalogue; the word is for the reader
-        from conformance.lstm.mistakes import BY_ID  # the whole catalogue, of no use to whom deviates in nothing
+        # The whole catalogue, of no use to whom deviates in nothing.
+        from conformance.lstm.mistakes import BY_ID, unknown
 
         for mistake in mistakes:
             if mistake not in BY_ID:
-                near = difflib.get_close_matches(mistake, BY_ID, 3, 0.5)
-                known = f"near it: {', '.join(near)}" if near else "they are listed by: conformance mistakes"
-                raise ValueError(f"no mistake {mistake!r} in the catalogue; {known}")
+                raise ValueError(unknown(mistake))
         return mistakes
 
     def applies(self, case_id: str, versions: dict[str, str]) -> bool:
@@ -102,32 +104,86 @@ def load_deviations(folder: Path, adapter: str) -> list[Deviation]:
         SpecError: with file, line, key and what is allowed.
     """
     path = folder / f"{adapter}.yaml"
-    if not path.exists():
-        return []
+    return _read(path) if path.exists() else []
+
+
+def _read(path: Path) -> list[Deviation]:
+    name = displayed(path)
     try:
         text = read_text(path, MOST_BYTES)
     except FileError as error:
-        raise SpecError([f"{path}:1: cannot be read: {error.problem}"]) from error
-    content = parse(text, str(path))
+        raise SpecError([f"{name}:1: cannot be read: {error.problem}"]) from error
+    content = parse(text, name)
     if not isinstance(content, LocatedList):
-        raise SpecError([f"{path}:1: a deviations file is a list"])
+        raise SpecError([f"{name}:1: a deviations file is a list"])
     found = []
     for entry, line in zip(content, content.lines, strict=True):
         if not isinstance(entry, LocatedDict):
-            raise SpecError([f"{path}:{line}: a deviation is a mapping"])
+            raise SpecError([f"{name}:{line}: a deviation is a mapping"])
         try:
-            found.append(Deviation.model_validate(dict(entry) | {"where": f"{path}:{line}"}))
+            found.append(Deviation.model_validate(dict(entry) | {"where": f"{name}:{line}"}))
         except ValidationError as error:
-            raise SpecError([_readable(problem, entry, path) for problem in error.errors()]) from error
+            raise SpecError([_readable(problem, entry, name) for problem in error.errors()]) from error
     return found
 
 
-def _readable(problem: Any, entry: LocatedDict, path: Path) -> str:
+def _readable(problem: Any, entry: LocatedDict, name: str) -> str:
     line, key = line_of(entry, problem["loc"])
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         message = f"unknown key; allowed: {', '.join(name for name in Deviation.model_fields if name != 'where')}"
-    return f"{path}:{line}: {key or problem['loc'][-1]}: {message}"
+    return f"{name}:{line}: {key or problem['loc'][-1]}: {message}"
+
+
+def load_all(folder: Path) -> dict[str, list[Deviation]]:
+    """The known deviations of every file of a folder, by the name of the adapter. Raises as above."""
+    return {path.stem: _read(path) for path in sorted(folder.glob("*.yaml"))}
+
+
+def unread(folder: Path, adapters: Collection[str]) -> list[str]:
+    """A warning for each file of a folder of deviations that is not an adapter's.
+
+    Args:
+        folder: that of `load_deviations`.
+        adapters: the names of all that there are.
+    """
+    found = []
+    for path in sorted(folder.iterdir()):
+        name = displayed(path)
+        if not path.is_file():
+            continue
+        if path.suffix == ".yaml" and path.stem not in adapters:
+            near = difflib.get_close_matches(path.stem, adapters, 1)
+            hint = f"did you mean {near[0]}.yaml?" if near else "they are listed by: conformance doctor"
+            found.append(f"{name}:1: is not read, for no adapter is called {shortened(path.stem)}; {hint}")
+        elif path.suffix != ".yaml" and (path.stem in adapters or path.suffix.lower() in (".yml", ".yaml")):
+            found.append(f"{name}:1: is not read, for its name does not end in .yaml")
+    return found
+
+
+def idle(
+    deviations: Iterable[Deviation], adapter: str, versions: Collection[str], cases: Collection[str] | None
+) -> list[str]:
+    """A warning for each part of an adapter's deviations that can have no effect.
+
+    Args:
+        deviations: those of the adapter.
+        adapter: its label, for the text.
+        versions: the packages that it reports.
+        cases: the ids of all cases there are; None if that is not known.
+    """
+    found = []
+    for each in deviations:
+        for pattern in each.cases:
+            if cases is not None and not any(fnmatch.fnmatchcase(case, pattern) for case in cases):
+                near = difflib.get_close_matches(pattern, cases, 1, 0.5)
+                hint = f"near it: {near[0]}" if near else "they are listed by: conformance list"
+                found.append(f"{each.where}: cases: {shortened(pattern)} fits no case; {hint}")
+        for package in each.versions:
+            if package not in versions:
+                reported = f"it reports {', '.join(versions)}" if versions else "it reports none"
+                found.append(f"{each.where}: versions: {adapter} reports no {shortened(package)}; {reported}")
+    return found
 
 
 def _lies_in(version: str, text: str) -> bool:

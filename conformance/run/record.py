@@ -4,7 +4,8 @@
 {"kind": "result", "case": ..., "adapter": ..., "outcome": ..., "noise": ..., ...}
 {"kind": "footer", "results": how many, "seconds": ..., "import_seconds": {...}}
 
-What a line leaves out has its default.
+What a line leaves out has its default. Texts are made visible as they come in, be it from a worker or from a file, so
+that whatever shows them need not ask what they hold; a name that is not visible is refused.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from conformance.case.dtypes import UNIT_ROUNDOFF, DTypeName
 from conformance.case.outcomes import OutcomeName
+from conformance.case.text import shortened, visible, visible_data
 from conformance.run.shards import parsed
 
 FORMAT = 2
@@ -37,6 +39,20 @@ def _shard(text: str) -> str:
     return text
 
 
+def _name(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError(f"'{shortened(text)}' is not a name: it has characters that cannot be printed")
+    return text
+
+
+Text = Annotated[str, AfterValidator(lambda text: visible(text, lines=True))]
+"""A field for what somebody else wrote: made visible as it comes in."""
+Name = Annotated[str, AfterValidator(_name)]
+"""A field for what others refer to by this very text: refused where it is not visible."""
+Data = Annotated[dict[str, Any], AfterValidator(visible_data)]
+"""A field for JSON that is only passed on: every text in it is made visible."""
+
+
 class _Line(BaseModel):
     # Not strict: JSON has lists where a tuple is meant. Unknown keys are ignored: a later suite may say more.
     model_config = ConfigDict(frozen=True)
@@ -49,12 +65,12 @@ class AdapterInfo(_Line):
     python, machine, processor: of the place where the adapter ran.
     """
 
-    versions: dict[str, str] = {}
-    device: str = "cpu"
-    settings: dict[str, str] = {}
-    python: str = ""
-    machine: str = ""
-    processor: str = ""
+    versions: dict[Text, Text] = {}
+    device: Text = "cpu"
+    settings: dict[Text, Text] = {}
+    python: Text = ""
+    machine: Text = ""
+    processor: Text = ""
 
 
 class Header(_Line):
@@ -66,12 +82,12 @@ class Header(_Line):
     """
 
     format: int = FORMAT
-    suite: str
-    vectors: str
+    suite: Text
+    vectors: Text
     cases: Count
-    selection: str
+    selection: Text
     shard: Annotated[str, AfterValidator(_shard)] | None = None
-    adapters: dict[str, AdapterInfo]
+    adapters: dict[Name, AdapterInfo]
 
 
 class Footer(_Line):
@@ -84,28 +100,28 @@ class Footer(_Line):
 
     results: Count
     seconds: Amount | None = None
-    import_seconds: dict[str, Amount] = {}
+    import_seconds: dict[Name, Amount] = {}
 
 
 class RecordedSuspect(_Line):
     """A conformance.case.outcomes.Suspect; noise is None where it is infinite."""
 
-    mistakes: tuple[str, ...]
-    how: str
+    mistakes: tuple[Text, ...]
+    how: Text
     noise: Amount | None = None
-    precision: str = ""
+    precision: Text = ""
 
 
 class RecordedDeviation(_Line):
     """The conformance.run.deviations.Deviation that applied."""
 
-    reason: str
-    outcome: str = "failed"
-    mistake: tuple[str, ...] = ()
-    repro: str | None = None
-    link: str | None = None
-    versions: dict[str, str] = {}
-    where: str = ""
+    reason: Text
+    outcome: Text = "failed"
+    mistake: tuple[Text, ...] = ()
+    repro: Text | None = None
+    link: Text | None = None
+    versions: dict[Text, Text] = {}
+    where: Text = ""
 
 
 class Record(_Line):
@@ -118,8 +134,8 @@ class Record(_Line):
     profile: where in time the error is (conformance.verdict.profile), for failures.
     """
 
-    case: str
-    adapter: str
+    case: Name
+    adapter: Name
     dtype: DTypeName
     outcome: OutcomeName
     unexpected: bool = False
@@ -127,11 +143,11 @@ class Record(_Line):
     allowed: Amount | None = None
     seconds: Amount = 0.0
     precision: Annotated[str, AfterValidator(_precision)] | None = None
-    message: str | None = None
+    message: Text | None = None
     suspects: tuple[RecordedSuspect, ...] | None = None
-    traceback: str | None = None
+    traceback: Text | None = None
     deviation: RecordedDeviation | None = None
-    profile: dict[str, Any] | None = None
+    profile: Data | None = None
 
     @property
     def family(self) -> str:
@@ -142,6 +158,11 @@ class Record(_Line):
     def known(self) -> bool:
         """Wrong, and as written down in a known deviation."""
         return self.deviation is not None and not self.unexpected and self.outcome not in ("passed", "unsupported")
+
+    @property
+    def unexpected_pass(self) -> bool:
+        """Right, although a known deviation says that it is wrong."""
+        return self.unexpected and self.outcome == "passed"
 
 
 def selection_digest(ids: Iterable[str]) -> str:

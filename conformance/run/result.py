@@ -18,6 +18,7 @@ from conformance.case.outcomes import (
     Unsupported,
     name_of,
 )
+from conformance.case.text import shortened, visible
 from conformance.run.deviations import Deviation
 from conformance.run.record import Record, RecordedDeviation, RecordedSuspect
 
@@ -76,7 +77,7 @@ class Result:
         if not isinstance(self.outcome, Unsupported):
             words = ("conformance", "run", "--adapter", self.adapter, "--case", self.case.id, *self.options)
             lines.append(f"  again: {shlex.join(words)}")
-        return "\n".join(lines)
+        return visible("\n".join(lines), lines=True)
 
     def _body(self) -> list[str]:
         match self.outcome:
@@ -87,17 +88,17 @@ class Result:
                 lines += [f"first wrong: {first_wrong}"] if first_wrong else []
                 return lines + _looks_like(suspects or ())
             case Unsupported(reason=reason):
-                return [reason]
+                return _lines(reason)
             case Errored(error=error):
-                return error.splitlines()
+                return _lines(error)
             case Crashed(detail=detail):
-                how, *printed = detail.splitlines()
+                how, *printed = _lines(detail)
                 return [
                     f"the worker process ended: {how}" + ("; it last printed:" if printed else ""),
                     *_quoted(printed),
                 ]
             case TimedOut(seconds=seconds, detail=detail):
-                where = _quoted(detail.splitlines())
+                where = _quoted(_lines(detail))
                 return [f"no answer within {seconds:g} s; the worker was killed" + (" here:" if where else ""), *where]
 
     def _found(self) -> str:
@@ -126,10 +127,17 @@ class Result:
         )
 
 
+def _lines(text: str) -> list[str]:
+    """Lines of what somebody else wrote, each as far as it is of use."""
+    return [shortened(line, _LONGEST) for line in text.splitlines()]
+
+
 def _quoted(lines: list[str]) -> list[str]:
     return [f"| {line}" for line in lines]
 
 
+_LONGEST = 1000
+"""More characters than these of a line that a framework printed or raised are only counted."""
 _SHOWN = 5
 """More mistakes than these that coincide on a case are only named."""
 
@@ -138,11 +146,13 @@ def _looks_like(suspects: tuple[Suspect, ...]) -> list[str]:
     """The suspects, a line each, as far as that is of use."""
     lines: list[str] = []
     for suspect in suspects[:_SHOWN]:
-        pages = ", ".join(f"docs/mistakes.md#{mistake}" for mistake in suspect.mistakes)
         start = "        or" if lines else "looks like"
-        lines.append(f"{start}: {_together(suspect.mistakes)} ({_how(suspect)})   see {pages}")
+        lines.append(f"{start}: {_together(suspect.mistakes)} ({_how(suspect)})")
     if rest := suspects[_SHOWN:]:
         lines.append("        or: " + ", ".join(_together(suspect.mistakes) for suspect in rest))
+    if suspects:
+        named = dict.fromkeys(mistake for suspect in suspects[:_SHOWN] for mistake in suspect.mistakes)
+        lines.append(f"see: conformance mistakes {' '.join(named)}")
     return lines
 
 

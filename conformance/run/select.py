@@ -10,6 +10,7 @@ from pathlib import Path
 from conformance.case.errors import ConformanceError
 from conformance.case.load import load_specs
 from conformance.case.model import Case
+from conformance.case.text import shortened
 from conformance.run.shards import parsed, shard_of
 
 
@@ -34,7 +35,9 @@ def matching(cases: Sequence[Case], patterns: Sequence[str]) -> list[Case]:
     for pattern in patterns:
         found = {case.id: case for case in cases if fnmatch.fnmatchcase(case.id, pattern)}
         if not found:
-            raise ConformanceError(f"no case matches {pattern!r}{_near(pattern, (case.id for case in cases))}")
+            raise ConformanceError(
+                f"no case matches '{shortened(pattern)}'{_near(pattern, (case.id for case in cases))}"
+            )
         chosen |= found
     return list(chosen.values())
 

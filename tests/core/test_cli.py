@@ -119,7 +119,7 @@ def test_run_passes_with_a_matrix_and_exit_code_0(suite, broken_adapters, tmp_pa
     passed, noise = matrix_row(result.output, "tiny")[1].split()
     assert passed == matrix_row(result.output, "all")[1].split()[0] == "5/0/0"
     assert 0 < float(noise) < 16
-    assert result.output.splitlines()[-2].startswith("each cell: passed / failed / unsupported, worst noise")
+    assert result.output.splitlines()[-3].startswith("each cell: passed / failed / unsupported, worst noise")
     assert result.output.splitlines()[-1] == "5 results, 0 unexpected"
     assert "FAILED" not in result.output
 

@@ -330,13 +330,12 @@ def test_the_message_names_the_suspects_between_the_place_and_the_command():
     alike = Suspect(("coarse-tanh",), "resembles", 70.0, "float32")
     assert a_result(exact, other, pair, format_, alike).message().splitlines()[2:] == [
         "  first wrong: direction forward, step 1, row 0",
-        "  looks like: first-id (reproduces it, noise 2.3)   see docs/mistakes.md#first-id",
-        "          or: second-id (reproduces it, noise 2.3)   see docs/mistakes.md#second-id",
-        "          or: one-id with other-id (together they reproduce it, noise 1)"
-        "   see docs/mistakes.md#one-id, docs/mistakes.md#other-id",
-        "          or: computed-in-bfloat16 (noise 0.5 in the unit of bfloat16)"
-        "   see docs/mistakes.md#computed-in-bfloat16",
-        "          or: coarse-tanh (an error of its size, with other digits)   see docs/mistakes.md#coarse-tanh",
+        "  looks like: first-id (reproduces it, noise 2.3)",
+        "          or: second-id (reproduces it, noise 2.3)",
+        "          or: one-id with other-id (together they reproduce it, noise 1)",
+        "          or: computed-in-bfloat16 (noise 0.5 in the unit of bfloat16)",
+        "          or: coarse-tanh (an error of its size, with other digits)",
+        "  see: conformance mistakes first-id second-id one-id other-id computed-in-bfloat16 coarse-tanh",
         "  again: conformance run --adapter acme --case diagnosis/case --specs 'my specs'",
     ]
 

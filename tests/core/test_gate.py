@@ -192,7 +192,7 @@ def test_markdown_junit_and_json_say_the_same(runs, tmp_path):
     assert told["closed"] is True
     assert [change["case"] for change in told["changes"]] == ["tiny/lengths"]
     assert "## LSTM gate: closed" in written[0].read_text()
-    assert "| **newly failing** | aging | `tiny/lengths` | passed" in written[0].read_text()
+    assert "| **newly failing** | aging | <code>tiny/lengths</code> | passed" in written[0].read_text()
     (failure,) = ElementTree.parse(written[1]).getroot().iter("failure")
     assert "lengths-ignored" in failure.text
     conformance("gate", runs["right"], runs["right"], "--junit", written[1])

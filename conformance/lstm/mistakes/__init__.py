@@ -6,6 +6,6 @@ named). docs/mistakes.md is made from it.
 """
 
 from conformance.lstm.mistakes.base import Mistake
-from conformance.lstm.mistakes.catalogue import BY_ID, CATALOGUE
+from conformance.lstm.mistakes.catalogue import BY_ID, CATALOGUE, unknown
 
-__all__ = ["BY_ID", "CATALOGUE", "Mistake"]
+__all__ = ["BY_ID", "CATALOGUE", "Mistake", "unknown"]

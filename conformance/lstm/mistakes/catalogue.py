@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+
+from conformance.case.text import shortened
 from conformance.lstm.mistakes import (
     activation_parameters,
     activations,
@@ -62,3 +65,10 @@ AXES: tuple[Axis, ...] = (
 
 CATALOGUE: tuple[Mistake, ...] = tuple(mistake for axis in AXES for mistake in axis)
 BY_ID: dict[str, Mistake] = {mistake.id: mistake for mistake in CATALOGUE}
+
+
+def unknown(mistake: str) -> str:
+    """What to say of an id that the catalogue does not have."""
+    near = difflib.get_close_matches(mistake, BY_ID, 3, 0.5)
+    hint = f"near it: {', '.join(near)}" if near else "they are listed by: conformance mistakes"
+    return f"no mistake '{shortened(mistake)}' in the catalogue; {hint}"

@@ -31,7 +31,7 @@ function remark(result) {
 
 /** The result's outcome in words; a known deviation says so. */
 function outcomeWords(result) {
-  if (result.status === "unexpected") return `unexpected: ${result.outcome}`;
+  if (result.status === "unexpected" || result.status === "xpass") return `unexpected: ${result.outcome}`;
   return result.status === "known" ? `known: ${result.outcome}` : result.outcome;
 }
 

@@ -2,6 +2,7 @@
 // What is shown stands in the address, behind the #: it can be kept, sent, and gone back to.
 
 const FILTERS = ["family", "adapter", "dtype", "outcome", "q"];
+const STATUS_WORDS = { unexpected: "failed unexpectedly", xpass: "passed unexpectedly", known: "known deviation" };
 const form = document.getElementById("filters");
 
 function state() {
@@ -64,7 +65,7 @@ function startFilters() {
   const there = (name) => [...new Set(results.map((result) => result[name]))];
   const outcomes = [...page.statuses, ...page.outcomes].filter((name) => there("status").includes(name) || there("outcome").includes(name));
   for (const [name, values] of [["dtype", there("dtype").sort()], ["outcome", [...new Set(outcomes)]]]) {
-    form.elements[name].append(...values.map((value) => element("option", { value }, value === "known" ? "known deviation" : value)));
+    form.elements[name].append(...values.map((value) => element("option", { value }, STATUS_WORDS[value] || value)));
   }
   const apply = () => {
     const changes = Object.fromEntries(FILTERS.map((name) => [name, form.elements[name].value || null]));
