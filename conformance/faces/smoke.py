@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import get_args
 
+from conformance.case.text import visible
 from conformance.run.smoke.checking import Finding, Outcome
 
 _WIDTH = 14
@@ -38,7 +39,8 @@ def messages(findings: Iterable[Finding]) -> list[str]:
 
 def _as_one(found: list[Finding]) -> str:
     text = "\n".join(dict.fromkeys(finding.text for finding in found))
-    return replace(found[0], check=_listed([finding.check for finding in found]), text=text).message()
+    message = replace(found[0], check=_listed([finding.check for finding in found]), text=text).message()
+    return visible(message, lines=True)
 
 
 def total(findings: Iterable[Finding]) -> str:

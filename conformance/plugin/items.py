@@ -13,6 +13,7 @@ from conformance.case.errors import SpecError
 from conformance.case.load import duplicates, load_spec
 from conformance.case.model import Case
 from conformance.case.outcomes import Unsupported, name_of
+from conformance.case.text import visible
 from conformance.run.result import Result
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class SpecFile(pytest.File):
         try:
             cases = load_spec(self.path)
         except SpecError as error:
-            raise self.CollectError(str(error)) from error
+            raise self.CollectError(visible(str(error), lines=True)) from error
         others = [case for path, known in self.owner.cases.items() if path != self.path for case in known]
         if problems := duplicates([*others, *cases]):
             raise self.CollectError("\n".join(problems))
@@ -65,11 +66,13 @@ class CaseItem(pytest.Item):
         self.result = result = replace(result, options=(*self.owner.options(self.path), *result.options))
         versions = ", ".join(f"{package} {version}" for package, version in result.versions.items())
         noise = [] if result.noise is None else [("noise", f"{result.noise:.4g}")]
-        self.user_properties += [("outcome", name_of(result.outcome)), *noise, ("versions", versions)]
+        self.user_properties += [("outcome", name_of(result.outcome)), *noise, ("versions", visible(versions))]
         if isinstance(result.outcome, Unsupported):
-            pytest.skip(result.outcome.reason)
+            pytest.skip(visible(result.outcome.reason, lines=True))
         if result.deviates_as_known and result.deviation is not None:
-            pytest.xfail(result.deviation.reason)  # does nothing under --runxfail, where the case fails below
+            pytest.xfail(
+                visible(result.deviation.reason, lines=True)
+            )  # does nothing under --runxfail, where the case fails below
         if result.unexpected or result.deviates_as_known:
             pytest.fail(result.message(), pytrace=False)
 

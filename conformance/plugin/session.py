@@ -14,11 +14,12 @@ from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.case.load import MOST_BYTES
 from conformance.case.model import Case
-from conformance.data import default_folders
+from conformance.case.text import visible
+from conformance.data import default_folders, displayed
 from conformance.files import Claim, FileError, read_file
 from conformance.golden.store import VectorStore
 from conformance.plugin.items import CaseItem, SpecFile
-from conformance.run.deviations import load_deviations
+from conformance.run.deviations import idle, load_deviations, unread
 from conformance.run.limits import MOST_GIB, MOST_SECONDS
 from conformance.run.places import demand_used, parse_places
 from conformance.run.record import AdapterInfo, Header, Record, selection_digest
@@ -39,7 +40,7 @@ class ConformanceSession:
                 registry.check(label.name)
         self.config = config
         self.store = VectorStore(_folder(config, "vectors", own.vectors))
-        deviations = _folder(config, "deviations", own.deviations)
+        self._deviations = _folder(config, "deviations", own.deviations)
         seconds = CASE_SECONDS if config.getoption("lstm_timeout") is None else config.getoption("lstm_timeout")
         if not 0 < seconds <= MOST_SECONDS:
             raise pytest.UsageError(
@@ -54,11 +55,12 @@ class ConformanceSession:
             Claim(path).release()  # it will be written when all has run
         places = parse_places(config.getoption("lstm_worker"))
         demand_used(places, adapters)
+        self._known = {name: load_deviations(self._deviations, registry.parse(name).name) for name in adapters}
         self.runners = {
             name: Runner(
                 name,
                 self.store,
-                load_deviations(deviations, registry.parse(name).name),
+                self._known[name],
                 seconds,
                 places=places,
                 memory=memory,
@@ -127,7 +129,7 @@ class ConformanceSession:
             except AdapterUnavailable as error:
                 self._unavailable[adapter] = str(error)
         if adapter in self._unavailable:
-            pytest.fail(self._unavailable[adapter], pytrace=False)
+            pytest.fail(visible(self._unavailable[adapter], lines=True), pytrace=False)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -139,7 +141,8 @@ class ConformanceSession:
             told = item.result.record().model_dump(mode="json"), self.runners[item.adapter].info.model_dump()
             report.lstm_result = told  # type: ignore[attr-defined]
             if report.skipped and isinstance(report.longrepr, tuple):
-                report.longrepr = (str(item.path), item.line, report.longrepr[2])  # where the case is, not pytest.skip
+                # Where the case is, not pytest.skip.
+                report.longrepr = (displayed(item.path), item.line, report.longrepr[2])
         return report
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -175,6 +178,22 @@ class ConformanceSession:
             write_results(path, header, records, complete=self._complete and not stopped)
         except ConformanceError as error:
             pytest.exit(str(error), pytest.ExitCode.USAGE_ERROR)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what in the known deviations can have no effect."""
+        there = {*registry.names(), *(registry.parse(name).name for name in self.runners)}
+        found = unread(self._deviations, there)
+        for name, info in self._adapters.items():
+            if info:  # else it did not run
+                found += idle(self._known[name], name, AdapterInfo(**info).versions, self._all_cases)
+        for warning in dict.fromkeys(found):
+            terminalreporter.write_line(f"lstm-conformance: warning: {warning}")
+
+    @property
+    def _all_cases(self) -> list[str] | None:
+        """The ids of all cases there are, where the suite's own are among those collected in this process."""
+        ids = [case.id for cases in self.cases.values() for case in cases]
+        return ids if ids and self._complete and self.config.getoption("lstm_suite") else None
 
 
 def _is_like_a_spec(path: Path) -> bool:

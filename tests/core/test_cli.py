@@ -193,6 +193,53 @@ def test_run_counts_a_known_deviation_and_shows_it_only_on_request(suite, broken
     assert f"known deviation: a rounding mode ({tmp_path}/broken.yaml:1)" in verbose.output
 
 
+def test_an_unexpected_pass_is_not_counted_as_a_failure(suite, broken_adapters, tmp_path):
+    text = "- {cases: [broken/right, broken/nan], reason: mended, versions: {lstm-broken: '>=1'}}\n"
+    (tmp_path / "broken.yaml").write_text(text)
+    chosen = ["--case", "broken/right", "--case", "broken/nan", "--case", "broken/missing"]
+    result = conformance("run", "--adapter", "broken", *chosen, *suite.folders, "--deviations", tmp_path)
+    assert result.exit_code == 1
+    assert matrix_row(result.stdout, "broken")[1] == "0/1/0 +1 known +1 xpass"
+    assert "+n xpass: passed although recorded as wrong\n" in result.stdout
+    assert result.stdout.endswith("\n3 results, 2 unexpected (1 failed, 1 xpass)\n")
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_the_matrix_of_a_log_has_100_columns_unless_asked_for_more(suite, tmp_path, wide):
+    labels = [f"place-{n:040}" for n in range(3)]
+    places = [word for label in labels for word in ("--worker", f"{label}=python={sys.executable}")]
+    adapters = [word for label in labels for word in ("--adapter", f"{label}:numpy")]
+    arguments = ["run", *places, *adapters, "--case", "tiny/reverse", *suite.folders, *(["--wide"] if wide else [])]
+    done = python("-c", COMMAND, *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    heads = [line for line in done.stdout.splitlines() if line.startswith("┃family")]
+    assert len(heads) == (1 if wide else 3)
+    assert (max(map(len, done.stdout.splitlines())) > 100) == wide
+    assert "".join(heads).count(":numpy") == 3
+
+
+def test_what_in_the_known_deviations_can_have_no_effect_is_a_warning(suite, broken_adapters, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "known").mkdir()
+    (tmp_path / "known" / "ghost.yaml").write_text("nonsense")
+    (tmp_path / "known" / "numpy.yml").write_text("nonsense")
+    entry = "- {cases: [tiny/*, tiny/revers, cell/step-f32-no-states], reason: x, versions: {numppy: '>1'}}\n"
+    (tmp_path / "known" / "numpy.yaml").write_text(entry)
+    arguments = ["run", "--adapter", "numpy", "--case", "tiny/reverse", *suite.folders, "--deviations", "known"]
+    result = conformance(*arguments)
+    assert result.exit_code == 0
+    assert [line for line in result.stderr.splitlines() if "warning" in line] == [
+        f"warning: known/{warning}"
+        for warning in (
+            "ghost.yaml:1: is not read, for no adapter is called ghost; they are listed by: conformance doctor",
+            "numpy.yml:1: is not read, for its name does not end in .yaml",
+            "numpy.yaml:1: cases: tiny/revers fits no case; near it: tiny/reverse",
+            "numpy.yaml:1: versions: numpy reports no numppy; it reports numpy",
+        )
+    ]
+    assert "warning" not in conformance(*arguments[:-2]).output
+
+
 @pytest.fixture
 def two_adapters(broken_adapters: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only `numpy` and `import-fails` are installed."""

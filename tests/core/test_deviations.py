@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
+from conformance.adapters import registry
 from conformance.case.errors import SpecError
+from conformance.case.load import load_specs
 from conformance.case.model import Case
 from conformance.case.outcomes import Crashed, Difference, Errored, Failed, Outcome, Passed, TimedOut, Unsupported
-from conformance.run.deviations import Deviation, find, load_deviations
+from conformance.data import default_folders
+from conformance.run.deviations import Deviation, find, idle, load_all, load_deviations, unread
 from conformance.run.result import Result
 
 ENTRY = """\
@@ -144,3 +147,63 @@ def test_a_file_that_is_not_text_is_told_as_such(tmp_path):
     (tmp_path / "torch.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SpecError, match=r"torch\.yaml:1: cannot be read"):
         load_deviations(tmp_path, "torch")
+
+
+FOLDER = {
+    "torch.yaml": ENTRY,
+    "ghost.yaml": ENTRY,
+    "tarch.yaml": ENTRY,
+    "numpy.yml": ENTRY,
+    "torch.YAML": ENTRY,
+    "numpy.json": "[]",
+    "README.md": "notes",
+    "repro/script.yaml": "",
+}
+
+
+def test_files_that_are_not_an_adapters_are_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, text in FOLDER.items():
+        path = Path("my") / name
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(text)
+    assert unread(Path("my"), ["torch", "numpy"]) == [
+        "my/ghost.yaml:1: is not read, for no adapter is called ghost; they are listed by: conformance doctor",
+        "my/numpy.json:1: is not read, for its name does not end in .yaml",
+        "my/numpy.yml:1: is not read, for its name does not end in .yaml",
+        "my/tarch.yaml:1: is not read, for no adapter is called tarch; did you mean torch.yaml?",
+        "my/torch.YAML:1: is not read, for its name does not end in .yaml",
+    ]
+
+
+CASES = ["stack/deep-f16", "head/last-step"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "cases", "warning"),
+    [
+        ("", "", CASES, None),
+        ("stack/*-f16", "stack/*", CASES, None),
+        ("stack/*-f16", "stack/dep-f16", CASES, "cases: stack/dep-f16 fits no case; near it: stack/deep-f16"),
+        ("stack/*-f16", "xyz", CASES, "cases: xyz fits no case; they are listed by: conformance list"),
+        ("stack/*-f16", "x" * 5000, CASES, f"cases: {'x' * 120}... (5,000 characters) fits no case; they are"),
+        ("stack/*-f16", "xyz", None, None),
+        ("{torch:", "{pytorch:", CASES, "versions: torch@cuda reports no pytorch; it reports torch, numpy"),
+        ("{torch:", "{Torch:", None, "versions: torch@cuda reports no Torch; it reports torch, numpy"),
+    ],
+)
+def test_what_can_have_no_effect_is_named_with_its_line(tmp_path, old, new, cases, warning):
+    found = idle(loaded(tmp_path, ENTRY.replace(old, new)), "torch@cuda", {"torch": "2.5", "numpy": "2.0"}, cases)
+    assert len(found) == (warning is not None)
+    if warning is not None:
+        assert found[0].startswith(f"{tmp_path}/torch.yaml:1: {warning}")
+
+
+def test_everything_in_the_shipped_deviations_can_have_an_effect():
+    """All but the packages, which the adapters say: tests/frameworks/test_deviations.py."""
+    folders = default_folders()
+    cases = [case.id for case in load_specs(folders.specs)]
+    assert unread(folders.deviations, registry.names()) == []
+    for adapter, deviations in load_all(folders.deviations).items():
+        packages = {package for deviation in deviations for package in deviation.versions}
+        assert idle(deviations, adapter, packages, cases) == []

@@ -10,7 +10,13 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner
 
+from conformance.case.model import Case
+from conformance.case.outcomes import Crashed, Errored, TimedOut, Unsupported
 from conformance.cli import main
+from conformance.faces import smoke as face
+from conformance.run.deviations import Deviation
+from conformance.run.result import Result
+from conformance.run.smoke import Finding
 
 HOSTILE = {
     "an escape": ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
@@ -147,6 +153,33 @@ def test_a_gate_shows_it_as_text_too(tmp_path, what):
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {6}
     for each in (shown, markdown):
         assert all(letter.isprintable() or letter == "\n" for letter in each)
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+@pytest.mark.parametrize("outcome", [Unsupported, Errored, Crashed, lambda text: TimedOut(1.0, text)])
+def test_so_is_what_a_framework_raises_and_prints(what, outcome):
+    text, told = HOSTILE[what]
+    case = Case.model_validate({"id": "fam/case", "T": 1, "B": 1, "I": 1, "H": 1})
+    reason = text.replace("\ud800", "\\ud800")  # a deviations file with it cannot be read
+    deviation = Deviation(cases=("*",), reason=reason, versions={"acme": ">1"}, where="acme.yaml:1")
+    result = Result(case, "acme", outcome(f"first\n{text}"), {"acme": text}, deviation=deviation)
+    assert result.message().count(told) == 3
+    assert all(letter.isprintable() or letter == "\n" for letter in result.message())
+    assert result.record().message == result.message()
+
+
+@pytest.mark.parametrize("outcome", [Unsupported, Errored, Crashed])
+def test_a_line_of_a_framework_that_is_too_long_is_shortened(outcome):
+    case = Case.model_validate({"id": "fam/case", "T": 1, "B": 1, "I": 1, "H": 1})
+    message = Result(case, "acme", outcome("x" * 100_000)).message()
+    assert len(message) < 2000
+    assert "x... (100,000 characters)" in message
+
+
+def test_smoke_shows_it_as_text(tmp_path):
+    text, told = HOSTILE["an escape"]
+    finding = Finding("a/b", "about", "failed", text, "remedy", "again")
+    assert told in face.messages([finding])[0] and "\x1b" not in face.messages([finding])[0]
 
 
 def test_a_spec_is_shown_as_text_on_the_page(tmp_path):

@@ -307,6 +307,26 @@ def test_a_session_stops_where_it_is_told_to_and_its_results_say_so(project):
     assert [line["kind"] for line in stopped.results] == ["header", "result", "result"]
 
 
+def test_what_in_the_known_deviations_can_have_no_effect_is_said_at_the_end(project):
+    (project.root / "idle").mkdir()
+    (project.root / "idle" / "ghost.yaml").write_text(DEVIATIONS)
+    text = DEVIATIONS.replace("broken/nan", "cell/stpe*").replace('{lstm-broken: ">=1"}', '{pytorch: "<3"}', 1)
+    (project.root / "idle" / "broken.yaml").write_text(text)
+    folders = ["--lstm-vectors", project.suite.vectors, "--lstm-deviations", "idle"]
+    quick = project.pytest("specs", "-q", *adapters("broken"), *cases("broken/right"), *folders)
+    warnings = [line for line in quick.stdout.splitlines() if "warning" in line]
+    assert warnings == [
+        f"lstm-conformance: warning: idle/{warning}"
+        for warning in (
+            "ghost.yaml:1: is not read, for no adapter is called ghost; they are listed by: conformance doctor",
+            "broken.yaml:1: versions: broken reports no pytorch; it reports lstm-broken, numpy",
+        )
+    ]
+    whole = project.pytest("specs", "-q", *adapters("broken"), "--lstm-suite", *cases("broken/right"), *folders)
+    assert "idle/broken.yaml:1: cases: cell/stpe* fits no case; near it: cell" in whole.stdout
+    assert "broken/still-right fits" not in whole.stdout
+
+
 def test_maxfail_counts_and_runxfail_makes_a_known_deviation_a_failure(project):
     ways = cases("broken/nan", "broken/missing", "broken/still-right", "tiny/reverse")
     stopped = session(project, "maxfail", "specs", "--maxfail", "2", "--runxfail", *adapters("broken"), *ways)

@@ -1,6 +1,7 @@
 """Every known deviation names a reproduction that still shows it, and patterns that name cases of the suite."""
 
 import fnmatch
+import json
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -10,7 +11,7 @@ import pytest
 
 from conformance.adapters import registry
 from conformance.case.load import load_specs
-from conformance.run.deviations import load_deviations
+from conformance.run.deviations import idle, load_deviations
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "deviations").glob("*.yaml"))
@@ -33,6 +34,16 @@ def test_every_pattern_names_a_case_and_every_entry_its_proof(adapter, deviation
     assert (ROOT / deviation.repro).exists()
     for pattern in deviation.cases:
         assert any(fnmatch.fnmatchcase(case_id, pattern) for case_id in IDS), f"{pattern} names no case"
+
+
+@pytest.mark.parametrize("adapter", [path.stem for path in FILES])
+def test_every_package_of_a_version_range_is_one_that_the_adapter_reports(adapter):
+    words = [sys.executable, "-c", "from conformance.cli import main; main()", "doctor", "--adapter", adapter, "--json"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
+    (found,) = json.loads(done.stdout)
+    if found["problem"]:
+        pytest.skip(found["problem"])
+    assert idle(load_deviations(ROOT / "deviations", adapter), adapter, found["versions"], IDS) == []
 
 
 def packages(script):
