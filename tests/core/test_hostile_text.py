@@ -9,13 +9,17 @@ from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from conformance.case.model import Case
 from conformance.case.outcomes import Crashed, Errored, TimedOut, Unsupported
 from conformance.cli import main
+from conformance.faces import gate as gate_face
 from conformance.faces import smoke as face
 from conformance.run.deviations import Deviation
+from conformance.run.gate import gate
 from conformance.run.result import Result
+from conformance.run.results import read_results
 from conformance.run.smoke import Finding
 
 HOSTILE = {
@@ -63,10 +67,11 @@ def conformance(*arguments: Any) -> str:
     return done.output
 
 
-def report(kind: str, path: Path) -> str:
-    """A report, read back from its file."""
+def report(kind: str, path: Path, specs: Path) -> str:
+    """A report, read back from its file; a small folder of specs is read sooner than the suite's own."""
     target = path.with_suffix(f".{kind}")
-    done = CliRunner().invoke(main, ["report", str(path), "--format", kind, "-o", str(target)])
+    words = ["report", str(path), "--format", kind, "-o", str(target), "--specs", str(specs)]
+    done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output + repr(done.exception)
     return target.read_bytes().decode()
 
@@ -109,17 +114,18 @@ def _without_scripts(kind: str, text: str) -> str:
 
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize("what", HOSTILE)
-def test_what_a_results_file_says_is_shown_as_text(tmp_path, what, kind):
+def test_what_a_results_file_says_is_shown_as_text(tmp_path, suite, what, kind):
     text, told = HOSTILE[what]
-    assert_harmless(kind, report(kind, results(tmp_path / "r.jsonl", text=text, run=f"v{text}")), told)
+    path = results(tmp_path / "r.jsonl", text=text, run=f"v{text}")
+    assert_harmless(kind, report(kind, path, suite.specs), told)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize("what", NAMES)
-def test_so_are_the_names_of_families_and_adapters(tmp_path, what, kind):
+def test_so_are_the_names_of_families_and_adapters(tmp_path, suite, what, kind):
     text, told = NAMES[what]
     path = results(tmp_path / "r.jsonl", name=f"acme{text}", family=text.replace("/", ""), text=text)
-    assert_harmless(kind, report(kind, path), told)
+    assert_harmless(kind, report(kind, path, suite.specs), told)
 
 
 @pytest.mark.parametrize("where", ["name", "family"])
@@ -137,6 +143,15 @@ def test_a_name_that_cannot_be_printed_is_refused(tmp_path, what, command, where
 
 
 @pytest.mark.parametrize("what", HOSTILE)
+def test_it_is_written_as_text_into_another_results_file(tmp_path, what):
+    text, told = HOSTILE[what]
+    conformance("merge", results(tmp_path / "r.jsonl", text=text), "-o", tmp_path / "merged.jsonl")
+    (record, *_) = read_results(tmp_path / "merged.jsonl").records
+    assert record.profile is not None and told in record.profile["note"]
+    assert record.traceback == told
+
+
+@pytest.mark.parametrize("what", HOSTILE)
 def test_a_gate_shows_it_as_text_too(tmp_path, what):
     text, told = HOSTILE[what]
     name = f"acme@{text.replace(' ', '')}" if what in NAMES else "acme"
@@ -145,6 +160,10 @@ def test_a_gate_shows_it_as_text_too(tmp_path, what):
     after = results(tmp_path / "after.jsonl", name=name, text=text)
     written = tmp_path / "gate.md", tmp_path / "gate.xml"
     shown = conformance("gate", before, after, "--markdown", written[0], "--junit", written[1])
+    console = Console(width=1000, color_system=None)
+    with console.capture() as captured:
+        console.print(gate_face.table(gate(read_results(before), read_results(after), drift=4.0), everything=True))
+    assert told in captured.get()
     assert told in shown
     assert_harmless("junit", written[1].read_bytes().decode(), told)
     markdown = written[0].read_bytes().decode()
@@ -180,6 +199,13 @@ def test_smoke_shows_it_as_text(tmp_path):
     text, told = HOSTILE["an escape"]
     finding = Finding("a/b", "about", "failed", text, "remedy", "again")
     assert told in face.messages([finding])[0] and "\x1b" not in face.messages([finding])[0]
+
+
+def test_what_a_spec_is_refused_for_is_shown_as_text(tmp_path):
+    (tmp_path / "fam.yaml").write_text('family: fam\n"\\e[31m": 1\ncases: []\n')
+    done = CliRunner().invoke(main, ["list", "--specs", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "\\x1b[31m: unknown key" in done.stderr and "\x1b" not in done.stderr
 
 
 def test_a_spec_is_shown_as_text_on_the_page(tmp_path):
