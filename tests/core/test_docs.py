@@ -188,8 +188,8 @@ def test_the_worked_example_has_the_stored_numbers():
     case_id = re.search(r"`conformance show ([\w/-]+)`", text)[1]
     (case,) = [case for case in load_specs(ROOT / "specs") if case.id == case_id]
     vector = VectorStore(ROOT / "vectors").load(case)
-    for name, stored in ("golden", vector.golden), ("kappa", vector.kappa):
-        printed = re.search(rf"^    {name}  +([-\d. ]+)$", text, re.MULTILINE)[1].split()
+    rows = re.findall(r"^\| \d+ \| (-?\d\.\d+) \| ([\d.]+) \|$", text, re.MULTILINE)
+    for stored, printed in zip((vector.golden, vector.kappa), zip(*rows, strict=True), strict=True):
         assert [float(number) for number in printed] == stored["h_n"].ravel().tolist()
 
 
