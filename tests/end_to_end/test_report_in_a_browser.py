@@ -1,7 +1,6 @@
 """The report's page in a real Chromium: offline, by keyboard, on a phone, in the dark, with 10,000 results."""
 
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,31 +13,10 @@ from conformance.report import page as page_of
 from conformance.report.content import Content
 from conformance.run.results import read_results
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DESKTOP, PHONE = {"width": 1400, "height": 900}, {"width": 360, "height": 740}
 SHEET = {"width": 1047, "height": 718}
 INTERACTIVE_MS = float(os.environ.get("LSTM_INTERACTIVE_MS", "2000"))
 """Until the page of 10,000 results answers: under 0.5 s where it was written, and some machines are slower."""
-
-
-def needed(there: object, what: str) -> None:
-    """Skip without it; where everything is to be there, fail."""
-    if not there:
-        (pytest.fail if os.environ.get("LSTM_REQUIRE_ALL") else pytest.skip)(f"{what} is not here")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        sync_playwright = None
-    needed(sync_playwright, "playwright (the extra browser)")
-    needed(CHROMIUM, "Chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
