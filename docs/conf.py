@@ -47,7 +47,7 @@ pygments_dark_style = "native"
 ROOT = Path(__file__).parent.parent
 FORMULAS = {"docs/equations", "docs/noise-units"}
 """The documents whose indented blocks are formulas, one on each line."""
-SCRIPT = re.compile(r"\b(d?[A-Za-z]|\d+)([_^])({[^}]*}|-?\d+|-?[A-Za-z](?:,[A-Za-z])*)(?!\w)")
+SCRIPT = re.compile(r"(\b(?:d?[A-Za-z]|\d+)|(?<=_\w))([_^])({[^}]*}|-?\d+|-?[A-Za-z](?:,[A-Za-z])*)(?!\w)")
 """A letter or number with a subscript or superscript, in prose."""
 
 
