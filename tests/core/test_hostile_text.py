@@ -18,6 +18,7 @@ from conformance.faces import gate as gate_face
 from conformance.faces import smoke as face
 from conformance.run.deviations import Deviation
 from conformance.run.gate import gate
+from conformance.run.record import selection_digest
 from conformance.run.result import Result
 from conformance.run.results import read_results
 from conformance.run.smoke import Finding
@@ -44,7 +45,8 @@ def results(path: Path, *, name: str = "acme", family: str = "fam", text: str = 
     """A results file with unexpected results, and the text wherever a text may be; `run`: what a gate compares."""
     info = dict.fromkeys(("device", "python", "machine", "processor"), text)
     info |= {key: {f"p{text}": text, "q": text} for key in ("versions", "settings")}
-    header = {"kind": "header", "format": 2, "suite": run, "vectors": run, "cases": len(OUTCOMES), "selection": run}
+    header = {"kind": "header", "format": 2, "suite": run, "vectors": run, "cases": len(OUTCOMES)}
+    header["selection"] = selection_digest(f"{family}/{outcome}" for outcome in OUTCOMES)
     lines = [header | {"adapters": {name: info}}]
     for outcome in OUTCOMES:
         told = {
