@@ -22,7 +22,7 @@ from conformance.case.model import Case
 from conformance.case.tensors import Array, Inputs, Outputs, Weights
 
 Model = Callable[[Inputs], Outputs]
-PaddedY = Literal["zeros", "last"]
+PaddedY = Literal["zeros", "last", "undefined"]
 EmptyRows = Literal["initial", "zeros"]
 
 
@@ -77,9 +77,10 @@ class Adapter(ABC):
         return dtype  # type: ignore[return-value]  # every dtype name is a precision name
 
     def padded_y(self, case: Case) -> PaddedY:
-        """The framework's documented contract for y at steps a row leaves out: zeros, or the y computed before it.
+        """The framework's documented contract for y at steps a row leaves out.
 
-        "Before" is in the order of the scan; where nothing was computed before, zeros.
+        `zeros`; `last`, the y computed before it in the order of the scan, zeros where nothing was computed before; or
+        `undefined`, where the documentation promises nothing: any number there is right, NaN too.
         """
         return "zeros"
 

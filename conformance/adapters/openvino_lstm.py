@@ -3,6 +3,7 @@
     openvino          the model as it is, T and B open, for calls of any size
     openvino-static   `Model.reshape` to the sizes of a call first, which the CPU device's page recommends where they
                       stay the same; every other size is compiled anew
+    openvino-default  as `openvino`, in the precision that the plugin takes where it is told none
 
 Each is a way of its own through the CPU plugin: what becomes a primitive of oneDNN and what a loop of operations is
 decided by other rules.
@@ -18,8 +19,10 @@ four gates, not h(Ct) (src/common/transformations/src/transformations/op_convers
 of length 0 and y past a length are in no document; the loop that a sequence with lengths becomes leaves zeros for both.
 
 The plugin computes in f32, f16 and bf16, and in what the processor does fastest of these where it is not told
-(docs/articles_en/openvino-workflow/running-inference/inference-devices-and-modes/cpu-device.rst). Here it is told f32,
-so that half formats are rounded at the end only. f64 is none of them: such a model runs, in f32.
+(docs/articles_en/openvino-workflow/running-inference/inference-devices-and-modes/cpu-device.rst): bf16 on a processor
+that has instructions for it, also for a model of float32. `openvino` and `openvino-static` tell it f32, so that half
+formats are rounded at the end only. f64 is none of them: such a model runs, in f32. A compiled model says in which it
+computes (its property INFERENCE_PRECISION_HINT), and that is the precision an answer is judged by.
 """
 
 from __future__ import annotations
@@ -33,11 +36,13 @@ from conformance.adapters import onnx_model
 from conformance.adapters.base import Adapter, EmptyRows, Model
 from conformance.adapters.capabilities import ActivationSupport, Capabilities, any_of
 from conformance.adapters.settings import of_openvino
+from conformance.case.dtypes import UNIT_ROUNDOFF, Precision
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Weights
 
 _ACTIVATIONS = any_of("relu", "sigmoid", "tanh")
-_CONFIG = {"INFERENCE_PRECISION_HINT": "f32"}
+_HINT = "INFERENCE_PRECISION_HINT"
+_PRECISIONS: dict[str, Precision] = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
 
 
 class OpenVino(Adapter):
@@ -57,6 +62,8 @@ class OpenVino(Adapter):
         coupling=onnx_model.COUPLING,
     )
     static: ClassVar[bool] = False
+    hint: ClassVar[str | None] = "f32"
+    """What the plugin is told to compute in; None for its own choice."""
 
     def __init__(self, device: str = "cpu") -> None:
         super().__init__(device)
@@ -65,7 +72,9 @@ class OpenVino(Adapter):
 
         self._openvino: Any = openvino
         self._core = openvino.Core()
-        self._core.set_property("CPU", _CONFIG)
+        if self.hint is not None:
+            self._core.set_property("CPU", {_HINT: self.hint})
+        self._computes_in = _precision_of(self._core.get_property("CPU", _HINT))
 
     @property
     def versions(self) -> dict[str, str]:
@@ -76,6 +85,11 @@ class OpenVino(Adapter):
     def settings(self) -> dict[str, str]:
         """Those of the CPU plugin."""
         return of_openvino(self._core)
+
+    def precision(self, dtype: str) -> Precision:
+        """The coarser of the tensors' format and of what the model compiled last says that it computes in."""
+        own: Precision = super().precision(dtype)
+        return max(own, self._computes_in, key=UNIT_ROUNDOFF.__getitem__)
 
     def empty_rows(self, case: Case) -> EmptyRows:
         """Zeros, which is what the loop that a sequence with lengths becomes leaves."""
@@ -98,7 +112,9 @@ class OpenVino(Adapter):
             if key not in requests:
                 if self.static:
                     model.reshape(sizes)
-                requests[key] = self._core.compile_model(model, "CPU").create_infer_request()
+                compiled = self._core.compile_model(model, "CPU")
+                self._computes_in = _precision_of(compiled.get_property(_HINT))
+                requests[key] = compiled.create_infer_request()
             request = requests[key]
             request.infer({name: self._tensor(array) for name, array in feeds.items()})
             # NumPy has no bfloat16: OpenVINO shows one as float16, bit by bit.
@@ -119,3 +135,22 @@ class OpenVinoStatic(OpenVino):
 
     name = "openvino-static"
     static = True
+
+
+class OpenVinoDefault(OpenVino):
+    """The same model, in the precision that the plugin takes by itself: on some processors bf16, for float32 too."""
+
+    name = "openvino-default"
+    hint = None
+
+
+def _precision_of(hint: Any) -> Precision:
+    """The suite's name of an openvino.Type.
+
+    Raises:
+        ValueError: a precision that the plugin's documentation does not have.
+    """
+    name = str(hint.get_type_name())
+    if name not in _PRECISIONS:
+        raise ValueError(f"OpenVINO computes in {name}; its documentation has {', '.join(_PRECISIONS)} only")
+    return _PRECISIONS[name]

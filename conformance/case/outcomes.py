@@ -41,7 +41,8 @@ class Passed:
 class Failed:
     """At least one tensor is wrong. `noise` is infinite where no number can be given (shape, dtype, NaN).
 
-    suspects: best first; empty where no mistake fits, None where there were no numbers to look at (a wrong shape).
+    suspects: best first; empty where no mistake fits, None where there were no numbers to look at (a wrong shape that
+    no mistake explains).
     profile: the error along the time steps (conformance.verdict.profile), where there are numbers.
     """
 

@@ -9,6 +9,8 @@
         link: https://...               # where it was reported, if it was
         versions: {keras: "<3.16"}      # package -> the versions that are known to do so
 
+      - same_as: other-adapter          # all that is written down of another adapter holds for this one, too
+
 A deviation that does not show is as unexpected as a failure nobody wrote down, and so is another mistake than the one
 that is. Where the framework's digits are its own (an approximation, a coarser precision) they need not be those of the
 catalogue; it is enough that no other mistake explains them.
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -103,11 +106,20 @@ def load_deviations(folder: Path, adapter: str) -> list[Deviation]:
     Raises:
         SpecError: with file, line, key and what is allowed.
     """
-    path = folder / f"{adapter}.yaml"
-    return _read(path) if path.exists() else []
+    return _loaded(folder, (adapter,)) if _path(folder, adapter).exists() else []
 
 
-def _read(path: Path) -> list[Deviation]:
+_SAME_AS = "same_as"
+_NAME = re.compile(r"[\w.-]+", re.ASCII)
+
+
+def _path(folder: Path, adapter: str) -> Path:
+    return folder / f"{adapter}.yaml"
+
+
+def _loaded(folder: Path, route: tuple[str, ...]) -> list[Deviation]:
+    """Those of the last adapter of a route; each adapter on it has the same as the next."""
+    path = _path(folder, route[-1])
     name = displayed(path)
     try:
         text = read_text(path, MOST_BYTES)
@@ -116,15 +128,32 @@ def _read(path: Path) -> list[Deviation]:
     content = parse(text, name)
     if not isinstance(content, LocatedList):
         raise SpecError([f"{name}:1: a deviations file is a list"])
-    found = []
+    found: list[Deviation] = []
     for entry, line in zip(content, content.lines, strict=True):
         if not isinstance(entry, LocatedDict):
             raise SpecError([f"{name}:{line}: a deviation is a mapping"])
+        if _SAME_AS in entry:
+            found += _loaded(folder, (*route, _other(entry, folder, route, f"{name}:{line}")))
+            continue
         try:
             found.append(Deviation.model_validate(dict(entry) | {"where": f"{name}:{line}"}))
         except ValidationError as error:
             raise SpecError([_readable(problem, entry, name) for problem in error.errors()]) from error
     return found
+
+
+def _other(entry: LocatedDict, folder: Path, route: tuple[str, ...], where: str) -> str:
+    """The adapter that an entry refers to."""
+    other = entry[_SAME_AS]
+    if len(entry) > 1:
+        raise SpecError([f"{where}: {_SAME_AS}: stands alone; what differs is an entry of its own before it"])
+    if not isinstance(other, str) or not _NAME.fullmatch(other):
+        raise SpecError([f"{where}: {_SAME_AS}: names one other adapter, like {_SAME_AS}: torch"])
+    if not _path(folder, other).exists():
+        raise SpecError([f"{where}: {_SAME_AS}: no file {other}.yaml beside this one"])
+    if other in route:
+        raise SpecError([f"{where}: {_SAME_AS}: leads back to itself: {' -> '.join((*route, other))}"])
+    return other
 
 
 def _readable(problem: Any, entry: LocatedDict, name: str) -> str:
@@ -137,7 +166,7 @@ def _readable(problem: Any, entry: LocatedDict, name: str) -> str:
 
 def load_all(folder: Path) -> dict[str, list[Deviation]]:
     """The known deviations of every file of a folder, by the name of the adapter. Raises as above."""
-    return {path.stem: _read(path) for path in sorted(folder.glob("*.yaml"))}
+    return {path.stem: _loaded(folder, (path.stem,)) for path in sorted(folder.glob("*.yaml"))}
 
 
 def unread(folder: Path, adapters: Collection[str]) -> list[str]:

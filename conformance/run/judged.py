@@ -38,12 +38,19 @@ def judged(case: Case, vector: Vector, answer: Message, written: tuple[str, ...]
     outputs = from_bytes(answer["outputs"]) | answer["strange"]
     precision, contracts = answer["precision"], Contracts(answer["padded_y"], answer["empty_rows"])
     outcome = judge(case, outputs, vector.golden, vector.kappa, precision=precision, contracts=contracts)
-    if isinstance(outcome, Failed) and has_the_form(case, outputs):
+    if isinstance(outcome, Failed):
         from conformance.verdict.diagnose import diagnose  # with the whole catalogue, which a right answer needs not
         from conformance.verdict.profile import profile
+        from conformance.verdict.short_answer import lengthened
 
-        numbers = Answer(case, vector.arrays, outputs, vector.golden, vector.kappa, precision, contracts)
+        whole = lengthened(case, outputs)
+        if whole is None:
+            return Judged(outcome, precision, answer["seconds"])
+        numbers = Answer(case, vector.arrays, whole, vector.golden, vector.kappa, precision, contracts)
         suspects = diagnose(numbers, written)
+        if not has_the_form(case, outputs):
+            # A mistake that shortens is a name for a wrong shape; that none fits says nothing of the numbers.
+            return Judged(replace(outcome, suspects=suspects or None), precision, answer["seconds"])
         outcome = replace(outcome, suspects=suspects)
         if along_time:
             found = profile(numbers, suspects)

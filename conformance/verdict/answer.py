@@ -27,6 +27,7 @@ class Answer:
     contracts: Contracts = DEFAULTS
 
     def under_contracts(self) -> Answer:
-        """The same with golden and kappa as the contracts want them."""
+        """The same with golden and kappa as the contracts want them, and right where they promise nothing."""
         golden, kappa = (self.contracts.applied(self.case, dict(each)) for each in (self.golden, self.kappa))
-        return replace(self, golden=golden, kappa=kappa, contracts=DEFAULTS)
+        outputs = {n: self.contracts.settled(self.case, n, self.outputs[n], golden[n]) for n in self.case.outputs}
+        return replace(self, outputs=outputs, golden=golden, kappa=kappa, contracts=DEFAULTS)

@@ -14,8 +14,9 @@ from conformance.case.tensors import Array, Outputs
 class Contracts:
     """An adapter's declarations; stored golden values are those of the defaults.
 
-    padded_y: what y (and logits of every step) hold where a row leaves a step out: `zeros`, or the y computed before
-    it (`last`; zeros where there was none). empty_rows: h_n and c_n of a row of length 0: `initial` state, or `zeros`.
+    padded_y: what y (and logits of every step) hold where a row leaves a step out: `zeros`; the y computed before it
+    (`last`; zeros where there was none); or nothing that is promised (`undefined`). empty_rows: h_n and c_n of a row of
+    length 0: `initial` state, or `zeros`.
     """
 
     padded_y: str = "zeros"
@@ -29,7 +30,7 @@ class Contracts:
         if self.padded_y == "last":
             # Final states are never padded; logits of the last step alone go without lengths. With two directions the
             # logits of a step left out would mix two steps: they stay those of zeros.
-            carried = ("y", "logits", "probabilities") if case.D == 1 else ("y",)
+            carried = _PER_STEP if case.D == 1 else ("y",)
             result |= {name: _carried(case, result[name]) for name in carried if name in result}
         if self.empty_rows == "zeros":
             empty = [row for row in range(case.B) if not case.valid_steps(row)]
@@ -38,8 +39,25 @@ class Contracts:
                 result[name][:, empty] = 0.0
         return result
 
+    def settled(self, case: Case, name: str, got: Array, want: Array) -> Array:
+        """An answer's tensor with the value that is wanted in place of each that nothing is promised of.
+
+        Args:
+            got: of the shape that the case gives the tensor.
+            want: the golden values, of the same shape, under these contracts.
+        """
+        if self.padded_y != "undefined" or not case.masked or name not in _PER_STEP:
+            return got
+        taken = np.zeros((case.T, case.B, 1), dtype=bool)
+        for row in range(case.B):
+            taken[case.valid_steps(row), row] = True
+        settled: Array = np.where(taken, got, want.astype(got.dtype))
+        return settled
+
 
 DEFAULTS = Contracts()
+_PER_STEP = ("y", "logits", "probabilities")
+"""The outputs that have a value for each step; with lengths or holes, all of them do."""
 
 
 def _carried(case: Case, per_step: Array) -> Array:

@@ -44,7 +44,8 @@ def diagnose(answer: Answer, written: Collection[str] = ()) -> tuple[Suspect, ..
     """The mistakes that explain a wrong answer, best first; none if none does.
 
     Args:
-        answer: of the form it should have, with what it was judged by.
+        answer: of the form it should have, with what it was judged by; what it lacks is NaN
+            (conformance.verdict.short_answer).
         written: ids of the catalogue that a known deviation names; they are tried first, however long it takes, and
             nothing else is where they, made at once, come to the same answer.
     """
@@ -106,7 +107,9 @@ class _Search:
     def _together(self, mistakes: Sequence[Mistake], budget: Budget | None) -> list[Suspect]:
         variants = [mistake.variant for mistake in mistakes]
         found = self._trial.computed(*variants, budget=budget, watched=True)
-        return [] if found is None else self._reproducing(found, *mistakes)
+        # Padding of 1000 in bfloat16: hardly nearer than the right answer, which is enough to confirm, not to guess.
+        nearer = 1.0 if budget is None else _MUCH_NEARER
+        return [] if found is None else self._reproducing(found, *mistakes, nearer=nearer)
 
     def _place(self, mistake: Mistake) -> tuple[bool, bool, bool]:
         return mistake not in self._written, not self._watchable(mistake), not self._in_full and _inexact(mistake)
@@ -114,13 +117,13 @@ class _Search:
     def _watchable(self, mistake: Mistake) -> bool:
         return not self._in_full and not _inexact(mistake) and keeps_the_order(mistake.variant)
 
-    def _reproducing(self, found: Array, *mistakes: Mistake) -> list[Suspect]:
+    def _reproducing(self, found: Array, *mistakes: Mistake, nearer: float = _MUCH_NEARER) -> list[Suspect]:
         """The mistakes as a suspect, if what they come to is the answer."""
         trial = self._trial
         apart = trial.distance(trial.got, found)
         if apart <= 1.0 and apart * _NEARER <= trial.wrong:
             noise = trial.noise(trial.got, found)
-        elif apart <= NEAR and apart * _MUCH_NEARER <= trial.wrong:
+        elif apart <= NEAR and apart * nearer <= trial.wrong:
             noise = trial.noise_as_computed(found, *(mistake.variant for mistake in mistakes))
             if noise > trial.noise_allowed:
                 return []

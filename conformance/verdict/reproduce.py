@@ -56,18 +56,18 @@ class Trial:
         judged = answer.under_contracts()
         units, largest, sizes = {}, {}, {}
         for name in case.outputs:
-            tensors = (answer.outputs[name].astype(np.float64), judged.golden[name])
+            tensors = (judged.outputs[name].astype(np.float64), judged.golden[name])
             got, want = (np.where(np.isfinite(a), a, 0.0) for a in tensors)
             larger = np.where(np.abs(got) > np.abs(want), got, want)
             units[name] = unit(larger, judged.kappa[name], self.precision)
             largest[name] = allowed(larger, judged.kappa[name], case.tolerance, self.precision, case.np_dtype)
             sizes[name] = np.full(got.shape, np.max(np.abs(larger), initial=0.0) * np.sqrt(max(got.size, 1)))
-        self.got, self.golden = self._row(answer.outputs), self._row(judged.golden)
+        self.got, self.golden = self._row(judged.outputs), self._row(judged.golden)
         self._unit, self.allowed, self._size = self._row(units), self._row(largest), self._row(sizes)
         self.noise_allowed: float = case.tolerance.noise or Tolerance.model_fields["noise"].default
         self.wrong = self.distance(self.got, self.golden)
         self._borders = np.cumsum([math.prod(shape) for shape in case.outputs.values()])[:-1]
-        self.y, self.y_allowed = answer.outputs["y"].astype(np.float64), largest["y"]
+        self.y, self.y_allowed = judged.outputs["y"].astype(np.float64), largest["y"]
 
     def _row(self, tensors: Mapping[str, Array]) -> Array:
         """All tensors one behind the other.
@@ -105,7 +105,8 @@ class Trial:
         if applied is outputs:
             return outputs
         right = {n: np.all(a == self._by_default[n], axis=-1, keepdims=True) for n, a in outputs.items()}
-        return {name: np.where(right[name], applied[name], array) for name, array in outputs.items()}
+        under = {name: np.where(right[name], applied[name], array) for name, array in outputs.items()}
+        return {n: self._contracts.settled(self.case, n, array, self._by_default[n]) for n, array in under.items()}
 
     def distance(self, a: Array, b: Array) -> float:
         """The worst error as a multiple of what is allowed: up to 1 the two are the same answer."""

@@ -93,7 +93,7 @@ RICH: dict[str, dict[str, Any]] = {
     "stream": {"blocks": [2, 1, 2], "layers": 2},
     "stream-without-states": {"blocks": [2, 2, 1], **NO_STATES, "head": {"O": 2}},
     "calls": {"calls": [2, 1, 1], "lengths": [2, 5, 3, 4]},
-    "calls-without-states": {"calls": [2, 2], **NO_STATES},
+    "calls-without-states": {"calls": [2, 1, 1], **NO_STATES},
     "wide": {"T": 2, "B": 3, "H": 257, "I": 1, "P": 2},
     "many-rows": {"T": 2, "B": 101, "H": 1, "I": 2},
     "float64": {"dtype": "float64", "activations": activations(cell="softplus"), "x": uniform(40.0)},

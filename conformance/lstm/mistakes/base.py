@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from conformance.case.model import Case
-from conformance.case.tensors import Arrays, Outputs
+from conformance.case.tensors import Array, Arrays, Outputs
 from conformance.lstm.gradients import completed
 from conformance.lstm.reference import Reference
 
@@ -28,6 +28,7 @@ class Mistake:
     precision: the format it computes in, for a mistake of precision: its own digits are good to that format only.
     approximate: it stands for a kind of error whose digits are each implementation's own, so that an answer can be
     no more than as wrong as this.
+    shortens: it returns fewer rows or steps than there are to be; what is missing is NaN, behind what is there.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Mistake:
     applies: Callable[[Case], bool] = lambda case: True
     precision: str | None = None
     approximate: bool = False
+    shortens: bool = False
 
     def outputs(self, case: Case, arrays: Arrays) -> Outputs:
         """The wrong answer, in the dtype of the arrays."""
@@ -65,17 +67,25 @@ class Axis:
         applies: Callable[[Case], bool] = lambda case: True,
         precision: str | None = None,
         approximate: bool = False,
+        shortens: bool = False,
     ) -> Callable[[Variant], Variant]:
         """A decorator that takes the other fields of `Mistake`."""
 
         def enter(variant: Variant) -> Variant:
-            self._mistakes.append(Mistake(id, self.name, what, variant, link, applies, precision, approximate))
+            entry = Mistake(id, self.name, what, variant, link, applies, precision, approximate, shortens)
+            self._mistakes.append(entry)
             return variant
 
         return enter
 
     def __iter__(self) -> Iterator[Mistake]:
         return iter(self._mistakes)
+
+
+def cut_short(array: Array, rows: int) -> Array:
+    """An array of fewer rows than it is to have, with NaN behind them: what a mistake that shortens returns."""
+    missing = np.full((rows - len(array), *array.shape[1:]), np.nan, array.dtype)
+    return np.concatenate([array, missing])
 
 
 def as_if(**fields: Any) -> type[Reference]:

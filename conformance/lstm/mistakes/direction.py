@@ -48,6 +48,40 @@ class ReverseYInOrderOfProcessing(Reference):
         return y[::-1] if self.case.reverse(given.direction) else y, final
 
 
+class InOrderOfProcessingAt(Reference):
+    """The reference whose reverse y stays in the order of processing in some layers; `in_order` says which."""
+
+    def scan(self, given: Scan) -> tuple[Array, State]:
+        y, final = super().scan(given)
+        in_order = self.case.reverse(given.direction) and self.in_order(given.row // self.case.D)
+        return y[::-1] if in_order else y, final
+
+    def in_order(self, layer: int) -> bool:
+        return False
+
+
+@direction(
+    "reverse-y-turned-round-after-top-layer-only",
+    "hands the y of a reverse scan to the next layer with its first step first, and turns only the top layer's round",
+    "https://github.com/keras-team/keras/issues/6022",
+    applies=lambda case: _goes_back(case) and case.layers > 1,
+)
+class TurnedRoundAfterTopLayerOnly(InOrderOfProcessingAt):
+    def in_order(self, layer: int) -> bool:
+        return layer < self.case.layers - 1
+
+
+@direction(
+    "reverse-y-of-top-layer-in-order-of-processing",
+    "hands the y of a reverse scan to the next layer in the order of time, and gives the top layer's with its first "
+    "step first",
+    applies=lambda case: _goes_back(case) and case.layers > 1,
+)
+class OfTopLayerInOrderOfProcessing(InOrderOfProcessingAt):
+    def in_order(self, layer: int) -> bool:
+        return 1 < self.case.layers == layer + 1
+
+
 @direction(
     "reverse-y-flipped-but-not-x",
     "scans forward where the direction is reverse, and turns y round",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from conformance.case.model import Case
 from conformance.case.tensors import Array
 from conformance.lstm.mistakes.base import Axis
 from conformance.lstm.mistakes.lengths import leaves_out
@@ -70,6 +73,27 @@ def _mixed(valid: Array, new: Array, old: Array) -> Array:
 class PaddedYComputed(Reference):
     def left_out(self, valid: Array, new: State, old: State) -> Array:
         return new.h
+
+
+def _short(case: Case) -> bool:
+    return any((steps[-1] + 1 if (steps := case.valid_steps(row)) else 0) < case.T for row in range(case.B))
+
+
+@padding(
+    "padded-y-from-moving-state",
+    "gives for y past a row's end what it computes from the padding there, going on from the row's last state; h_n and "
+    "c_n are those of the row's last step",
+    "https://github.com/google/flax/pull/2604",
+    applies=lambda case: case.masked and _short(case),
+)
+class PaddedYFromMovingState(Reference):
+    def scan(self, given: Scan) -> tuple[Array, State]:
+        y, final = super().scan(given)
+        if given.valid is None:
+            return y, final
+        past = ~np.logical_or.accumulate(given.valid[::-1], axis=0)[::-1]
+        beyond, _ = super().scan(replace(given, start=final, valid=past))
+        return np.where(past[..., None], beyond, y), final
 
 
 class PaddedY(Reference):

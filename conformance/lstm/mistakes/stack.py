@@ -9,7 +9,7 @@ import numpy as np
 
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
-from conformance.lstm.mistakes.base import Axis
+from conformance.lstm.mistakes.base import Axis, cut_short
 from conformance.lstm.reference import Reference
 from conformance.lstm.step import Scan, State
 
@@ -152,6 +152,33 @@ stack(
     "returns the final states of all layers forward, then those of all layers in reverse",
     applies=lambda case: case.layers > 1 and case.D == 2,
 )(ending(lambda case, row: row % case.layers * case.D + row // case.layers))
+
+
+def leaving_out(row: Callable[[Case, int], bool]) -> type[Reference]:
+    """The reference that returns no final states of some rows; those that it returns stand in front."""
+
+    class LeavingOut(Reference):
+        def run(self, arrays: Arrays) -> Outputs:
+            outputs = super().run(arrays)
+            rows = [each for each in range(self.case.layers * self.case.D) if not row(self.case, each)]
+            return outputs | {name: cut_short(outputs[name][rows], len(outputs[name])) for name in ("h_n", "c_n")}
+
+    return LeavingOut
+
+
+stack(
+    "final-states-of-top-layer-only",
+    "returns the final states of the top layer only, so that h_n and c_n have fewer rows",
+    "https://github.com/PaddlePaddle/PaddleNLP/issues/761",
+    applies=_stacked,
+    shortens=True,
+)(leaving_out(lambda case, row: row // case.D < case.layers - 1))
+stack(
+    "final-states-of-last-direction-only",
+    "returns the final states of the reverse direction only, so that h_n and c_n have half the rows",
+    applies=lambda case: case.D == 2,
+    shortens=True,
+)(leaving_out(lambda case, row: row % case.D < case.D - 1))
 
 
 def _has_head(case: Case) -> bool:

@@ -10,9 +10,10 @@ import numpy as np
 
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Arrays, Inputs, Outputs
-from conformance.lstm.mistakes.base import Axis
+from conformance.lstm.mistakes.base import Axis, cut_short
 from conformance.lstm.mistakes.lengths import leaves_out
 from conformance.lstm.reference import Reference
+from conformance.lstm.step import Scan, State
 
 stream = Axis("stream")
 calls = Axis("calls")
@@ -41,7 +42,9 @@ class Streaming(Reference):
     def per_step(self) -> tuple[str, ...]:
         """The outputs that have every step."""
         head = self.case.head
-        return ("y", "logits") if head is not None and head.after == "every_step" else ("y",)
+        if head is None or head.after == "last_step":
+            return ("y",)
+        return ("y", "logits", "probabilities") if head.softmax else ("y", "logits")
 
     def carried(self, first: Inputs, last: Inputs, parts: list[Outputs]) -> Inputs:
         return replace(last, h0=parts[-1]["h_n"], c0=parts[-1]["c_n"])
@@ -95,6 +98,24 @@ class CarriesFirstLayerOnly(Streaming):
     def carried(self, first: Inputs, last: Inputs, parts: list[Outputs]) -> Inputs:
         inputs = super().carried(first, last, parts)
         return replace(inputs, h0=_first_layer(self.case, inputs.h0), c0=_first_layer(self.case, inputs.c0))
+
+
+@stream(
+    "only-first-step-computed",
+    "computes the first step that each scan meets and no other, so that y has one step",
+    "https://github.com/keras-team/keras/pull/23058",
+    applies=lambda case: case.T > 1,
+    shortens=True,
+)
+class OnlyFirstStepComputed(Streaming):
+    def run(self, arrays: Arrays) -> Outputs:
+        outputs = super().run(arrays)
+        return outputs | {name: cut_short(outputs[name], self.case.T) for name in self.per_step}
+
+    def scan(self, given: Scan) -> tuple[Array, State]:
+        first = self.order(given.direction, given.x.shape[0])[:1]
+        valid = None if given.valid is None else given.valid[first]
+        return super().scan(replace(given, x=given.x[first], valid=valid))
 
 
 def _first_layer(case: Case, states: Array | None) -> Array | None:
@@ -162,6 +183,21 @@ class LaterCallContinues(Calling):
         own, rows = super().next_call(own, inputs, outputs), own.x.shape[1]
         h0 = _rows(outputs[-1]["h_n"], rows) if own.h0 is None else own.h0
         c0 = _rows(outputs[-1]["c_n"], rows) if own.c0 is None else own.c0
+        return replace(own, h0=h0, c0=c0)
+
+
+@calls(
+    "state-baked-in-at-export",
+    "starts every later call without initial state from where the first one ended, as when a stateful layer is "
+    "exported after it has run: what its state held becomes part of the model",
+    "https://github.com/onnx/tensorflow-onnx/issues/1152",
+    applies=lambda case: _has_calls(case) and (case.h0 is None or case.c0 is None),
+)
+class StateBakedInAtExport(Calling):
+    def next_call(self, own: Inputs, inputs: list[Inputs], outputs: list[Outputs]) -> Inputs:
+        own, rows = super().next_call(own, inputs, outputs), own.x.shape[1]
+        h0 = _rows(outputs[0]["h_n"], rows) if own.h0 is None else own.h0
+        c0 = _rows(outputs[0]["c_n"], rows) if own.c0 is None else own.c0
         return replace(own, h0=h0, c0=c0)
 
 
