@@ -21,12 +21,13 @@ from conformance.adapters.layouts import (
     pack,
     unpack,
 )
+from conformance.adapters.litert_model import LITERT
 from conformance.case.tensors import Array, LayerWeights
 
 SEPARATE = Layout("figo", {"{gate}_w": ("W",), "{gate}_r": ("R",), "{gate}_b": ("b",)}, separate=True)
 SEPARATE_COLUMNS = Layout("ogfi", {"{gate}": ("R", "b", "W")}, transposed=True, separate=True)
 LAYOUTS = {name: layout for name, layout in vars(layouts).items() if isinstance(layout, Layout)}
-LAYOUTS |= {"SEPARATE": SEPARATE, "SEPARATE_COLUMNS": SEPARATE_COLUMNS}
+LAYOUTS |= {"LITERT": LITERT, "SEPARATE": SEPARATE, "SEPARATE_COLUMNS": SEPARATE_COLUMNS}
 
 i, f, g, o = 1000, 2000, 3000, 4000
 GATES = np.array([i, f, g, o])

@@ -1,6 +1,5 @@
-"""Every known deviation names a reproduction that still shows it, and patterns that name cases of the suite."""
+"""The reproduction that a known deviation names still shows it."""
 
-import fnmatch
 import json
 import subprocess
 import sys
@@ -8,42 +7,31 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from agreement import marks_of
 
-from conformance.adapters import registry
-from conformance.case.load import load_specs
 from conformance.run.deviations import idle, load_deviations
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "deviations").glob("*.yaml"))
 ALL = [(path.stem, d) for path in FILES for d in load_deviations(ROOT / "deviations", path.stem)]
-IDS = [case.id for case in load_specs(ROOT / "specs")]
 REPROS = sorted({d.repro for _, d in ALL if d.repro})
 
 
-def test_there_are_deviations_to_check():
-    assert len(ALL) >= 5
+def marks(script):
+    """The marks of all adapters whose deviations it shows."""
+    adapters = {adapter for adapter, deviation in ALL if deviation.repro == script}
+    return [mark for adapter in sorted(adapters) for mark in marks_of(adapter)]
 
 
-@pytest.mark.parametrize(
-    ("adapter", "deviation"), ALL, ids=lambda v: v if isinstance(v, str) else v.where.split("/")[-1]
-)
-def test_every_pattern_names_a_case_and_every_entry_its_proof(adapter, deviation):
-    assert adapter in registry.names()
-    assert deviation.mistake
-    assert deviation.repro
-    assert (ROOT / deviation.repro).exists()
-    for pattern in deviation.cases:
-        assert any(fnmatch.fnmatchcase(case_id, pattern) for case_id in IDS), f"{pattern} names no case"
-
-
-@pytest.mark.parametrize("adapter", [path.stem for path in FILES])
+@pytest.mark.workers
+@pytest.mark.parametrize("adapter", [pytest.param(path.stem, marks=marks_of(path.stem)) for path in FILES])
 def test_every_package_of_a_version_range_is_one_that_the_adapter_reports(adapter):
     words = [sys.executable, "-c", "from conformance.cli import main; main()", "doctor", "--adapter", adapter, "--json"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
     (found,) = json.loads(done.stdout)
     if found["problem"]:
         pytest.skip(found["problem"])
-    assert idle(load_deviations(ROOT / "deviations", adapter), adapter, found["versions"], IDS) == []
+    assert idle(load_deviations(ROOT / "deviations", adapter), adapter, found["versions"], None) == []
 
 
 def packages(script):
@@ -64,7 +52,8 @@ def packages(script):
     return (modules & known) | chosen
 
 
-@pytest.mark.parametrize("script", REPROS, ids=lambda s: Path(s).stem)
+@pytest.mark.workers
+@pytest.mark.parametrize("script", [pytest.param(each, marks=marks(each), id=Path(each).stem) for each in REPROS])
 def test_reproductions_show_what_they_say(script):
     for package in sorted(packages(script)):
         if find_spec(package) is None:

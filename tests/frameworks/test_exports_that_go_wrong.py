@@ -14,6 +14,8 @@ from conformance.case.outcomes import Failed, Outcome, Passed
 from conformance.golden.store import VectorStore
 from conformance.run.runner import Runner
 
+pytestmark = [pytest.mark.export, pytest.mark.workers]
+
 ROOT = Path(__file__).parents[2]
 ADAPTERS = str(Path(__file__).parent / "exporting_adapters")
 

@@ -1,4 +1,7 @@
-"""Gradients by the frameworks: that what an adapter declares is done, and autograd as a third witness of the truth."""
+"""The reference's gradients against autograd through the equations, written down once more.
+
+It is a witness that shares nothing with this package. What the frameworks' own gradients are is asked in tables.py.
+"""
 
 from __future__ import annotations
 
@@ -7,94 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.adapters import registry
-from conformance.adapters.base import Adapter
-from conformance.case.errors import AdapterUnavailable, UnsupportedOption
 from conformance.case.model import Case
-from conformance.case.tensors import Array, Arrays, Outputs
+from conformance.case.tensors import Arrays
 from conformance.golden.inputs import make_arrays
 from conformance.lstm.gradients import Gradients
-from conformance.lstm.kappa import kappa
-from conformance.verdict.compare import judge
 
-# Keras' own convert_to_numpy on PyTorch.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
-
-ADAPTERS = ("numpy", "torch", "keras-torch", "keras-tensorflow", "keras-jax", "tf-block-lstm")
-
-
-@pytest.fixture(scope="module", params=ADAPTERS)
-def adapter(request: pytest.FixtureRequest) -> Adapter:
-    try:
-        return registry.make(request.param)
-    except AdapterUnavailable as reason:  # not installed, or Keras already has another backend in this process
-        pytest.skip(str(reason))
-
-
-def case(**fields: Any) -> Case:
-    return Case.model_validate({"id": "fam/a", "T": 4, "B": 3, "I": 2, "H": 5, "gradients": "whole"} | fields)
-
-
-def answer(adapter: Adapter, wanted: Case, arrays: Arrays) -> Outputs:
-    return adapter.run(wanted, arrays.weights, arrays.inputs)
-
-
-def assert_right(adapter: Adapter, wanted: Case) -> Outputs:
-    arrays = make_arrays(wanted)
-    got = answer(adapter, wanted, arrays)
-    exact = Gradients(wanted).run(Arrays.from_tensors({n: _wide(a) for n, a in arrays.flat.items()}))
-    outcome = judge(wanted, got, exact, kappa(wanted, arrays), precision=adapter.precision(wanted.dtype))
-    assert not getattr(outcome, "differences", ()), outcome
-    return got
-
-
-def _wide(array: Array) -> Array:
-    return array.astype(np.float64) if array.dtype == np.float32 else array
-
-
-def test_whole_and_truncated_are_right_and_differ(adapter: Adapter) -> None:
-    fields: dict[str, Any] = {"blocks": [1, 3], "layers": 2}
-    whole, truncated = (assert_right(adapter, case(**fields, gradients=kind)) for kind in ("whole", "truncated"))
-    assert not np.array_equal(whole["d_R.0"], truncated["d_R.0"])
-    assert np.array_equal(whole["y"], truncated["y"])
-
-
-def test_a_loss_and_its_gradients_are_right(adapter: Adapter) -> None:
-    head = {"O": 3, "softmax": True, "cross_entropy": True}
-    got = assert_right(adapter, case(head=head))
-    alone = answer(adapter, case(head=head, gradients=None), make_arrays(case(head=head, gradients=None)))
-    assert alone["loss"] == pytest.approx(got["loss"], rel=1e-6)
-    assert assert_right(adapter, case(head=head | {"after": "last_step"}))["loss"] != got["loss"]
-
-
-def test_absent_states_and_ends_are_taken_for_zero(adapter: Adapter) -> None:
-    assert_right(adapter, case(h0=None, c0=None, dy=None))
-    assert_right(adapter, case(c0=None, dh_n=None, dc_n=None))
-
-
-def test_a_second_call_gives_the_same_gradients(adapter: Adapter) -> None:
-    wanted = case()
-    arrays = make_arrays(wanted)
-    model = adapter.prepare(wanted, arrays.weights)
-    first, second = model(arrays.inputs), model(arrays.inputs)
-    assert all(np.array_equal(first[name], second[name]) for name in wanted.outputs)
-
-
-def test_what_is_not_declared_is_refused() -> None:
-    adapter = registry.make("numpy")
-    plain = type(
-        "Plain", (type(adapter),), {"capabilities": type(adapter.capabilities)(dtypes=frozenset({"float32"}))}
-    )()
-    for fields, reason in (
-        ({}, "has no gradients whole"),
-        ({"gradients": None, "head": {"O": 2, "softmax": True}}, "has no softmax"),
-        ({"gradients": None, "head": {"O": 2, "cross_entropy": True}}, "has no cross-entropy"),
-    ):
-        with pytest.raises(UnsupportedOption, match=reason):
-            answer(plain, case(**fields), make_arrays(case(**fields)))
-
-
-# Autograd through the equations, written down once more: a witness that shares nothing with this package.
+pytestmark = pytest.mark.torch
 
 
 def by_autograd(wanted: Case, arrays: Arrays) -> dict[str, Any]:
@@ -163,7 +84,8 @@ def by_autograd(wanted: Case, arrays: Arrays) -> dict[str, Any]:
     ids=str,
 )
 def test_the_references_gradients_are_those_of_autograd(fields: dict[str, Any]) -> None:
-    wanted = case(dtype="float64", **fields)
+    sizes = {"id": "gradients/autograd", "T": 4, "B": 3, "I": 2, "H": 5, "dtype": "float64", "gradients": "whole"}
+    wanted = Case.model_validate(sizes | fields)
     arrays = make_arrays(wanted)
     got = Gradients(wanted).run(arrays)
     for name, array in by_autograd(wanted, arrays).items():

@@ -12,6 +12,8 @@ from conformance.lstm.mistakes import BY_ID
 from conformance.lstm.reference import Reference
 from conformance.verdict.compare import judge
 
+pytestmark = pytest.mark.onnx
+
 
 def test_the_reference_gives_what_every_test_expects():
     tests = load()

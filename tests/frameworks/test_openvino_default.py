@@ -10,6 +10,8 @@ from conformance.lstm.kappa import kappa
 from conformance.lstm.reference import Reference
 from conformance.verdict.compare import judge
 
+pytestmark = pytest.mark.openvino
+
 openvino = pytest.importorskip("openvino")
 pytest.importorskip("onnx")
 

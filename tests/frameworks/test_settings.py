@@ -1,10 +1,13 @@
 """Every adapter tells what decides about its precision, as it is and not as it was meant to be."""
 
 import pytest
+from agreement import row
 
 from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable
 from conformance.run.process import Worker
+
+pytestmark = pytest.mark.workers
 
 SHOWN = {
     "numpy": {"numpy.blas", "numpy.simd"},
@@ -40,19 +43,22 @@ def settings(adapter):
     return worker.info.settings
 
 
-@pytest.mark.parametrize("adapter", SHOWN)
+@pytest.mark.parametrize("adapter", [row(name) for name in SHOWN])
 def test_every_adapter_tells_what_its_framework_has(adapter):
     told = settings(adapter)
     assert SHOWN[adapter] <= told.keys()
     assert all(told.values())
 
 
+@pytest.mark.numpy
 def test_of_every_framework_there_is_one_here():
     packages = {registry.load(name).__module__ for name in registry.names()}
     assert packages == {registry.load(name).__module__ for name in SHOWN}
 
 
-@pytest.mark.parametrize(("adapter", "variable", "value", "name", "becomes"), FOLLOWED)
+@pytest.mark.parametrize(
+    ("adapter", "variable", "value", "name", "becomes"), [row(*followed, words=followed[1]) for followed in FOLLOWED]
+)
 def test_it_is_what_holds(adapter, variable, value, name, becomes, monkeypatch):
     monkeypatch.setenv(variable, value)
     told = settings(adapter)

@@ -3,8 +3,8 @@
 import re
 
 import pytest
+from agreement import ADAPTERS, row
 
-from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable
 from conformance.data import default_folders
 from conformance.run.deviations import load_deviations
@@ -27,7 +27,8 @@ its activations, each gate of its tensors and each row of a stack are left to th
 ASKED_OF_OTHERS = re.compile(r"activations/.*|weights/\w+-[ifgo]|(weights|inputs)/\w+\.[0-9]")
 
 
-@pytest.mark.parametrize("adapter", registry.names())
+@pytest.mark.workers
+@pytest.mark.parametrize("adapter", [row(name) for name in ADAPTERS])
 def test_is_sound(adapter: str) -> None:
     try:
         deviations = load_deviations(default_folders().deviations, adapter)

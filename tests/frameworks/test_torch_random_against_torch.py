@@ -11,10 +11,13 @@ from conformance.golden.torch_random import TorchGenerator, linear_parameters, l
 
 torch = pytest.importorskip("torch")
 
-pytestmark = pytest.mark.skipif(
-    torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"),
-    reason="TorchGenerator reproduces PyTorch's AVX2 kernels; this PyTorch runs others",
-)
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.skipif(
+        torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"),
+        reason="TorchGenerator reproduces PyTorch's AVX2 kernels; this PyTorch runs others",
+    ),
+]
 
 COUNTS = [1, 2, 15, 16, 17, 31, 33, 1000, 100003]
 SEEDS = [0, 1, 42, 2**32 - 1, 2**32 + 42, 2**63, 2**64 - 1, -1, -(2**63), 20240229]

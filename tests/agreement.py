@@ -1,0 +1,198 @@
+"""What the tests of all adapters share: a case of a few fields, its truth in float64, and the suite's own verdict.
+
+A row is the label of an adapter with the fields of a case; the tables in tests/frameworks are made of them. Each row
+carries the marks of its adapter's framework, so that `pytest -m torch tests/frameworks` asks what needs PyTorch and
+nothing else.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conformance.adapters import registry
+from conformance.adapters.base import Adapter
+from conformance.case.errors import AdapterUnavailable
+from conformance.case.model import Case
+from conformance.case.outcomes import Failed, Passed
+from conformance.case.tensors import Arrays, Outputs
+from conformance.golden.inputs import make_arrays
+from conformance.lstm.gradients import reference_of
+from conformance.lstm.kappa import kappa
+from conformance.verdict.compare import judge
+from conformance.verdict.contracts import Contracts
+
+Fields = dict[str, Any]
+
+ADAPTERS: dict[str, tuple[str, ...]] = {
+    "numpy": ("numpy",),
+    "torch": ("torch", "torch"),
+    "torch-cell": ("torch", "torch"),
+    "tf-block-lstm": ("tensorflow", "tensorflow"),
+    "tf-block-lstm-v2": ("tensorflow", "tensorflow"),
+    "tf-lstm-block-cell": ("tensorflow", "tensorflow"),
+    "tf1-lstm-cell": ("tensorflow", "tensorflow", "tf_keras"),
+    "keras-tensorflow": ("keras", "keras", "tensorflow"),
+    "keras-jax": ("keras", "keras", "jax"),
+    "keras-torch": ("keras", "keras", "torch"),
+    "onnxruntime": ("onnx", "onnxruntime", "onnx"),
+    "onnx-reference": ("onnx", "onnx"),
+    "openvino": ("openvino", "openvino", "onnx"),
+    "openvino-static": ("openvino", "openvino", "onnx"),
+    "openvino-default": ("openvino", "openvino", "onnx"),
+    "torch-torchscript-onnxruntime": ("export", "torch", "onnxruntime"),
+    "torch-dynamo-onnxruntime": ("export", "torch", "onnx", "onnxscript", "onnxruntime"),
+    "keras-onnxruntime": ("export", "tf2onnx", "keras", "tensorflow", "onnxruntime"),
+    "litert": ("litert", "ai_edge_litert"),
+}
+"""Every adapter: the mark of its framework, and the modules without which it is skipped, the deciding one first."""
+
+MARKS = tuple(dict.fromkeys(mark for mark, *_ in ADAPTERS.values()))
+
+BACKEND = os.environ.get("KERAS_BACKEND", "tensorflow")
+"""The one backend that Keras has in this process."""
+KERAS_ON = {
+    "keras-tensorflow": "tensorflow",
+    "keras-jax": "jax",
+    "keras-torch": "torch",
+    "keras-onnxruntime": "tensorflow",
+}
+"""The backend that each of Keras' adapters needs."""
+
+_WARNINGS = {
+    # The frameworks' own warnings are theirs: they deprecate parts of one another and of NumPy.
+    "tensorflow": (
+        "ignore::DeprecationWarning",
+        "ignore:In the future `np.object`:FutureWarning",
+        "ignore:`tf.nn.rnn_cell.LSTMCell` is deprecated:UserWarning",
+    ),
+    "keras": (
+        "ignore::DeprecationWarning",
+        "ignore:In the future `np.object`:FutureWarning",
+        "ignore:__array__ implementation doesn't accept a copy keyword",
+    ),
+    "export": ("ignore::DeprecationWarning", "ignore:In the future `np.object`:FutureWarning"),
+    "torch": ("ignore:LSTM with projections is not supported with oneDNN:UserWarning",),
+}
+
+
+def marks_of(label: str) -> list[pytest.MarkDecorator]:
+    """The mark of the framework of an adapter, and which of its warnings are let pass."""
+    mark = ADAPTERS[registry.parse(label).name][0]
+    return [getattr(pytest.mark, mark), *(pytest.mark.filterwarnings(text) for text in _WARNINGS.get(mark, ()))]
+
+
+def row(label: str, *values: Any, words: str = "") -> Any:
+    """A row for `pytest.mark.parametrize`: the label of an adapter and what it is asked.
+
+    Args:
+        words: what tells it from the adapter's other rows; the summaries of the cases among `values` if empty.
+    """
+    told = words or "-to-".join(case_of(value).summary() for value in values if isinstance(value, dict))
+    return pytest.param(label, *values, marks=marks_of(label), id=f"{label}-{told}".rstrip("-"))
+
+
+def rows_of(table: dict[str, Iterable[Fields]]) -> Iterator[Any]:
+    """Each adapter with each case that its interface accepts, once."""
+    for label, rows in table.items():
+        capabilities = registry.load(registry.parse(label).name).capabilities
+        asked: dict[str, Any] = {}
+        for fields in rows:
+            case = case_of(fields)
+            if capabilities.refusal(case) is None:
+                asked.setdefault(repr(case), row(label, fields, words=case.summary()))
+        yield from asked.values()
+
+
+def case_of(fields: Fields) -> Case:
+    """A case of sizes that are pairwise different, with these fields instead of the defaults."""
+    return Case.model_validate({"id": "test/row", "seed": 7, "T": 5, "B": 3, "I": 4, "H": 6} | fields)
+
+
+def adapter_of(label: str) -> Adapter:
+    """The adapter, made once a process. Skips where its packages, its device or its Keras backend are not there."""
+    name = registry.parse(label).name
+    for module in ADAPTERS[name][1:]:
+        if find_spec(module) is None:
+            pytest.skip(f"{module} is not installed")
+    if KERAS_ON.get(name, BACKEND) != BACKEND:
+        pytest.skip(f"needs KERAS_BACKEND={KERAS_ON[name]}: Keras has one backend in a process")
+    try:
+        return _made(label)
+    except AdapterUnavailable as error:
+        if "@" in label or name in KERAS_ON:  # no such device; or TensorFlow in this process already uses a GPU
+            pytest.skip(str(error))
+        raise
+
+
+_made = functools.cache(registry.make)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A case with the arrays of its seed, read-only as those of a stored vector are, and its right answer."""
+
+    case: Case
+    arrays: Arrays
+
+    def __post_init__(self) -> None:
+        for array in self.arrays.flat.values():
+            array.flags.writeable = False
+
+    @functools.cached_property
+    def truth(self) -> Outputs:
+        return reference_of(self.case).run(self.arrays.in_dtype(np.float64))
+
+    @functools.cached_property
+    def kappa(self) -> Outputs:
+        return kappa(self.case, self.arrays)
+
+    def put_to(self, adapter: Adapter) -> Outputs:
+        """The adapter's answer."""
+        return adapter.run(self.case, self.arrays.weights, self.arrays.inputs)
+
+    def with_inputs_of(self, seed: int) -> Question:
+        """The same weights beside the inputs of another seed."""
+        other = make_arrays(self.case.model_copy(update={"seed": seed})).flat
+        inputs = {name: array for name, array in other.items() if name.startswith("inputs.")}
+        return Question(self.case, Arrays.from_tensors(dict(self.arrays.flat) | inputs))
+
+    def verdict(self, adapter: Adapter, outputs: Outputs) -> Passed | Failed:
+        """The suite's own, with its usual tolerance, under what the adapter declares."""
+        case = self.case
+        contracts = Contracts(adapter.padded_y(case), adapter.empty_rows(case))
+        precision = adapter.precision(case.dtype)
+        return judge(case, outputs, self.truth, self.kappa, precision=precision, contracts=contracts)
+
+    def assert_right(self, adapter: Adapter, outputs: Outputs) -> None:
+        """Every output of the case and no other, each right."""
+        assert set(outputs) == set(self.case.outputs)
+        verdict = self.verdict(adapter, outputs)
+        assert isinstance(verdict, Passed), verdict
+
+
+_QUESTIONS: dict[str, Question] = {}
+
+
+def question(fields: Fields) -> Question:
+    """The question of a case; the same one for every adapter, so that its truth is found out once."""
+    case = case_of(fields)
+    key = repr(case)  # JSON would make one of NaN and infinity
+    if key not in _QUESTIONS:
+        _QUESTIONS[key] = Question(case, make_arrays(case))
+    return _QUESTIONS[key]
+
+
+def right_answer(label: str, fields: Fields) -> Outputs:
+    """The adapter's answer, after it has been found right."""
+    adapter, asked = adapter_of(label), question(fields)
+    outputs = asked.put_to(adapter)
+    asked.assert_right(adapter, outputs)
+    return outputs

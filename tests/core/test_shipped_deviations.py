@@ -1,0 +1,35 @@
+"""Every known deviation that is shipped names cases of the suite, an adapter, a mistake and its proof."""
+
+import fnmatch
+from pathlib import Path
+
+import pytest
+
+from conformance.adapters import registry
+from conformance.case.load import load_specs
+from conformance.run.deviations import load_deviations
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / "deviations").glob("*.yaml"))
+ALL = [(path.stem, d) for path in FILES for d in load_deviations(ROOT / "deviations", path.stem)]
+
+
+@pytest.fixture(scope="module")
+def ids():
+    return [case.id for case in load_specs(ROOT / "specs")]
+
+
+def test_there_are_deviations_to_check():
+    assert len(ALL) >= 5
+
+
+@pytest.mark.parametrize(
+    ("adapter", "deviation"), ALL, ids=lambda v: v if isinstance(v, str) else v.where.split("/")[-1]
+)
+def test_every_pattern_names_a_case_and_every_entry_its_proof(adapter, deviation, ids):
+    assert adapter in registry.names()
+    assert deviation.mistake
+    assert deviation.repro
+    assert (ROOT / deviation.repro).exists()
+    for pattern in deviation.cases:
+        assert any(fnmatch.fnmatchcase(case_id, pattern) for case_id in ids), f"{pattern} names no case"
