@@ -30,7 +30,8 @@ class Adapter(ABC):
     """One framework's LSTM behind canonical arrays.
 
     A model is called with `inputs` whose x is (T', B', I): T' = case.T, or the length of a block where the case is a
-    stream; B' = case.B, or the rows of one call where the case has several. It returns every tensor of `case.outputs`
+    stream; B' = case.B, or the rows of one call where the case has several. `inputs.lengths` are those within the T'
+    steps, 0 for a row that has ended in a block before. It returns every tensor of `case.outputs`
     (y with T' steps, B' rows), each in the case's own dtype, and leaves its inputs unchanged. Where `case.has_loss`, it
     is called once, with the whole sequence, and cuts that into `case.blocks` itself. Absent states (None) mean zeros;
     where the interface allows it, leave them out.
@@ -91,8 +92,8 @@ class Adapter(ABC):
     def run(self, case: Case, weights: Weights, inputs: Inputs) -> Outputs:
         """The framework's answer to a case.
 
-        A stream is fed block by block with the state carried on; where the case has calls, the one prepared model is
-        called with one group of rows after the other.
+        A stream is fed block by block with the state carried on and the lengths that are left; where the case has
+        calls, the one prepared model is called with one group of rows after the other.
 
         Raises:
             UnsupportedOption: `capabilities` or `prepare` refuses the case.
@@ -109,15 +110,11 @@ class Adapter(ABC):
 
 
 def _stream(model: Model, case: Case, inputs: Inputs) -> Outputs:
-    assert case.blocks is not None
     parts: list[Outputs] = []
-    state = {"h0": inputs.h0, "c0": inputs.c0}
-    start = 0
-    for length in case.blocks:
-        block = replace(inputs, x=inputs.x[start : start + length], **state)
-        parts.append(model(block))
-        state = {"h0": parts[-1]["h_n"], "c0": parts[-1]["c_n"]}
-        start += length
+    h, c = inputs.h0, inputs.c0
+    for steps in case.block_steps:
+        parts.append(model(replace(inputs.block(steps), h0=h, c0=c)))
+        h, c = parts[-1]["h_n"], parts[-1]["c_n"]
     whole = dict(parts[-1])
     per_step = ["y"]
     if case.head is not None and case.head.after == "every_step":

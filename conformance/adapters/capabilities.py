@@ -161,6 +161,8 @@ class Capabilities:
             return "takes one length for the whole batch, not one a row"
         if min(case.lengths, default=self.min_length) < self.min_length:
             return f"takes lengths of {self.min_length} or more"
+        if any(min(lengths, default=self.min_length) < self.min_length for lengths in case.block_lengths):
+            return f"takes lengths of {self.min_length} or more; a row that ends early leaves fewer to a later block"
         return None
 
     def _activations_refusal(self, case: Case) -> str | None:

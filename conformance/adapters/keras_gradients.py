@@ -33,7 +33,7 @@ def outputs_of(built: CaseModel, inputs: Inputs) -> Outputs:
 
     def loss(sources: Sequence[Any]) -> tuple[Any, list[Any]]:
         tensors, own = list(sources[: 1 + states]), list(sources[1 + states :])
-        results = _in_blocks(keras, case, lambda block: _called(built.model, own, [*block, *mask]), tensors)
+        results = _in_blocks(keras, case, lambda block: _called(built.model, own, block), tensors, mask)
         return _loss(keras, case, inputs, results), results
 
     sources = fed[: 1 + states] + weights
@@ -64,17 +64,20 @@ def _called(model: Any, weights: Sequence[Any], tensors: Sequence[Any]) -> list[
     return list(results)
 
 
-def _in_blocks(keras: Any, case: Case, call: Callable[[list[Any]], list[Any]], tensors: list[Any]) -> list[Any]:
-    """The model's results for the whole sequence; the state is carried from block to block where it is a stream."""
+def _in_blocks(
+    keras: Any, case: Case, call: Callable[[list[Any]], list[Any]], tensors: list[Any], mask: list[Any]
+) -> list[Any]:
+    """The model's results for the whole sequence; the state is carried from block to block where it is a stream.
+
+    `mask`: of (B, T), or nothing.
+    """
     x, state = tensors[0], tensors[1:]
     parts: list[list[Any]] = []
-    start = 0
-    for length in case.blocks or (case.T,):
+    for steps in case.block_steps:
         if parts and case.gradients == "truncated":
             state = [keras.ops.stop_gradient(carried) for carried in state]
-        parts.append(call([x[:, start : start + length], *state]))
+        parts.append(call([x[:, steps], *state, *(each[:, steps] for each in mask)]))
         state = parts[-1][1 : 1 + 2 * case.layers * case.D] if len(tensors) > 1 else []
-        start += length
     if len(parts) == 1:
         return parts[0]
     per_step = {0} | (

@@ -106,11 +106,10 @@ class _BlockOp(Adapter):
     def _with_loss(self, case: Case, inputs: Inputs, rows: Sequence[dict[str, Any]], head: Pair | None) -> Outputs:
         """The outputs of a case that has a loss."""
         tensors = [{name: t for name, t in row.items() if self.tf.is_tensor(t)} for row in rows]
-        steps = case.T if case.lengths is None else case.lengths[0]
 
-        def layer(own: Mapping[str, Any], h: Any, c: Any, x: Any) -> Pair:
+        def layer(own: Mapping[str, Any], h: Any, c: Any, x: Any, length: int) -> Pair:
             options = {name: option for name, option in rows[0].items() if name not in own}
-            return self.layer(case, {**own, **options}, (h, c), x, min(steps, x.shape[0]))
+            return self.layer(case, {**own, **options}, (h, c), x, length)
 
         with self.tf.device(f"/{self.device}:0"):
             return tensorflow_gradients.outputs_of(self.tf, case, inputs, self.layout, tensors, head, layer)

@@ -18,8 +18,8 @@ from conformance.adapters.layouts import Layout
 from conformance.case.model import COTANGENTS, Case
 from conformance.case.tensors import Inputs, Outputs
 
-LayerCall = Callable[[Mapping[str, Any], Any, Any, Any], tuple[Any, Any]]
-"""One layer: its tensors, h, c and x (T', B, I) to the y and the cell states of every step."""
+LayerCall = Callable[[Mapping[str, Any], Any, Any, Any, int], tuple[Any, Any]]
+"""One layer: its tensors, h, c, x (T', B, I) and the length to the y and the cell states of every step."""
 
 
 def outputs_of(
@@ -70,13 +70,12 @@ def _forward(
     """y, h_n and c_n, the state carried from block to block where the case is a stream."""
     h, c = (tf.unstack(state) for state in states)
     ys: list[Any] = []
-    for block in tf.split(x, case.blocks or (case.T,)):
+    for steps, lengths in zip(case.block_steps, case.block_lengths, strict=True):
         if ys and case.gradients == "truncated":
             h, c = ([tf.stop_gradient(carried) for carried in state] for state in (h, c))
-        y = block
+        y, length = x[steps], lengths[0]  # one for the whole batch
         for row, tensors in enumerate(rows):
-            steps = y.shape[0] if case.lengths is None else case.lengths[0]
-            y, cs = layer(tensors, h[row], c[row], y)
-            h[row], c[row] = y[steps - 1], cs[steps - 1]
+            y, cs = layer(tensors, h[row], c[row], y, length)
+            h[row], c[row] = y[length - 1], cs[length - 1]
         ys.append(y)
     return {"y": tf.concat(ys, 0), "h_n": tf.stack(h), "c_n": tf.stack(c)}

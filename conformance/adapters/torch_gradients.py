@@ -52,14 +52,14 @@ def _in_blocks(module: Any, case: Case, inputs: Inputs, leaves: dict[str, Any], 
     if "h0" in leaves or "c0" in leaves:  # torch takes both or neither
         both = zip(("h0", "c0"), zeros_if_absent(case, inputs), strict=True)
         state = {name: leaves.get(name, to_torch(array, device)) for name, array in both}
-    if inputs.lengths is not None:
-        state["lengths"] = to_torch(inputs.lengths)
     batch_first = case.layout == "batch_major"
     ys: list[Any] = []
-    for x in leaves["x"].split(case.blocks or (case.T,)):
+    for steps in case.block_steps:
         if ys and case.gradients == "truncated":
             state = {name: carried.detach() for name, carried in state.items()}
-        y, h_n, c_n, *_ = module(x.transpose(0, 1) if batch_first else x, **state)
+        x, lengths = leaves["x"][steps], inputs.block(steps).lengths
+        given = state if lengths is None else state | {"lengths": to_torch(lengths)}
+        y, h_n, c_n, *_ = module(x.transpose(0, 1) if batch_first else x, **given)
         ys.append(y.transpose(0, 1) if batch_first else y)
         state |= {"h0": h_n, "c0": c_n}
     return torch.cat(ys), state["h0"], state["c0"]

@@ -57,8 +57,10 @@ def _call_problems(case: Case) -> list[str]:
     if case.blocks is not None:
         if sum(case.blocks) != case.T or min(case.blocks, default=0) < 1:
             problems.append(f"blocks must be positive and add up to T={case.T}")
-        if case.direction != "forward" or case.masked:
-            problems.append("blocks (a stream) goes with direction forward and without lengths or skip")
+        if case.direction != "forward":
+            problems.append("blocks (a stream) goes with direction forward: a reverse scan begins in the last block")
+        if case.skip is not None:
+            problems.append("blocks (a stream) goes without skip; where rows end earlier than others, give lengths")
         if case.calls is not None:
             problems.append("blocks cut the steps and calls cut the rows: give one of the two")
     if case.calls is not None and (sum(case.calls) != case.B or min(case.calls, default=0) < 1):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -249,6 +250,18 @@ class Case(Frozen):
     def masked(self) -> bool:
         """Whether the case has lengths or holes, so that some step of some row may be left out."""
         return self.lengths is not None or self.skip is not None
+
+    @property
+    def block_steps(self) -> list[slice]:
+        """The steps of each block of a stream; all steps as one block where the case is none."""
+        ends = list(accumulate(self.blocks or (self.T,)))
+        return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+
+    @property
+    def block_lengths(self) -> list[tuple[int, ...]]:
+        """The length of every batch row within each block: 0 in the blocks after the one in which a row ends."""
+        lengths = (self.T,) * self.B if self.lengths is None else self.lengths
+        return [tuple(min(max(n - s.start, 0), s.stop - s.start) for n in lengths) for s in self.block_steps]
 
     def valid_steps(self, row: int) -> list[int]:
         """The steps that count for a batch row, ascending: those within its length that are not skipped."""

@@ -93,6 +93,11 @@ class Inputs:
     dh_n: Array | None = None
     dc_n: Array | None = None
 
+    def block(self, steps: slice) -> Inputs:
+        """Those of some steps that follow one another: x, and of each row's length what is left to them, 0 at least."""
+        lengths = None if self.lengths is None else np.clip(self.lengths - steps.start, 0, steps.stop - steps.start)
+        return replace(self, x=self.x[steps], lengths=lengths)
+
     def mapped(self, change: Callable[[Array], Array]) -> Inputs:
         """The same with `change` applied to each tensor of real numbers: not to lengths, mask and targets."""
         given = {name: getattr(self, name) for name in ("x", "h0", "c0", "dy", "dh_n", "dc_n")}

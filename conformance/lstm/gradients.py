@@ -144,10 +144,12 @@ class Gradients(Recorded, CellGradients):
         return self.held(valid, before, carried)
 
     def across(self, t: int, before: State) -> State:
-        """What goes back from step t to the step before it: nothing where that is a truncated stream's block border."""
-        if self.case.gradients != "truncated" or self.case.blocks is None or t == 0:
-            return before
-        return self.detached(before) if t in np.cumsum(self.case.blocks) else before
+        """What goes back from step t to the step before it: nothing where that is a truncated stream's block border.
+
+        Not even of a row that has ended: its state is carried over the border like any other.
+        """
+        border = self.case.gradients == "truncated" and t in [steps.start for steps in self.case.block_steps[1:]]
+        return self.detached(before) if border else before
 
     def detached(self, before: State) -> State:
         """The gradient of a state that counts as a constant."""

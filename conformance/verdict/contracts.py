@@ -15,8 +15,8 @@ class Contracts:
     """An adapter's declarations; stored golden values are those of the defaults.
 
     padded_y: what y (and logits of every step) hold where a row leaves a step out: `zeros`; the y computed before it
-    (`last`; zeros where there was none); or nothing that is promised (`undefined`). empty_rows: h_n and c_n of a row of
-    length 0: `initial` state, or `zeros`.
+    (`last`; zeros where there was none in the same call); or nothing that is promised (`undefined`). empty_rows: h_n
+    and c_n of a row of length 0: `initial` state, or `zeros`.
     """
 
     padded_y: str = "zeros"
@@ -33,7 +33,9 @@ class Contracts:
             carried = _PER_STEP if case.D == 1 else ("y",)
             result |= {name: _carried(case, result[name]) for name in carried if name in result}
         if self.empty_rows == "zeros":
-            empty = [row for row in range(case.B) if not case.valid_steps(row)]
+            # In a stream they are those of the last call, whose length is 0 for a row that has ended before.
+            last = case.block_steps[-1]
+            empty = [row for row in range(case.B) if not any(t in range(case.T)[last] for t in case.valid_steps(row))]
             for name in ("h_n", "c_n"):
                 result[name] = result[name].copy()
                 result[name][:, empty] = 0.0
@@ -70,10 +72,11 @@ def _carried(case: Case, per_step: Array) -> Array:
     for row in range(case.B):
         valid = set(case.valid_steps(row))
         for direction, half in enumerate(halves):
-            before = None
-            for t in range(case.T)[::-1] if case.reverse(direction) else range(case.T):
-                if t in valid:
-                    before = t
-                elif before is not None:
-                    carried[t, row, half] = per_step[before, row, half]
+            for steps in case.block_steps:  # a call knows nothing of the y of those before it
+                before = None
+                for t in range(case.T)[steps][:: -1 if case.reverse(direction) else 1]:
+                    if t in valid:
+                        before = t
+                    elif before is not None:
+                        carried[t, row, half] = per_step[before, row, half]
     return carried

@@ -69,8 +69,8 @@ FIT: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
     # blocks and calls
     (
         {"blocks": [2, 2], "skip": [[1], []]},
-        "blocks (a stream) goes with direction forward and without lengths",
-        {"blocks": [2, 2]},
+        "blocks (a stream) goes without skip; where rows end earlier than others, give lengths",
+        {"blocks": [2, 2], "lengths": [4, 1]},
     ),
     (
         {"blocks": [2, 2], "calls": [1, 1]},

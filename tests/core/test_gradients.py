@@ -40,6 +40,7 @@ SPREAD: list[dict[str, Any]] = [
     {"lengths": [2, 4, 1], "direction": "reverse", "layers": 2},
     {"skip": [[1], [0, 3], [2]], "direction": "bidirectional"},
     {"blocks": [1, 3]},
+    {"blocks": [2, 1, 1], "lengths": [2, 4, 1], "layers": 2},
     {"dy": None},
     {"dh_n": None, "dc_n": None, "h0": None},
     {"dy": None, "dh_n": None, "c0": None, "bias": False},

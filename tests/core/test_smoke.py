@@ -96,6 +96,7 @@ FAULTS = {
     "holes/mask": ignores("holes in the mask"),
     "states/absent-h0": changes("an absent h0"),
     "blocks/stream": changes("cutting the sequence into blocks"),
+    "blocks/lengths": changes("lengths of a sequence cut into blocks"),
     "batch_major/layout": "RuntimeError: no kernel for this layout",
     "gradients/truncated": ignores("the truncation of gradients", "y, h_n, c_n, "),
     "gradients/dc_n": ignores("dc_n", "y, h_n, c_n, "),

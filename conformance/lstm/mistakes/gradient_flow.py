@@ -107,14 +107,33 @@ class TruncationOfHOnly(Gradients):
 
 
 @flow(
+    "gradient-of-ended-row-not-truncated",
+    "lets the gradient of the final state of a row that has ended through the borders of the blocks after it",
+    applies=lambda case: case.gradients == "truncated" and final_state(case) and min(case.block_lengths[-1]) == 0,
+)
+class EndedRowNotTruncated(Gradients):
+    valid_steps: Array | None
+
+    def scan_back(self, taped: Taped, dy: Array, end: State) -> tuple[Array, State, Outputs]:
+        self.valid_steps = taped.scan.valid
+        return super().scan_back(taped, dy, end)
+
+    def across(self, t: int, before: State) -> State:
+        detached = super().across(t, before)
+        if self.valid_steps is None:
+            return detached
+        goes_on: Array = np.any(self.valid_steps[t:], axis=0, keepdims=True).T
+        return self.held(goes_on, detached, before)
+
+
+@flow(
     "gradient-truncated-always",
     "ends every gradient at the border of a block",
     applies=lambda case: case.gradients == "whole" and case.blocks is not None,
 )
 class TruncatedAlways(Gradients):
     def across(self, t: int, before: State) -> State:
-        borders = np.cumsum(self.case.blocks if self.case.blocks is not None else (self.case.T,))
-        return self.detached(before) if t in borders else before
+        return self.detached(before) if t in [steps.start for steps in self.case.block_steps[1:]] else before
 
 
 @flow(

@@ -10,6 +10,7 @@ from conformance.case.model import Case
 from conformance.case.tensors import Array
 from conformance.lstm.mistakes.base import Axis
 from conformance.lstm.mistakes.lengths import leaves_out
+from conformance.lstm.mistakes.stream import Streaming
 from conformance.lstm.reference import Reference
 from conformance.lstm.step import Scan, State
 
@@ -86,7 +87,7 @@ def _short(case: Case) -> bool:
     "https://github.com/google/flax/pull/2604",
     applies=lambda case: case.masked and _short(case),
 )
-class PaddedYFromMovingState(Reference):
+class PaddedYFromMovingState(Streaming):
     def scan(self, given: Scan) -> tuple[Array, State]:
         y, final = super().scan(given)
         if given.valid is None:
@@ -96,8 +97,8 @@ class PaddedYFromMovingState(Reference):
         return np.where(past[..., None], beyond, y), final
 
 
-class PaddedY(Reference):
-    """The reference with something else at the steps of y that a row leaves out."""
+class PaddedY(Streaming):
+    """The reference with something else at the steps of y that a row leaves out, of which each call knows its own."""
 
     def scan(self, given: Scan) -> tuple[Array, State]:
         y, final = super().scan(given)
@@ -128,7 +129,7 @@ class PaddedYCarried(PaddedY):
 @padding(
     "padded-y-holds-initial-state",
     "gives h0 for y in the padding that a scan meets before a row's first step",
-    applies=lambda case: leaves_out(case) and case.h0 is not None,
+    applies=lambda case: leaves_out(case) and (case.h0 is not None or case.blocks is not None),
 )
 class PaddedYHoldsInitialState(PaddedY):
     def padded(self, y: Array, before: Array, valid: Array, begun: Array) -> Array:

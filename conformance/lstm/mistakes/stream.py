@@ -25,16 +25,18 @@ def _blocks(least: int) -> Callable[[Case], bool]:
 
 
 class Streaming(Reference):
-    """The reference run block by block; `carried` makes the next block's inputs, less x, of what one returned."""
+    """The reference run block by block.
+
+    `block` takes a block's part of the inputs, `carried` the states that the blocks before returned, `called` runs it.
+    """
 
     def run(self, arrays: Arrays) -> Outputs:
         if self.case.blocks is None:
             return super().run(arrays)
-        inputs, parts = arrays.inputs, []
-        for end, steps in zip(accumulate(self.case.blocks), self.case.blocks, strict=True):
-            inputs = replace(inputs, x=arrays.inputs.x[end - steps : end])
-            parts.append(super().run(replace(arrays, inputs=inputs)))
-            inputs = self.carried(arrays.inputs, inputs, parts)
+        parts: list[Outputs] = []
+        for steps in self.case.block_steps:
+            given = self.block(arrays.inputs, steps)
+            parts.append(self.called(replace(arrays, inputs=self.carried(given, parts) if parts else given)))
         whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0] if name in self.per_step}
         return parts[-1] | whole
 
@@ -46,8 +48,14 @@ class Streaming(Reference):
             return ("y",)
         return ("y", "logits", "probabilities") if head.softmax else ("y", "logits")
 
-    def carried(self, first: Inputs, last: Inputs, parts: list[Outputs]) -> Inputs:
-        return replace(last, h0=parts[-1]["h_n"], c0=parts[-1]["c_n"])
+    def block(self, inputs: Inputs, steps: slice) -> Inputs:
+        return inputs.block(steps)
+
+    def carried(self, given: Inputs, parts: list[Outputs]) -> Inputs:
+        return replace(given, h0=parts[-1]["h_n"], c0=parts[-1]["c_n"])
+
+    def called(self, arrays: Arrays) -> Outputs:
+        return super().run(arrays)
 
 
 @stream(
@@ -57,26 +65,26 @@ class Streaming(Reference):
     applies=_blocks(2),
 )
 class StateCleared(Streaming):
-    def carried(self, first: Inputs, last: Inputs, parts: list[Outputs]) -> Inputs:
-        return replace(super().carried(first, last, parts), h0=None, c0=None)
+    def carried(self, given: Inputs, parts: list[Outputs]) -> Inputs:
+        return replace(super().carried(given, parts), h0=None, c0=None)
 
 
 @stream("stream-c-not-carried", "carries h from block to block and starts c from zeros", applies=_blocks(2))
 class CNotCarried(Streaming):
-    def carried(self, first: Inputs, last: Inputs, parts: list[Outputs]) -> Inputs:
-        return replace(super().carried(first, last, parts), c0=None)
+    def carried(self, given: Inputs, parts: list[Outputs]) -> Inputs:
+        return replace(super().carried(given, parts), c0=None)
 
 
 @stream("stream-h-not-carried", "carries c from block to block and starts h from zeros", applies=_blocks(2))
 class HNotCarried(Streaming):
-    def carried(self, first: Inputs, last: Inputs, parts: list[Outputs]) -> Inputs:
-        return replace(super().carried(first, last, parts), h0=None)
+    def carried(self, given: Inputs, parts: list[Outputs]) -> Inputs:
+        return replace(super().carried(given, parts), h0=None)
 
 
 @stream("stream-restarts", "starts every block from the first one's initial state", applies=_blocks(2))
 class Restarts(Streaming):
-    def carried(self, first: Inputs, last: Inputs, parts: list[Outputs]) -> Inputs:
-        return replace(super().carried(first, last, parts), h0=first.h0, c0=first.c0)
+    def carried(self, given: Inputs, parts: list[Outputs]) -> Inputs:
+        return given  # as the first block has them
 
 
 @stream(
@@ -85,8 +93,8 @@ class Restarts(Streaming):
     applies=_blocks(3),
 )
 class KeepsFirstBlocksState(Streaming):
-    def carried(self, first: Inputs, last: Inputs, parts: list[Outputs]) -> Inputs:
-        return super().carried(first, last, parts[:1])
+    def carried(self, given: Inputs, parts: list[Outputs]) -> Inputs:
+        return super().carried(given, parts[:1])
 
 
 @stream(
@@ -95,8 +103,8 @@ class KeepsFirstBlocksState(Streaming):
     applies=lambda case: case.layers > 1 and _blocks(2)(case),
 )
 class CarriesFirstLayerOnly(Streaming):
-    def carried(self, first: Inputs, last: Inputs, parts: list[Outputs]) -> Inputs:
-        inputs = super().carried(first, last, parts)
+    def carried(self, given: Inputs, parts: list[Outputs]) -> Inputs:
+        inputs = super().carried(given, parts)
         return replace(inputs, h0=_first_layer(self.case, inputs.h0), c0=_first_layer(self.case, inputs.c0))
 
 
@@ -125,6 +133,84 @@ def _first_layer(case: Case, states: Array | None) -> Array | None:
     kept = np.zeros_like(states)
     kept[: case.D] = states[: case.D]
     return kept
+
+
+def _with_lengths(case: Case) -> bool:
+    return _blocks(2)(case) and case.lengths is not None and leaves_out(case)
+
+
+def _has_ended_row(case: Case) -> bool:
+    """Whether some row has no step in the last block."""
+    return _blocks(2)(case) and case.lengths is not None and min(case.block_lengths[-1], default=1) == 0
+
+
+@stream(
+    "stream-lengths-restart",
+    "takes the lengths of the whole sequence for those of each block, so that a row goes on after its end",
+    applies=_with_lengths,
+)
+class LengthsRestart(Streaming):
+    def block(self, inputs: Inputs, steps: slice) -> Inputs:
+        return replace(super().block(inputs, steps), lengths=inputs.lengths)
+
+
+@stream(
+    "stream-keeps-first-block-s-lengths",
+    "takes the lengths within the first block for every block, as when they were made part of the model",
+    applies=_with_lengths,
+)
+class KeepsFirstBlocksLengths(Streaming):
+    def block(self, inputs: Inputs, steps: slice) -> Inputs:
+        first = super().block(inputs, self.case.block_steps[0])
+        return replace(super().block(inputs, steps), lengths=first.lengths)
+
+
+class EndedRows(Streaming):
+    """The reference run block by block, with another length than 0 for rows that have ended: `instead`."""
+
+    def block(self, inputs: Inputs, steps: slice) -> Inputs:
+        given = super().block(inputs, steps)
+        if given.lengths is None:
+            return given
+        return replace(given, lengths=np.where(given.lengths == 0, self.instead(len(given.x)), given.lengths))
+
+    def instead(self, steps: int) -> int:
+        return 0
+
+
+@stream(
+    "stream-ended-row-runs-on",
+    "runs a row that has ended over all steps of the blocks after it",
+    applies=_has_ended_row,
+)
+class EndedRowRunsOn(EndedRows):
+    def instead(self, steps: int) -> int:
+        return steps
+
+
+@stream(
+    "stream-ended-row-takes-a-step",
+    "gives a row that has ended a length of 1 in each block after it, the least that a packed sequence takes",
+    "https://github.com/pytorch/pytorch/issues/4582",
+    applies=_has_ended_row,
+)
+class EndedRowTakesAStep(EndedRows):
+    def instead(self, steps: int) -> int:
+        return 1
+
+
+@stream(
+    "stream-ended-row-cleared",
+    "gives zeros for the states of a row that has ended, not those it ended with",
+    applies=_has_ended_row,
+)
+class EndedRowCleared(Streaming):
+    def called(self, arrays: Arrays) -> Outputs:
+        outputs, lengths = super().called(arrays), arrays.inputs.lengths
+        if lengths is None:
+            return outputs
+        some = (lengths > 0)[:, None]
+        return outputs | {n: np.where(some, outputs[n], np.zeros_like(outputs[n])) for n in ("h_n", "c_n")}
 
 
 class Calling(Reference):

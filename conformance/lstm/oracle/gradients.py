@@ -93,12 +93,14 @@ def _forward(case: Case, tape: Tape, leaves: dict[str, Array]) -> tuple[Vectors,
                 c = _initial(tape, leaves.get("c0"), row, b, case.H)
                 order = range(len(valid))[::-1] if case.reverse(direction) else range(len(valid))
                 side: dict[int, Nodes] = {}
+                before = -1
                 for n in order:
-                    if _cut_before(case, valid[n]):
-                        h, c = ([tape.leaf(v.value) for v in state] for state in (h, c))
+                    h, c = _carried(case, tape, (before, valid[n]), h, c)
+                    before = valid[n]
                     h, c = cell.step(steps[n], h, c)
                     side[n] = h
-                h_n[row, b], c_n[row, b] = h, c
+                # A row that has ended stays in the batch, and its state is carried over the borders that are left.
+                h_n[row, b], c_n[row, b] = _carried(case, tape, (before, case.T - 1), h, c)
                 sides.append(side)
             steps = [[v for side in sides for v in side[n]] for n in range(len(valid))]
         y |= {(t, b): step for t, step in zip(valid, steps, strict=True)}
@@ -109,11 +111,13 @@ def _initial(tape: Tape, given: Array | None, row: int, b: int, size: int) -> No
     return [tape.leaf(arb(0)) for _ in range(size)] if given is None else list(given[row, b])
 
 
-def _cut_before(case: Case, t: int) -> bool:
-    """Whether a truncated stream's block begins at step t, other than the first."""
-    if case.gradients != "truncated" or case.blocks is None:
-        return False
-    return any(t == sum(case.blocks[:n]) for n in range(1, len(case.blocks)))
+def _carried(case: Case, tape: Tape, steps: tuple[int, int], h: Nodes, c: Nodes) -> tuple[Nodes, Nodes]:
+    """A state on its way from one step to another: without a past where a truncated stream has a border between."""
+    borders = [each.start for each in case.block_steps[1:]] if case.gradients == "truncated" else []
+    if not any(steps[0] < border <= steps[1] for border in borders):
+        return h, c
+    h, c = ([tape.leaf(v.value) for v in state] for state in (h, c))
+    return h, c
 
 
 class _Cell:

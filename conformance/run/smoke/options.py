@@ -30,6 +30,8 @@ PADDED: Fields = FIVE | {"padding": 2.0}
 """Not so large that every gate is shut by it: a row that is not cut off has to show."""
 FIRST_LONGEST: Fields = PADDED | {"lengths": (5, 3, 2)}
 UNSORTED: Fields = PADDED | {"lengths": (3, 5, 2)}
+ENDING: Fields = PADDED | {"lengths": (3, 5, 4)}
+"""With a step of every row in each of two blocks, for an interface that takes no length of 0."""
 
 Row = tuple[str, str, Fields, Fields, str, tuple[str, ...]]
 """id, what is tried, the fields with it, the fields without it or with another value, what to hand over, mistakes."""
@@ -105,6 +107,8 @@ SAME: list[Row] = [
     ("blocks/stream", "cutting the sequence into blocks", STREAM | {"blocks": (2, 3)}, STREAM,
      "take h0 and c0 of each call, give back its h_n and c_n",
      ("stream-c-not-carried", "stream-h-not-carried", "steps-baked-in")),
+    ("blocks/lengths", "lengths of a sequence cut into blocks", STREAM | ENDING | {"blocks": (2, 3)}, STREAM | ENDING,
+     "inputs.lengths of each call: those within it", ("stream-lengths-restart",)),
     ("lengths/padding", "what x holds past a row's length", UNSORTED | {"padding": 1e3}, UNSORTED,
      "inputs.lengths", ("lengths-ignored",)),
 ]  # fmt: skip

@@ -126,7 +126,9 @@ def misreading(case, inputs):
     elif inputs.h0 is not None and len(inputs.h0) == 4:
         changed["h0"] = inputs.h0.copy()
         changed["h0"][2] = 0
-    if len(inputs.x) == 3 and case.blocks:  # the second block of 2 and 3
+    if case.blocks and case.lengths is not None:
+        changed["lengths"] = np.array(case.lengths)  # those of the whole sequence
+    elif len(inputs.x) == 3 and case.blocks:  # the second block of 2 and 3
         changed["c0"] = np.zeros_like(inputs.c0)
     if inputs.dc_n is not None:
         changed["dc_n"] = None
