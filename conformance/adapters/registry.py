@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from conformance.case.errors import AdapterUnavailable
-from conformance.case.text import shortened
+from conformance.case.text import shortened, visible
 
 if TYPE_CHECKING:
     from conformance.adapters.base import Adapter
@@ -71,12 +72,22 @@ def make(spec: str) -> Adapter:
     """The adapter `name` or `name@device` of this interpreter, its framework imported.
 
     Raises:
-        AdapterUnavailable: unknown name, framework not installed or not importable, no such device.
+        AdapterUnavailable: unknown name, framework not installed or not importable, no such device, not an adapter.
     """
+    from conformance.adapters.base import Adapter
+
     label = parse(spec)
     if label.place:
         raise AdapterUnavailable(f"{spec}: {label.place} is another place; only a worker can go there")
-    adapter: Adapter = _loaded(label.name, lambda entry: entry.load()(label.device))
+    adapter = _loaded(label.name, lambda entry: _class(entry)(label.device))
+    if not isinstance(adapter, Adapter):
+        raise AdapterUnavailable(
+            f"{label.name} cannot load: its entry point names {_found()[label.name].value}, which makes a "
+            f"{type(adapter).__name__}; it must name a subclass of conformance.adapters.base.Adapter"
+        )
+    for attribute in ("name", "capabilities"):
+        if not hasattr(adapter, attribute):
+            raise AdapterUnavailable(f"{label.name} cannot load: {type(adapter).__name__} has no {attribute}")
     return adapter
 
 
@@ -86,19 +97,53 @@ def load(name: str) -> Any:
     Raises:
         AdapterUnavailable: unknown name, or its module cannot be imported.
     """
-    return _loaded(name, lambda entry: entry.load())
+    return _loaded(name, _class)
 
 
 def _loaded(name: str, how: Callable[[EntryPoint], Any]) -> Any:
     check(name)
     try:
         return how(_found()[name])
-    except AdapterUnavailable:
+    except (AdapterUnavailable, KeyboardInterrupt):
         raise
     except ImportError as error:
-        raise AdapterUnavailable(f"{name} cannot load: {error}") from error
-    except Exception as error:  # a framework may raise anything while it is imported; it must not take the run along
-        raise AdapterUnavailable(f"{name} cannot load: {type(error).__name__}: {error}") from error
+        raise AdapterUnavailable(f"{name} cannot load: {said(error)}") from error
+    except SystemExit as error:
+        code = "" if error.code is None else shortened(repr(error.code))
+        raise AdapterUnavailable(f"{name} cannot load: it called sys.exit({code}) while it was loaded") from error
+    # A framework may raise anything while it is imported, a panic of Rust too, which is not an Exception.
+    except BaseException as error:
+        raise AdapterUnavailable(f"{name} cannot load: {type(error).__name__}: {said(error)}") from error
+
+
+def said(error: BaseException) -> str:
+    """The text of an exception that an adapter raised, fit for a message."""
+    try:
+        text = str(error).strip()
+    except Exception as another:  # its __str__ is the adapter's too
+        text = f"(its text cannot be read: {type(another).__name__})"
+    return visible(text, lines=True) or "(no message)"
+
+
+def _class(entry: EntryPoint) -> Any:
+    """What an entry point leads to.
+
+    Raises:
+        AdapterUnavailable: nothing of that name is there: it belongs to another state of its package.
+    """
+    stale = f"{entry.name} cannot load: its entry point names {entry.value}, and "
+    again = "if it was renamed, reinstall its package (pip install), which writes its entry points anew"
+    try:
+        found: Any = importlib.import_module(entry.module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{entry.module}.".startswith(f"{error.name}."):
+            raise  # one that it imports
+        raise AdapterUnavailable(f"{stale}there is no module {error.name}; {again}") from error
+    for attribute in entry.attr.split(".") if entry.attr else ():
+        if not hasattr(found, attribute):
+            raise AdapterUnavailable(f"{stale}{found.__name__} has no {attribute}; {again}")
+        found = getattr(found, attribute)
+    return found
 
 
 def _found() -> dict[str, EntryPoint]:

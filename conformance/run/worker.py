@@ -29,6 +29,7 @@ from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.errors import AdapterUnavailable, UnsupportedOption
 from conformance.case.model import CHECKED, Case
 from conformance.case.tensors import SENDABLE, Array, Arrays, from_bytes, to_bytes
+from conformance.case.text import shortened, visible
 from conformance.run.confine import confine, ending_after, forget_output, limit_memory
 from conformance.run.record import AdapterInfo
 from conformance.run.variables import variables
@@ -58,10 +59,11 @@ def _serve(channel: Any) -> None:
             if request["memory"] is not None:
                 limit_memory(request["memory"])
             adapter = registry.make(request["adapter"])
+            info = describe(adapter)
         except AdapterUnavailable as error:
-            channel.send({"unavailable": str(error)})
+            channel.send(_sendable({"unavailable": str(error)}))
             return
-        channel.send({"info": describe(adapter).model_dump(), "name": adapter.name, "capabilities": refusals(adapter)})
+        channel.send(_sendable({"info": info.model_dump(), "name": adapter.name, "capabilities": refusals(adapter)}))
         for request in channel:
             forget_output()
             try:
@@ -73,30 +75,57 @@ def _serve(channel: Any) -> None:
                     "traceback": "",
                     "seconds": 0.0,
                 }
-            channel.send(told)
+            channel.send(_sendable(told))
             if told.get("out_of_memory"):
                 return  # what such an error has left half done, nobody knows
     finally:
         Path(log).unlink(missing_ok=True)
 
 
+def _sendable(value: Any) -> Any:
+    """What an adapter said, with texts that can be encoded and shown, whatever was in them."""
+    if isinstance(value, dict):
+        return {_sendable(key): _sendable(each) for key, each in value.items()}
+    # str.__str__: a connection takes no subclass of it, and what a framework has for a version may be one.
+    return visible(str.__str__(value), lines=True) if isinstance(value, str) else value
+
+
 def describe(adapter: Adapter) -> AdapterInfo:
-    """Who answers, and where."""
+    """Who answers, and where.
+
+    Raises:
+        AdapterUnavailable: the adapter does not say which versions compute, or on which device.
+    """
+    device = _read(adapter, "device", "the device that __init__ was given; call super().__init__(device) there")
+    versions = _read(adapter, "versions", "a dict of each package that computes and its version")
+    if not isinstance(versions, dict) or not all(isinstance(text, str) for pair in versions.items() for text in pair):
+        raise AdapterUnavailable(
+            f"{adapter.name}: versions is {shortened(repr(versions))}; it must be a dict of texts, each package that "
+            "computes and its version, as {'acme-runtime': '1.0'}"
+        )
     return AdapterInfo(
-        versions=adapter.versions,
-        device=adapter.device,
-        settings=_settings(adapter) | variables(os.environ),
+        versions=_sendable(versions),
+        device=_sendable(str(device)),
+        settings=_sendable(_settings(adapter) | variables(os.environ)),
         python=platform.python_version(),
         machine=platform.machine(),
         processor=_processor(),
     )
 
 
+def _read(adapter: Adapter, name: str, wanted: str) -> Any:
+    try:
+        return getattr(adapter, name)
+    except Exception as error:
+        problem = f"{adapter.name}: {name} cannot be read: {type(error).__name__}: {registry.said(error)}"
+        raise AdapterUnavailable(f"{problem}; it must be {wanted}") from error
+
+
 def _settings(adapter: Adapter) -> dict[str, str]:
     try:
-        return {name: str(value) for name, value in adapter.settings.items()}
+        return {str(name): str(value) for name, value in adapter.settings.items()}
     except Exception as error:  # another version may have them elsewhere; its answers are worth having all the same
-        return {f"{adapter.name}.settings": f"cannot be read: {error!r}"}
+        return {f"{adapter.name}.settings": f"cannot be read: {type(error).__name__}: {registry.said(error)}"}
 
 
 def refusals(adapter: Adapter) -> str | None:
@@ -109,7 +138,7 @@ def refusals(adapter: Adapter) -> str | None:
     try:
         text = adapter.capabilities.to_json()
         return text if Capabilities.from_json(text) == adapter.capabilities else None
-    except ValueError:
+    except (TypeError, ValueError):
         return None
 
 
@@ -145,8 +174,12 @@ def answer(adapter: Adapter, request: Message) -> Message:
         return {"unsupported": str(error), "seconds": seconds}
     except bdb.BdbQuit:
         raise
-    except (Exception, SystemExit) as error:  # whatever a framework raises is that case's outcome, not the run's end
-        text = str(error).strip() or "(no message)"
+    except KeyboardInterrupt:
+        raise
+    # Whatever a framework raises is that case's outcome, not the run's end: sys.exit and a panic of Rust too, neither
+    # of which is an Exception.
+    except BaseException as error:
+        text = registry.said(error)
         return {
             "raised": f"{type(error).__name__}: {text}",
             "traceback": traceback.format_exc(),

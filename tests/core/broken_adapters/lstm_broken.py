@@ -71,6 +71,21 @@ def raises_without_a_word(model, inputs):
 
 
 @way
+def raises_a_surrogate(model, inputs):
+    raise RuntimeError("cannot read /models/caf\udce9")
+
+
+@way
+def panics(model, inputs):
+    """As a framework written in Rust does."""
+
+    class Panic(BaseException):
+        pass
+
+    raise Panic("index out of bounds")
+
+
+@way
 def calls_sys_exit(model, inputs):
     sys.exit("giving up")
 
@@ -299,18 +314,3 @@ class LoadsOnce(Noting):
         super().__init__(device)
         if Path(os.environ["LSTM_BROKEN_NOTES"]).read_text().count("start") > 1:
             raise RuntimeError("device lost")
-
-
-class ConstructorRaises(NumpyReference):
-    name = "constructor-raises"
-
-    def __init__(self, device: str = "cpu") -> None:
-        raise RuntimeError("driver too old")
-
-
-class ExitsLoading(NumpyReference):
-    name = "exits-loading"
-
-    def __init__(self, device: str = "cpu") -> None:
-        print("cannot map device memory", flush=True)
-        os._exit(7)

@@ -1,0 +1,67 @@
+"""An adapter that cannot be loaded says why, each in one line of its own; whatever it does, nothing waits for it."""
+
+import json
+
+import pytest
+from click.testing import CliRunner, Result
+
+from conformance.cli import main
+
+REINSTALL = "; if it was renamed, reinstall its package (pip install), which writes its entry points anew"
+VERSIONS = "it must be a dict of texts, each package that computes and its version, as {'acme-runtime': '1.0'}"
+
+SAYS = {
+    "import-fails": "import-fails cannot load: No module named 'a_framework_nobody_has'",
+    "import-exits": "import-exits cannot load: it called sys.exit(3) while it was loaded",
+    "constructor-raises": "constructor-raises cannot load: RuntimeError: driver too old",
+    "exits-loading": "exits-loading: the worker ended while it loaded: exit code 7\ncannot map device memory",
+    "class-missing": "class-missing cannot load: its entry point names lstm_broken:NotThere, and lstm_broken has no "
+    "NotThere" + REINSTALL,
+    "module-missing": "module-missing cannot load: its entry point names lstm_broken.not_there:Adapter, and there is "
+    "no module lstm_broken.not_there" + REINSTALL,
+    "not-a-class": "not-a-class cannot load: its entry point names lstm_broken_loading:not_a_class, which makes a "
+    "NoneType; it must name a subclass of conformance.adapters.base.Adapter",
+    "nameless": "nameless cannot load: Nameless has no name",
+    "broken@npu": "broken has no device 'npu'; it has cpu",
+    "brokn": "no adapter 'brokn'; did you mean 'broken'? installed: ",
+    "loads-badly@exits": "loads-badly cannot load: it called sys.exit('no licence') while it was loaded",
+    "loads-badly@raises-a-surrogate": r"loads-badly cannot load: RuntimeError: cannot read /models/caf\udce9",
+    "loads-badly@raises-unreadable": "loads-badly cannot load: Unreadable: (its text cannot be read: ValueError)",
+    "loads-badly@panics": "loads-badly cannot load: Panic: index out of bounds",
+    "loads-badly@forgets-its-device": "loads-badly: device cannot be read: AttributeError: 'LoadsBadly' object has no "
+    "attribute 'device'; it must be the device that __init__ was given; call super().__init__(device) there",
+    "loads-badly@versions-none": "loads-badly: versions is {'acme': None}; " + VERSIONS,
+    "loads-badly@versions-list": "loads-badly: versions is ['acme', '1.0']; " + VERSIONS,
+    "loads-badly@versions-raise": "loads-badly: versions cannot be read: ImportError: no metadata; it must be a "
+    "dict of each package that computes and its version",
+}
+
+
+def doctor(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["doctor", *arguments])
+
+
+def asked_for(*labels: str) -> list[str]:
+    return [word for label in labels for word in ("--adapter", label)]
+
+
+def test_an_adapter_that_cannot_load_says_why(broken_adapters):
+    done = doctor(*asked_for(*SAYS), "--json")
+    assert done.exit_code == 1
+    problems = {found["adapter"]: found["problem"] for found in json.loads(done.stdout)}
+    assert {label: problem[: len(SAYS[label])] for label, problem in problems.items()} == SAYS
+    assert not [problem for problem in problems.values() if "Traceback" in problem]
+
+
+def test_texts_of_any_kind_are_versions(broken_adapters):
+    done = doctor(*asked_for("loads-badly@versions-odd"))
+    assert done.exit_code == 0
+    assert r"acme 1.0 caf\udce9 on versions-odd" in done.output
+
+
+@pytest.mark.parametrize("label", [label for label in SAYS if not label.startswith("exits")])
+def test_in_process_it_says_the_same(label, broken_adapters, suite):
+    run = ["run", "--in-process", "--adapter", label, "--case", "tiny/plain-f32", *map(str, suite.folders)]
+    done = CliRunner().invoke(main, run)
+    assert done.exit_code == 2
+    assert done.stderr.startswith(SAYS[label])
