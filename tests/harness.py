@@ -25,6 +25,7 @@ WAYS = [
     *("unknown-padding", "unknown-empty-rows", "modifies-its-inputs", "modifies-them-in-c", "noisy", "exits"),
     *("exits-silently", "segfaults", "hangs", "still-right"),
     *("hogs", "hogs-in-c", "raises-a-surrogate", "panics"),
+    *("forks-and-both-go-on", "forks-as-it-should", "speaks-out-of-turn"),
 ]
 """What the adapter `broken` does with the case `broken/<way>` (broken_adapters/lstm_broken.py)."""
 

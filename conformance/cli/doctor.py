@@ -15,10 +15,20 @@ from conformance.cli import options
     "--adapter", "adapters", multiple=True, metavar="[PLACE:]NAME[@DEVICE]", help="Repeatable.  [default: all]"
 )
 @options.worker
+@options.load_timeout
+@click.option("-j", "--jobs", type=click.IntRange(1), default=4, show_default=True,
+              help="At most so many adapters load at a time.")  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Print what decides about precision and kernels too.")
 @options.as_json
-def doctor(adapters: tuple[str, ...], workers: tuple[str, ...], verbose: bool, as_json: bool) -> None:
-    """Say of every adapter which versions and device it has, or why it cannot load.
+def doctor(
+    adapters: tuple[str, ...],
+    workers: tuple[str, ...],
+    load_timeout: float,
+    jobs: int,
+    verbose: bool,
+    as_json: bool,
+) -> None:
+    """Say of every adapter which versions and device it has, or why it cannot load, as each of them answers.
 
     Exit code: 1 if an adapter asked for by name cannot load.
     """
@@ -29,13 +39,18 @@ def doctor(adapters: tuple[str, ...], workers: tuple[str, ...], verbose: bool, a
 
     found = []
     places = parse_places(workers)
-    for diagnosis in examine(list(adapters) or everywhere(places), places):
-        found.append(asdict(diagnosis))
-        if not as_json:
+    asked = list(dict.fromkeys(adapters)) or everywhere(places)
+    with options.status(f"loading {len(asked)} adapters, each for at most {load_timeout:g} s", error=as_json) as status:
+        for diagnosis in examine(asked, places, jobs=jobs, load_timeout=load_timeout):
+            found.append(asdict(diagnosis))
             versions = ", ".join(f"{package} {version}" for package, version in diagnosis.versions.items())
-            click.echo(f"{diagnosis.adapter:30} {diagnosis.problem or f'{versions} on {diagnosis.device}'}")
-            for name, value in diagnosis.settings.items() if verbose else ():
-                click.echo(f"{'':30} {name} {value}")
+            lines = [f"{diagnosis.adapter:30} {diagnosis.problem or f'{versions} on {diagnosis.device}'}"]
+            lines += [f"{'':30} {name} {value}" for name, value in diagnosis.settings.items()] if verbose else []
+            if status is not None and not as_json:  # above the spinner
+                status.console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+            elif not as_json:
+                click.echo("\n".join(lines))
+    found.sort(key=lambda diagnosis: asked.index(diagnosis["adapter"]))
     if as_json:
         click.echo(json.dumps(found, indent=1))
     sys.exit(1 if adapters and any(diagnosis["problem"] for diagnosis in found) else 0)

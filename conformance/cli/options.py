@@ -71,6 +71,14 @@ worker = click.option(
     help="Another place for adapters, then called PLACE:NAME: PLACE=python=INTERPRETER or "
     "PLACE=ssh=HOST[//python=INTERPRETER]; repeatable.",
 )
+load_timeout = click.option(
+    "--load-timeout",
+    type=SECONDS,
+    default=300.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Seconds an adapter may take to load.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

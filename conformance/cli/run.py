@@ -42,6 +42,7 @@ LOG_WIDTH = 100
     show_default=True,
     help="Seconds a case may take.",
 )
+@options.load_timeout
 @click.option(
     "--memory",
     type=options.GIB,
@@ -68,6 +69,7 @@ def run(
     output: Path | None,
     resume: bool,
     timeout: float,
+    load_timeout: float,
     memory: float | None,
     in_process: bool,
     jobs: int | None,
@@ -93,6 +95,7 @@ def run(
         vectors=vectors,
         deviations=deviations,
         timeout=timeout,
+        load_timeout=load_timeout,
         patterns=patterns,
         part=part,
         output=output,

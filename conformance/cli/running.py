@@ -68,6 +68,7 @@ class Run:
     vectors: Path
     deviations: Path
     timeout: float
+    load_timeout: float
     patterns: Sequence[str] = ()
     part: str | None = None
     output: Path | None = None
@@ -100,7 +101,7 @@ class Run:
         if len(self.labels) > 1 or self.in_process or self.optional:
             yield None
             return
-        worker = Worker(self.labels[0], self.places, self.memory, ready=False)
+        worker = Worker(self.labels[0], self.places, self.memory, load_timeout=self.load_timeout, ready=False)
         with contextlib.closing(worker):
             importlib.import_module("conformance.run.select")  # much that needs no NumPy
             worker.wait_until_started()
@@ -195,6 +196,7 @@ class Run:
                 self._given,
                 places=self.places,
                 memory=self.memory,
+                load_timeout=self.load_timeout,
                 in_process=self.in_process,
                 profiles=self.output is not None,
                 begun=begun,

@@ -18,6 +18,7 @@ from conformance.cli import options
 @options.deviations
 @click.option("--timeout", type=options.SECONDS, default=300.0, show_default=True,
               help="Seconds an answer may take.")  # fmt: skip
+@options.load_timeout
 @options.as_json
 @click.option("-v", "--verbose", is_flag=True, help="Print every check, not only each group.")
 def smoke(
@@ -26,6 +27,7 @@ def smoke(
     workers: tuple[str, ...],
     deviations: Path,
     timeout: float,
+    load_timeout: float,
     as_json: bool,
     verbose: bool,
 ) -> None:
@@ -45,7 +47,7 @@ def smoke(
     from conformance.run.smoke import Smoke
 
     known = load_deviations(deviations, registry.parse(adapter).name)
-    made = Smoke(adapter, known, patterns, timeout, parse_places(workers))
+    made = Smoke(adapter, known, patterns, timeout, parse_places(workers), load_timeout)
     findings = []
     with options.progress() as progress:
         task = progress.add_task("smoke", total=len(made.checks))

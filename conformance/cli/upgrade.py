@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 @options.deviations
 @click.option("--keep", type=options.NEW_FOLDER, help="Keep environments and results there.")
 @click.option("--timeout", type=options.SECONDS, default=300.0, show_default=True, help="As of run.")
+@options.load_timeout
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Adapters side by side.  [default: one a core]")
 @judged
 def upgrade(
@@ -69,6 +71,7 @@ def upgrade(
     deviations: Path,
     keep: Path | None,
     timeout: float,
+    load_timeout: float,
     jobs: int | None,
     judging: Judging,
 ) -> None:
@@ -101,7 +104,7 @@ def upgrade(
                 made = Environment(folder / side, asked, beside, constraints)
             workers.append(f"{side}=python={made.python}")
         places = parse_places(workers)
-        chosen = adapters or _computing_with(console, names, places)
+        chosen = adapters or _computing_with(console, names, places, jobs or os.cpu_count() or 1, load_timeout)
         results = []
         for side in sides:
             output = folder / f"{side}.jsonl"
@@ -111,6 +114,7 @@ def upgrade(
                 vectors=vectors,
                 deviations=deviations,
                 timeout=timeout,
+                load_timeout=load_timeout,
                 patterns=patterns,
                 output=output,
                 resumable=False,
@@ -124,7 +128,9 @@ def upgrade(
     sys.exit(code)
 
 
-def _computing_with(console: Console, packages: set[NormalizedName], places: Mapping[str, Place]) -> list[str]:
+def _computing_with(
+    console: Console, packages: set[NormalizedName], places: Mapping[str, Place], jobs: int, load_timeout: float
+) -> list[str]:
     """The adapters that load at each place and have one of the packages among those that compute.
 
     Raises:
@@ -137,7 +143,9 @@ def _computing_with(console: Console, packages: set[NormalizedName], places: Map
     found: list[set[str]] = []
     for place in places.values():
         with console.status(f"{place.name}: which adapters load"):
-            there = examine([f"{place.name}:{name}" for name in place.adapters], places)
+            there = examine(
+                [f"{place.name}:{name}" for name in place.adapters], places, jobs=jobs, load_timeout=load_timeout
+            )
             found.append(
                 {
                     diagnosis.adapter.partition(":")[2]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from conformance.case.errors import AdapterUnavailable
 from conformance.run.places import Place
 from conformance.run.process import Worker
+from conformance.run.together import side_by_side
 
 
 @dataclass(frozen=True)
@@ -21,14 +24,34 @@ class Diagnosis:
     problem: str | None
 
 
-def examine(adapters: list[str], places: Mapping[str, Place]) -> Iterator[Diagnosis]:
-    """One diagnosis an adapter, as they come."""
-    for adapter in adapters:
-        try:
-            worker = Worker(adapter, places)
-        except AdapterUnavailable as error:
-            yield Diagnosis(adapter, {}, "", {}, str(error))
-        else:
-            info = worker.info
-            yield Diagnosis(adapter, info.versions, info.device, info.settings, None)
+def examine(
+    adapters: Sequence[str], places: Mapping[str, Place], *, jobs: int, load_timeout: float
+) -> Iterator[Diagnosis]:
+    """A diagnosis of each adapter, in the order in which they come.
+
+    Args:
+        jobs: at most so many adapters load at a time: one that hangs holds up no other.
+        load_timeout: seconds each may take.
+    """
+    stopped = threading.Event()
+    workers: list[Worker] = []
+
+    def stop() -> None:
+        stopped.set()
+        for worker in workers:
             worker.close()
+
+    def diagnosis(adapter: str) -> Diagnosis:
+        try:
+            worker = Worker(adapter, places, load_timeout=load_timeout, ready=False)
+            workers.append(worker)
+            with contextlib.closing(worker):
+                if stopped.is_set():
+                    raise AdapterUnavailable("interrupted")
+                worker.wait_until_ready()
+                info = worker.info
+                return Diagnosis(adapter, info.versions, info.device, info.settings, None)
+        except AdapterUnavailable as error:
+            return Diagnosis(adapter, {}, "", {}, str(error))
+
+    yield from side_by_side(diagnosis, adapters, jobs, stop)

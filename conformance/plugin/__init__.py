@@ -30,6 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--lstm-deviations", metavar="DIR", help="Folder of known deviations.  [default: the suite's own]")
     group.addoption("--lstm-results", metavar="FILE", help="When the session ends, write its results as JSON lines.")
     group.addoption("--lstm-timeout", type=float, metavar="SECONDS", help="Time a case may take.  [default: 300]")
+    loading = "Time an adapter may take to load.  [default: 300]"
+    group.addoption("--lstm-load-timeout", type=float, metavar="SECONDS", help=loading)
     memory = "Memory a worker may allocate (Linux).  [default: no limit]"
     group.addoption("--lstm-memory", type=float, metavar="GIB", help=memory)
     debug = "For debuggers: run adapters in this process, without --lstm-timeout; breakpoint() works, a crash ends all."
@@ -40,7 +42,18 @@ def pytest_configure(config: pytest.Config) -> None:
     """Switch on where an adapter is asked for."""
     adapters = list(dict.fromkeys(config.getoption("lstm_adapter")))
     if not adapters:
-        for name in ("worker", "suite", "case", "vectors", "deviations", "results", "timeout", "memory", "in-process"):
+        for name in (
+            "worker",
+            "suite",
+            "case",
+            "vectors",
+            "deviations",
+            "results",
+            "timeout",
+            "load-timeout",
+            "memory",
+            "in-process",
+        ):
             if config.getoption(f"lstm_{name.replace('-', '_')}"):
                 raise pytest.UsageError(f"--lstm-{name} needs --lstm-adapter NAME; names: conformance doctor")
         return

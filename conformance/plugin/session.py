@@ -22,6 +22,7 @@ from conformance.plugin.items import CaseItem, SpecFile
 from conformance.run.deviations import idle, load_deviations, unread
 from conformance.run.limits import MOST_GIB, MOST_SECONDS
 from conformance.run.places import demand_used, parse_places
+from conformance.run.process import LOAD_SECONDS
 from conformance.run.record import AdapterInfo, Header, Record, selection_digest
 from conformance.run.results_file import write_results
 from conformance.run.runner import CASE_SECONDS, Runner
@@ -41,11 +42,8 @@ class ConformanceSession:
         self.config = config
         self.store = VectorStore(_folder(config, "vectors", own.vectors))
         self._deviations = _folder(config, "deviations", own.deviations)
-        seconds = CASE_SECONDS if config.getoption("lstm_timeout") is None else config.getoption("lstm_timeout")
-        if not 0 < seconds <= MOST_SECONDS:
-            raise pytest.UsageError(
-                f"--lstm-timeout: needs more than 0 and at most {MOST_SECONDS} seconds, not {seconds:g}"
-            )
+        seconds = _seconds(config, "timeout", CASE_SECONDS)
+        loading = _seconds(config, "load-timeout", LOAD_SECONDS)
         memory, in_process = config.getoption("lstm_memory"), config.getoption("lstm_in_process")
         if memory is not None and not 0 < memory <= MOST_GIB:
             raise pytest.UsageError(f"--lstm-memory: needs more than 0 and at most {MOST_GIB} GiB, not {memory:g}")
@@ -64,6 +62,7 @@ class ConformanceSession:
                 seconds,
                 places=places,
                 memory=memory,
+                load_timeout=loading,
                 in_process=in_process,
             )
             for name in adapters
@@ -201,6 +200,13 @@ def _is_like_a_spec(path: Path) -> bool:
         return _LIKE_A_SPEC.search(read_file(path, MOST_BYTES).decode("utf-8", "replace")) is not None
     except FileError:  # whatever it is, nobody has named it
         return False
+
+
+def _seconds(config: pytest.Config, option: str, default: float) -> float:
+    given: float | None = config.getoption(f"lstm_{option.replace('-', '_')}")
+    if given is not None and not 0 < given <= MOST_SECONDS:
+        raise pytest.UsageError(f"--lstm-{option}: needs more than 0 and at most {MOST_SECONDS} seconds, not {given:g}")
+    return default if given is None else given
 
 
 def _folder(config: pytest.Config, option: str, default: Path) -> Path:

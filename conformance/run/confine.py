@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import os
+import secrets
 import signal
 import sys
 import tempfile
@@ -22,14 +23,21 @@ _ALONE_SECONDS = 30.0
 _WORKER = "conformance/run/worker.py"
 
 
-def confine() -> str:
+_MARK = 10
+"""RLIMIT_LOCKS: Linux has not looked at it since 2.4, and processes inherit it, whatever they do to their group, their
+session and their environment."""
+_GONE_SECONDS = 5.0
+_LOOK_SECONDS = 0.005
+
+
+def confine() -> tuple[str, int]:
     """Make this process the leader of a group, the kernel's first choice when memory runs out, and silent.
 
     Both standard streams, those of C code too, go to a file; there a fatal signal leaves its traceback as well, and so
     does `bury`.
 
     Returns:
-        The path of that file.
+        The path of that file, and the mark of this process and of all that it will start, 0 where there is none.
     """
     if hasattr(os, "setsid"):
         with contextlib.suppress(OSError):  # it leads one already
@@ -46,7 +54,7 @@ def confine() -> str:
     faulthandler.enable(all_threads=False)
     if hasattr(faulthandler, "register"):
         faulthandler.register(signal.SIGUSR1, all_threads=False, chain=True)  # and ends the process, as is its custom
-    return log
+    return log, _marked()
 
 
 def _hear_ctrl_c() -> None:
@@ -106,16 +114,72 @@ def limit_memory(gib: float) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
 
 
-def kill_group(leader: int) -> None:
-    """Kill a process with all it has started, or what is left of them; on a platform without groups, that process."""
-    with contextlib.suppress(OSError):  # nothing is left
-        getattr(os, "killpg", os.kill)(leader, getattr(signal, "SIGKILL", signal.SIGTERM))
+def _marked() -> int:
+    """Mark this process, and so what it starts from now on, with a number of its own; 0 where that can't be done."""
+    if sys.platform != "linux":
+        return 0
+    import resource
+
+    mark = secrets.randbits(60) + 1
+    with contextlib.suppress(OSError, ValueError):  # somebody has made use of it
+        resource.setrlimit(_MARK, (mark, resource.getrlimit(_MARK)[1]))
+        return mark
+    return 0
 
 
-def bury(pid: int, log: str, *, speak: bool = False) -> str:
+def end_all(leader: int, mark: int = 0) -> None:
+    """Kill a process with all others of its group and all that bear its mark, and wait a little for their end.
+
+    On a platform without groups, kill that process; without /proc, do not wait.
+    """
+    until = time.monotonic() + _GONE_SECONDS
+    while True:
+        with contextlib.suppress(OSError):  # nothing is left
+            getattr(os, "killpg", os.kill)(leader, getattr(signal, "SIGKILL", signal.SIGTERM))
+        if not _kill(_running(leader, mark)) or time.monotonic() > until:
+            return
+        time.sleep(_LOOK_SECONDS)
+
+
+def end_others(mark: int) -> None:
+    """Kill all that bear this process's mark, but not itself."""
+    until = time.monotonic() + _GONE_SECONDS
+    while _kill(_running(-1, mark) - {os.getpid()}) and time.monotonic() < until:
+        time.sleep(_LOOK_SECONDS)
+
+
+def _kill(processes: set[int]) -> bool:
+    for pid in processes:
+        with contextlib.suppress(OSError):  # it has just ended
+            os.kill(pid, signal.SIGKILL)
+    return bool(processes)
+
+
+def _running(group: int, mark: int) -> set[int]:
+    """The processes of a group, and those with a mark, that have not ended yet (Linux)."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        pid = int(path.parent.name)
+        try:
+            state, _, its_group, *_ = path.read_text(errors="replace").rpartition(")")[2].split()
+            if state not in "ZX" and (int(its_group) == group or (mark and _mark_of(pid) == mark)):
+                found.add(pid)
+        except OSError:  # it has just ended, or is another user's
+            continue
+    return found
+
+
+def _mark_of(pid: int) -> int:
+    import resource
+
+    return resource.prlimit(pid, _MARK)[0]
+
+
+def bury(pid: int, log: str, mark: int, *, speak: bool = False) -> str:
     """Kill what is left of a worker, with all it has started, and remove its log. Runs beside it, not in it.
 
     Args:
+        mark: that of the worker, see `confine`.
         speak: have it write down first where it is.
 
     Returns:
@@ -125,7 +189,7 @@ def bury(pid: int, log: str, *, speak: bool = False) -> str:
         if speak and os.getpgid(pid) == pid:
             os.kill(pid, signal.SIGUSR1)
             time.sleep(_SPEAK_SECONDS)
-    kill_group(pid)
+    end_all(pid, mark)
     try:
         text = Path(log).read_text(errors="replace")
     except OSError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import shutil
-import subprocess
 import venv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 import conformance
 from conformance.case.errors import ConformanceError
 from conformance.files import MEBIBYTE, FileError, read_text
-from conformance.run.confine import kill_group
+from conformance.run.commands import completed
 
 DISTRIBUTION = "lstm-conformance"
 _SITE = "import sysconfig; print(sysconfig.get_path('purelib'))"
@@ -55,22 +54,11 @@ class Environment:
         # Without the caller's constraints, which may pin the very package that is to change. What is temporary lies
         # where it is removed with all else, for an interrupt may leave it.
         environment = {name: value for name, value in os.environ.items() if name != "PIP_CONSTRAINT"}
-        with subprocess.Popen(
-            [self.python, "-I", "-m", module, *words],
-            env=environment | {"TMPDIR": str(self._folder)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        ) as process:
-            try:
-                _, stderr = process.communicate()
-            except BaseException:  # Ctrl-C: what it has started must not go on where all is being removed
-                kill_group(process.pid)
-                raise
-        if process.returncode != 0:
-            said = "\n".join(line for line in stderr.splitlines() if not line.startswith("WARNING"))
+        done = completed(
+            [self.python, "-I", "-m", module, *words], environment=environment | {"TMPDIR": str(self._folder)}
+        )
+        if done.returncode != 0:
+            said = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("WARNING"))
             raise ConformanceError(f"{failure}:\n{said}")
 
 
@@ -131,7 +119,9 @@ def _bare(requirement: Requirement) -> str:
 
 def _put_suite_into(python: Path) -> None:
     """Copy the suite's code and its metadata: an index may not have this state of it, and it is Python alone."""
-    said = subprocess.run([python, "-c", _SITE], capture_output=True, text=True, check=True)
+    said = completed([python, "-c", _SITE])
+    if said.returncode != 0:
+        raise ConformanceError(f"the environment cannot tell where its packages lie:\n{said.stderr}")
     site = Path(said.stdout.strip())
     package = Path(conformance.__file__).parent
     # Golden vectors stay where the judge is.

@@ -23,6 +23,7 @@ import execnet
 from conformance import __version__
 from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable, ConformanceError
+from conformance.run.commands import completed
 
 _FORM = (
     "needs PLACE=python=INTERPRETER or PLACE=ssh=HOST, like old=python=/opt/old/bin/python or board=ssh=root@10.0.0.7"
@@ -104,8 +105,7 @@ class Place:
         if self.ssh:
             config = ["-F", self.ssh_config] if self.ssh_config else []
             words = ["ssh", *config, *_SSH.split(), *self.ssh.split(), shlex.join(words)]
-        return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-                              timeout=seconds, check=False)  # fmt: skip
+        return completed(words, seconds=seconds)
 
     def _visit(self) -> list[str]:
         where = f"{shlex.join(('ssh', self.ssh))} {self.python}" if self.ssh else self.python

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from conformance.case.tensors import Arrays
     from conformance.run.worker import Message
 
-START_SECONDS = 300.0
+LOAD_SECONDS = 300.0
 _EXIT_SECONDS = 5.0
 _LOOK_SECONDS = 0.25
 _DRAIN_SECONDS = 1.0
@@ -36,7 +36,7 @@ _BOOTSTRAP = "from conformance.run.worker import serve\nserve(channel)\n"
 _BURY = """
 import sys
 from conformance.run.confine import bury
-print(bury(int(sys.argv[1]), sys.argv[2], speak=len(sys.argv) > 3))
+print(bury(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), speak=len(sys.argv) > 4))
 """
 _END = object()
 
@@ -56,6 +56,10 @@ class WorkerSilent(Exception):
     """No answer within the time allowed; the process has been killed. The text is where it was, and what it printed."""
 
 
+class WorkerAtFault(Exception):
+    """What came is no answer to the request; the process has been killed. The text says what came, and from whom."""
+
+
 class Worker:
     """One adapter in one process. It answers requests in their order; more than one may be under way.
 
@@ -63,6 +67,7 @@ class Worker:
         label: `[PLACE:]NAME[@DEVICE]`.
         places: those that labels may name.
         memory: GiB the process may allocate; None for no limit.
+        load_timeout: seconds from the start of the process to the adapter's being made there.
         ready: wait until it is; without, there is other work to do before `wait_until_ready` is called.
 
     Raises:
@@ -75,12 +80,14 @@ class Worker:
         places: Mapping[str, Place] | None = None,
         memory: float | None = None,
         *,
+        load_timeout: float = LOAD_SECONDS,
         ready: bool = True,
     ) -> None:
         parsed = registry.parse(label)
         self.label = label
         self._place = place_of(parsed, places or {})
         self._memory = memory
+        self._load_timeout = load_timeout
         known = self._place.adapters
         try:
             registry.check(parsed.name, known)
@@ -93,14 +100,18 @@ class Worker:
         self._abandoned = False
         self._pid: int | None = None
         self._log = ""
+        self._mark = 0
         self._inbox: queue.SimpleQueue[tuple[float, Any]] = queue.SimpleQueue()
         self._outbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-        self._sent: deque[tuple[float, float]] = deque()  # of each request without an answer: when, and its seconds
+        self._asked = 0
+        self._sent: deque[tuple[int, float, float]] = (
+            deque()
+        )  # of each request without an answer: id, when, its seconds
         self._answered = 0.0
         self._buried: str | None = None
         self._began = time.monotonic()
-        self._outbox.put({"adapter": parsed.there, "memory": self._memory})
-        self._sent.extend([(self._began, START_SECONDS)] * 2)  # it answers with its process, then with its adapter
+        self._outbox.put({"id": 0, "adapter": parsed.there, "memory": memory, "timeout": load_timeout})
+        self._sent.extend([(0, self._began, load_timeout)] * 2)  # it answers with its process, then with its adapter
         with self._closed_if_it_fails():
             threading.Thread(target=self._talk, daemon=True).start()
             if ready:
@@ -141,8 +152,9 @@ class Worker:
         Raises:
             AdapterUnavailable: it cannot be started.
         """
-        if not wait([self._started], START_SECONDS).done:
-            raise self._unavailable(f"did not start within {START_SECONDS:g} s")
+        left = self._began + self._load_timeout - time.monotonic()
+        if not wait([self._started], max(left, 0.0)).done:
+            raise self._unavailable(f"no process has started there within {self._load_timeout:g} s (--load-timeout)")
         try:
             self._started.result()
         except (OSError, EOFError, AssertionError, execnet.HostNotFound) as error:
@@ -179,12 +191,16 @@ class Worker:
         """What the worker says while it starts."""
         try:
             started = self.receive()
-            self._pid, self._log = started["pid"], started["log"]
+            self._pid, self._log, self._mark = started["pid"], started["log"], started["mark"]
+            self._answered = self._began  # it is given its time once
             return self.receive()
         except WorkerDied as error:
             raise self._unavailable(f"the worker ended while it loaded: {error}") from error
         except WorkerSilent as error:
-            raise self._unavailable(f"did not load within {START_SECONDS:g} s") from error
+            where = f"; it was killed here:\n{error}" if str(error) else ""
+            raise self._unavailable(f"did not load within {self._load_timeout:g} s (--load-timeout){where}") from error
+        except WorkerAtFault as error:
+            raise self._unavailable(str(error)) from error
 
     @contextlib.contextmanager
     def _closed_if_it_fails(self) -> Iterator[None]:
@@ -202,16 +218,17 @@ class Worker:
         """
         from conformance.run.worker import request_of
 
-        self._sent.append((time.monotonic(), timeout))
-        self._outbox.put(request_of(case, arrays) | {"timeout": timeout})
+        self._asked += 1
+        self._sent.append((self._asked, time.monotonic(), timeout))
+        self._outbox.put(request_of(case, arrays) | {"id": self._asked, "timeout": timeout})
 
     def receive(self) -> Message:
         """The answer (conformance.run.worker.answer) to the oldest request that has none yet.
 
         Raises:
-            WorkerDied, WorkerSilent: this worker is of no more use.
+            WorkerDied, WorkerSilent, WorkerAtFault: this worker is of no more use.
         """
-        sent, timeout = self._sent[0]
+        number, sent, timeout = self._sent[0]
         began = max(sent, self._answered)
         deadline = began + timeout
         came, message = self._next(deadline)
@@ -219,10 +236,15 @@ class Worker:
             raise WorkerSilent(self._bury(speak=came == inf))
         if message is _END:
             raise WorkerDied(self._last_words(), came - began)
+        if not isinstance(message, dict) or message.get("id") != number:
+            self._bury()
+            raise WorkerAtFault(
+                "what came is no answer to this case: the adapter, or a process it has started, writes to the "
+                "connection of its worker"
+            )
         self._sent.popleft()
         self._answered = came
-        told: Message = message
-        return told
+        return message
 
     @property
     def ended(self) -> bool:
@@ -276,8 +298,8 @@ class Worker:
                 self._popen.kill()
             return ""
         if not self._place.ssh:
-            return bury(self._pid, self._log, speak=speak)
-        arguments = [str(self._pid), self._log, *(["speak"] if speak else [])]
+            return bury(self._pid, self._log, self._mark, speak=speak)
+        arguments = [str(self._pid), self._log, str(self._mark), *(["speak"] if speak else [])]
         try:
             done = self._place.call(_BURY, *arguments, seconds=_BURY_SECONDS)
         except (OSError, subprocess.TimeoutExpired) as error:

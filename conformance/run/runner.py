@@ -20,7 +20,7 @@ from conformance.run.in_process import InProcess
 from conformance.run.judged import Judged, judged
 from conformance.run.line import InLine, Line
 from conformance.run.places import Place, place_of
-from conformance.run.process import Worker, WorkerDied, WorkerSilent
+from conformance.run.process import LOAD_SECONDS, Worker, WorkerAtFault, WorkerDied, WorkerSilent
 from conformance.run.record import AdapterInfo
 from conformance.run.result import Result
 from conformance.run.worker import Message
@@ -39,6 +39,7 @@ class Runner:
         options: what the command line would have to be given to run with the same specs, vectors and deviations.
         places: those that the label may name.
         memory: GiB the worker may allocate; None for no limit.
+        load_timeout: seconds from the start of a worker to its adapter's being ready.
         in_process: run the adapter in this process and thread, without timeout; for debuggers.
         profiles: whether failures get their profile along time, which takes a while and only a report shows.
         begun: a worker for this adapter that need not be ready yet, to be the first one; it is this runner's to close.
@@ -61,6 +62,7 @@ class Runner:
         *,
         places: Mapping[str, Place] | None = None,
         memory: float | None = None,
+        load_timeout: float = LOAD_SECONDS,
         in_process: bool = False,
         profiles: bool = True,
         begun: Worker | None = None,
@@ -70,6 +72,7 @@ class Runner:
         self.import_seconds = 0.0
         self._places = places or {}
         self._memory = memory
+        self._load_timeout = load_timeout
         self._in_process = in_process
         self._store = store
         self._deviations = deviations
@@ -105,9 +108,12 @@ class Runner:
             return InProcess(self.adapter)
         worker, self._begun = self._begun, None
         if worker is None:
-            return Worker(self.adapter, self._places, self._memory)
+            return self._new()
         worker.wait_until_ready()
         return worker
+
+    def _new(self, *, ready: bool = True) -> Worker:
+        return Worker(self.adapter, self._places, self._memory, load_timeout=self._load_timeout, ready=ready)
 
     @property
     def versions(self) -> dict[str, str]:
@@ -161,7 +167,7 @@ class Runner:
         """Begin another worker as soon as this one has died; what it answered before may take a while to judge."""
         if self._begun is None and self._worker is not None and self._worker.ended and len(waiting) > 1:
             with contextlib.suppress(AdapterUnavailable):  # which is told of the case that needs it
-                self._begun = Worker(self.adapter, self._places, self._memory, ready=False)
+                self._begun = self._new(ready=False)
 
     def _loaded(self, case: Case) -> InLine:
         reason = self._refusal(case)
@@ -200,6 +206,9 @@ class Runner:
         except WorkerSilent as error:
             self._end()
             return Judged(TimedOut(self._timeout, str(error)), seconds=self._timeout)
+        except WorkerAtFault as error:
+            self._end()
+            return Judged(Errored(str(error)))
         if told.get("out_of_memory"):
             self._end()
             if self._memory is not None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TypeVar
 
 from conformance.case.model import Case
 from conformance.run.result import Result
 from conformance.run.runner import Runner
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def run_together(
@@ -49,14 +53,29 @@ def run_together(
             for runner in runners.values():
                 runner.close()
         return
+
+    def stop() -> None:  # without their workers the threads come to an end
+        stopped.set()
+        for runner in runners.values():
+            runner.close()
+
+    for _ in side_by_side(run_one, runners, jobs, stop):
+        pass
+
+
+def side_by_side(work: Callable[[T], R], items: Iterable[T], jobs: int, stop: Callable[[], None]) -> Iterator[R]:
+    """What comes of each item, as it comes, with at most `jobs` of them at work at a time.
+
+    Args:
+        stop: called when an interrupt, an error, or whoever takes the results ends this before its time; it has to
+            bring those that are at work to an end.
+    """
     with ThreadPoolExecutor(jobs) as pool:
         # Inside: an interrupt between the first result and here would leave the threads to their workers' time.
         try:
-            for future in as_completed([pool.submit(run_one, label) for label in runners]):
-                future.result()
-        except BaseException:  # Ctrl-C too: without their workers the threads come to an end
-            stopped.set()
+            for future in as_completed([pool.submit(work, item) for item in items]):
+                yield future.result()
+        except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            for runner in runners.values():
-                runner.close()
+            stop()
             raise

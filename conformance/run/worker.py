@@ -1,9 +1,12 @@
 """The far end: runs in a process of its own, holds one adapter, answers one case after the other.
 
-    <- {adapter, memory}                     -> {pid, log}, then {info, name, capabilities} or {unavailable}
-    <- {case (JSON), tensors (safetensors),
-        timeout (seconds)}                   -> {answer, ...}, see `answer`
+    <- {id, adapter, memory, timeout}        -> {pid, log, mark}, then {info, name, capabilities} or
+                                                {unavailable}
+    <- {id, case (JSON), tensors
+        (safetensors), timeout (seconds)}    -> {answer, ...}, see `answer`
     ...                                      until the channel is closed
+
+Each answer has the id of its request.
 
 The worker never sees a golden value. What the framework prints goes to the log, not into the run's own output.
 """
@@ -30,7 +33,8 @@ from conformance.case.errors import AdapterUnavailable, UnsupportedOption
 from conformance.case.model import CHECKED, Case
 from conformance.case.tensors import SENDABLE, Array, Arrays, from_bytes, to_bytes
 from conformance.case.text import shortened, visible
-from conformance.run.confine import confine, ending_after, forget_output, limit_memory
+from conformance.run.confine import confine, end_others, ending_after, forget_output, limit_memory
+from conformance.run.copies import CAME_BACK, Copies
 from conformance.run.record import AdapterInfo
 from conformance.run.variables import variables
 
@@ -52,34 +56,48 @@ def serve(channel: Any) -> None:
 
 def _serve(channel: Any) -> None:
     request: Message = channel.receive()
-    log = confine()
-    channel.send({"pid": os.getpid(), "log": log})
+    log, mark = confine()
+    copies = Copies()
+
+    def say(message: Message) -> None:
+        channel.send(_sendable({"id": request["id"]} | message))
+
+    say({"pid": os.getpid(), "log": log, "mark": mark})
     try:
         try:
             if request["memory"] is not None:
                 limit_memory(request["memory"])
-            adapter = registry.make(request["adapter"])
-            info = describe(adapter)
+            with ending_after(request["timeout"]):
+                adapter = registry.make(request["adapter"])
+                info = describe(adapter)
+            copies.end_if_copy()
+            if copies.came_back():
+                raise AdapterUnavailable(f"{adapter.name} cannot load: {CAME_BACK}")
         except AdapterUnavailable as error:
-            channel.send(_sendable({"unavailable": str(error)}))
+            copies.end_if_copy()
+            say({"unavailable": str(error)})
             return
-        channel.send(_sendable({"info": info.model_dump(), "name": adapter.name, "capabilities": refusals(adapter)}))
+        say({"info": info.model_dump(), "name": adapter.name, "capabilities": refusals(adapter)})
         for request in channel:
             forget_output()
-            try:
-                with ending_after(request["timeout"]):
-                    told = answer(adapter, request)
-            except bdb.BdbQuit:  # there is nobody to debug it
-                told = {
-                    "raised": "a breakpoint was reached; --in-process is for debuggers",
-                    "traceback": "",
-                    "seconds": 0.0,
-                }
-            channel.send(_sendable(told))
+            with ending_after(request["timeout"]):
+                told = _answer(adapter, request)
+            copies.end_if_copy()
+            if copies.came_back():
+                told = {"raised": CAME_BACK, "traceback": "", "seconds": told["seconds"]}
+            say(told)
             if told.get("out_of_memory"):
                 return  # what such an error has left half done, nobody knows
     finally:
         Path(log).unlink(missing_ok=True)
+        end_others(mark)
+
+
+def _answer(adapter: Adapter, request: Message) -> Message:
+    try:
+        return answer(adapter, request)
+    except bdb.BdbQuit:  # there is nobody to debug it
+        return {"raised": "a breakpoint was reached; --in-process is for debuggers", "traceback": "", "seconds": 0.0}
 
 
 def _sendable(value: Any) -> Any:

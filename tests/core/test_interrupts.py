@@ -20,6 +20,7 @@ from conformance.case.source import Source, Uniform
 from conformance.cli import main
 from conformance.cli.interrupts import interrupts, struck
 from conformance.golden.store import VectorStore
+from conformance.run.commands import completed
 from conformance.run.worker import request_of
 
 
@@ -96,6 +97,30 @@ def test_an_interrupt_while_a_request_is_written_is_one(suite, monkeypatch):
     monkeypatch.setattr(Source, "__eq__", interrupted)
     with pytest.raises(KeyboardInterrupt):
         request_of(case.model_copy(update={"x": Source(uniform=Uniform(low=0.0, high=0.5))}), arrays)
+
+
+def test_an_interrupt_while_a_program_is_started_ends_that_too(monkeypatch):
+    """It strikes between the start of the process and the moment when anybody knows of it."""
+    popen, pids = subprocess.Popen, []
+
+    def interrupted(*arguments: Any, **options: Any) -> "subprocess.Popen[str]":
+        process = popen(*arguments, **options)
+        pids.append(process.pid)
+        signal.raise_signal(signal.SIGINT)
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        completed([sys.executable, "-c", "import time; time.sleep(3600)"])
+    assert gone(pids[0], 0.0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for the processes in /proc")
+def test_what_a_program_has_started_is_gone_when_it_was_cut_short(tmp_path):
+    script = f"sleep 3600 & echo $! > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; wait"
+    with pytest.raises(subprocess.TimeoutExpired):
+        completed(["/bin/sh", "-c", script], seconds=1.0)
+    assert gone(int((tmp_path / "pid").read_text()), 0.0)
 
 
 def children(pid: int) -> list[str]:

@@ -1,11 +1,13 @@
 """An adapter that cannot be loaded says why, each in one line of its own; whatever it does, nothing waits for it."""
 
 import json
+import time
 
 import pytest
 from click.testing import CliRunner, Result
 
 from conformance.cli import main
+from conformance.faces.doctor import examine
 
 REINSTALL = "; if it was renamed, reinstall its package (pip install), which writes its entry points anew"
 VERSIONS = "it must be a dict of texts, each package that computes and its version, as {'acme-runtime': '1.0'}"
@@ -36,6 +38,11 @@ SAYS = {
     "dict of each package that computes and its version",
 }
 
+WORKERS = ("import-exits", "exits-loading", "brokn", "broken@npu", *(
+    f"loads-badly@{way}" for way in ("exits", "raises-a-surrogate", "panics", "versions-none")
+))  # fmt: skip
+"""Those that are loaded in workers as well; each costs the start of a process."""
+
 
 def doctor(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["doctor", *arguments])
@@ -46,10 +53,13 @@ def asked_for(*labels: str) -> list[str]:
 
 
 def test_an_adapter_that_cannot_load_says_why(broken_adapters):
-    done = doctor(*asked_for(*SAYS), "--json")
+    done = doctor(*asked_for(*WORKERS), "--json")
     assert done.exit_code == 1
     problems = {found["adapter"]: found["problem"] for found in json.loads(done.stdout)}
-    assert {label: problem[: len(SAYS[label])] for label, problem in problems.items()} == SAYS
+    assert {label: problem[: len(SAYS[label])] for label, problem in problems.items()} == {
+        label: SAYS[label] for label in WORKERS
+    }
+    assert list(problems) == list(WORKERS), "in the order asked for"
     assert not [problem for problem in problems.values() if "Traceback" in problem]
 
 
@@ -65,3 +75,29 @@ def test_in_process_it_says_the_same(label, broken_adapters, suite):
     done = CliRunner().invoke(main, run)
     assert done.exit_code == 2
     assert done.stderr.startswith(SAYS[label])
+
+
+def test_one_that_hangs_is_ended_after_its_time_and_says_where_it_was(broken_adapters):
+    done = doctor(*asked_for("loads-badly@hangs"), "--load-timeout", "4")
+    assert done.exit_code == 1
+    head, *where = done.stdout.splitlines()
+    assert head.endswith(" loads-badly@hangs: did not load within 4 s (--load-timeout); it was killed here:")
+    assert "lstm_broken_loading.py" in "".join(where)
+
+
+def test_those_that_hang_hold_up_no_other(broken_adapters):
+    found = examine(["loads-badly@hangs", "loads-badly@hangs", "numpy"], {}, jobs=3, load_timeout=600)
+    first = next(found)
+    assert (first.adapter, first.problem) == ("numpy", None)
+    began = time.monotonic()
+    found.close()  # as Ctrl-C does
+    assert time.monotonic() - began < 20
+
+
+def test_an_upgrade_a_run_and_a_check_can_be_given_the_time_too(broken_adapters, suite):
+    for command in ("run", "smoke", "upgrade", "doctor"):
+        assert "--load-timeout SECONDS" in CliRunner().invoke(main, [command, "--help"]).output
+    run = ["run", "--adapter", "loads-badly@hangs", "--load-timeout", "0.01", *map(str, suite.folders)]
+    done = CliRunner().invoke(main, run)
+    assert done.exit_code == 2
+    assert "within 0.01 s (--load-timeout)" in done.stderr

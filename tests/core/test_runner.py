@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harness import LENGTHS, WAYS, Suite, install_broken_adapters
+from harness import LENGTHS, WAYS, Suite, gone, install_broken_adapters
 
 from conformance.case.model import Case
 from conformance.case.outcomes import name_of
 from conformance.case.tensors import Arrays
 from conformance.golden.store import VectorStore
 from conformance.run.deviations import Deviation
-from conformance.run.process import Worker, WorkerSilent
+from conformance.run.process import Worker, WorkerDied, WorkerSilent
 from conformance.run.result import Result
 from conformance.run.runner import Runner
 
@@ -76,6 +76,15 @@ FAULTS = {
     "hangs": ("timed out", "no answer within 2 s; the worker was killed"),
     "hogs": ("passed", "noise "),
     "hogs-in-c": ("passed", "noise "),
+    "forks-and-both-go-on": (
+        "errored",
+        "the adapter forked its process and let the copy come back too; the copy must end there, with os._exit()",
+    ),
+    "forks-as-it-should": ("passed", "noise "),
+    "speaks-out-of-turn": (
+        "errored",
+        "what came is no answer to this case: the adapter, or a process it has started, ",
+    ),
     "still-right": ("passed", "noise "),
     "carries": ("passed", "noise "),
     "empties": ("passed", "noise "),
@@ -285,6 +294,18 @@ def test_a_process_that_reads_nothing_any_more_holds_up_nobody(suite, broken_ada
         worker.receive()
     worker.close()
     assert time.monotonic() - start < 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which processes a worker has started")
+@pytest.mark.parametrize("way", ["leaves-a-daemon", "leaves-a-daemon-and-exits", "leaves-a-daemon-and-hangs"])
+def test_a_process_that_has_left_group_session_and_environment_ends_with_its_worker(way, suite, notes, tmp_path):
+    worker, case = Worker("noting"), suite.cases["broken/right"]
+    worker.send(case.model_copy(update={"id": f"broken/{way}"}), VectorStore(suite.vectors).load(case).arrays, 1.5)
+    with contextlib.suppress(WorkerDied, WorkerSilent):
+        assert "outputs" in worker.receive()
+    daemon = int((tmp_path / "notes.daemon").read_text())
+    worker.close()
+    assert gone(daemon, 0.0)
 
 
 def test_an_adapter_that_loads_no_more_is_given_up(suite, notes):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from conformance.case.tensors import Array, from_bytes, to_bytes
-from conformance.run.process import Worker, WorkerDied, WorkerSilent
+from conformance.run.process import Worker, WorkerAtFault, WorkerDied, WorkerSilent
 from conformance.run.smoke.questions import Question
 from conformance.verdict.compare import form_problems
 
@@ -90,6 +90,9 @@ class Asker:
         except WorkerSilent as error:
             self.close()
             raise NoAnswer("timed out", [f"no answer within {self._timeout:g} s"]) from error
+        except WorkerAtFault as error:
+            self.close()
+            raise NoAnswer("errored", [str(error)]) from error
         if told.get("out_of_memory"):  # it has ended by itself
             self.close()
         if "unsupported" in told:

@@ -16,7 +16,7 @@ from conformance.case.dtypes import UNIT_ROUNDOFF, numpy_dtype
 from conformance.case.errors import ConformanceError
 from conformance.run.deviations import Deviation
 from conformance.run.places import Place, place_of
-from conformance.run.process import Worker
+from conformance.run.process import LOAD_SECONDS, Worker
 from conformance.run.smoke import conduct, options, tensors
 from conformance.run.smoke.asker import Answer, Asker, NoAnswer
 from conformance.run.smoke.declared import declared
@@ -65,6 +65,7 @@ class Smoke:
         patterns: only checks whose id matches one; all if empty.
         timeout: seconds an answer may take.
         places: those that the label may name.
+        load_timeout: seconds that the adapter may take to load, and its class before that.
 
     Raises:
         AdapterUnavailable: it cannot be loaded; from the constructor and from `findings`.
@@ -78,6 +79,7 @@ class Smoke:
         patterns: tuple[str, ...] = (),
         timeout: float = 300.0,
         places: Mapping[str, Place] | None = None,
+        load_timeout: float = LOAD_SECONDS,
     ) -> None:
         label = registry.parse(adapter)
         place = place_of(label, places or {})
@@ -85,8 +87,8 @@ class Smoke:
         self.adapter = adapter
         self._deviations = deviations or []
         self._found_versions: dict[str, str] | None = None
-        self._asker = Asker(lambda: Worker(adapter, places), timeout)
-        self._declared = declared(label.name, place)
+        self._asker = Asker(lambda: Worker(adapter, places, load_timeout=load_timeout), timeout)
+        self._declared = declared(label.name, place, load_timeout)
         every = [] if self._declared.capabilities is None else called_for(self._declared.capabilities)
         ids = [*_FIRST, *(check.id for check in every)]
         for pattern in patterns:

@@ -22,9 +22,9 @@ from conformance.case.errors import AdapterUnavailable
 from conformance.case.model import Case
 from conformance.case.options import DEFAULTS, PARAMETERS, Activation, ActivationName, Direction, GateClip
 from conformance.run.places import HERE, Place
+from conformance.run.process import LOAD_SECONDS
 
 _BOOTSTRAP = "from conformance.run.smoke.declared import describe\ndescribe(channel)\n"
-SECONDS = 300.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +44,11 @@ class Declared:
         ]
 
 
-def declared(name: str, place: Place = HERE) -> Declared:
+def declared(name: str, place: Place = HERE, seconds: float = LOAD_SECONDS) -> Declared:
     """What the adapter of this name declares, as installed at a place.
+
+    Args:
+        seconds: how long it may take to load the class.
 
     Raises:
         AdapterUnavailable: there is none, or its class cannot be loaded.
@@ -56,8 +59,11 @@ def declared(name: str, place: Place = HERE) -> Declared:
         channel = group.makegateway(place.gateway).remote_exec(place.preamble + _BOOTSTRAP)
         channel.send(name)
         try:
-            told = channel.receive(SECONDS)
-        except (EOFError, channel.RemoteError, channel.TimeoutError) as error:
+            told = channel.receive(seconds)
+        except channel.TimeoutError as error:
+            problem = f"its class did not load within {seconds:g} s (--load-timeout)"
+            raise AdapterUnavailable(f"{name}: {problem}") from error
+        except (EOFError, channel.RemoteError) as error:
             raise AdapterUnavailable(f"{name}: the process that loads its class gave no answer: {error}") from error
     except (OSError, AssertionError, execnet.HostNotFound) as error:
         raise AdapterUnavailable(f"{name}: no process can be started there: {error!r}") from error

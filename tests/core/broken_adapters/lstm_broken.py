@@ -3,6 +3,7 @@
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -213,6 +214,55 @@ def forks_and_exits(model, inputs):
         time.sleep(3600)
         os._exit(0)
     os._exit(4)
+
+
+@way
+def forks_and_both_go_on(model, inputs):
+    """The copy makes an answer of its own, and a wrong one."""
+    copy = os.fork() == 0
+    outputs = model(inputs)
+    return {name: array + 1 for name, array in outputs.items()} if copy else outputs
+
+
+@way
+def forks_as_it_should(model, inputs):
+    """The copy ends where it began."""
+    if os.fork() == 0:
+        os._exit(0)
+    return model(inputs)
+
+
+@way
+def speaks_out_of_turn(model, inputs):
+    """On the connection that is the worker's own."""
+    frame = sys._getframe()
+    while "channel" not in frame.f_locals:
+        frame = frame.f_back
+    frame.f_locals["channel"].send({"id": 0, "unsupported": "not today", "seconds": 0.0})
+    return model(inputs)
+
+
+@way
+def leaves_a_daemon(model, inputs):
+    """A process in a session of its own, without this one's environment, whose parent has ended."""
+    note = Path(os.environ["LSTM_BROKEN_NOTES"]).with_suffix(".daemon")
+    script = f"echo $$ > {note}.new; mv {note}.new {note}; exec sleep 3600"
+    subprocess.run(["/bin/sh", "-c", f"setsid sh -c '{script}' &"], env={"PATH": os.defpath}, check=True)
+    while not note.exists():
+        time.sleep(0.01)
+    return model(inputs)
+
+
+@way
+def leaves_a_daemon_and_exits(model, inputs):
+    leaves_a_daemon(model, inputs)
+    os._exit(4)
+
+
+@way
+def leaves_a_daemon_and_hangs(model, inputs):
+    leaves_a_daemon(model, inputs)
+    time.sleep(3600)
 
 
 @way
