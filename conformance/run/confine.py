@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import os
-import secrets
 import signal
 import sys
 import tempfile
@@ -120,7 +119,7 @@ def _marked() -> int:
         return 0
     import resource
 
-    mark = secrets.randbits(60) + 1
+    mark = 1 + int.from_bytes(os.urandom(7))
     with contextlib.suppress(OSError, ValueError):  # somebody has made use of it
         resource.setrlimit(_MARK, (mark, resource.getrlimit(_MARK)[1]))
         return mark
@@ -158,15 +157,17 @@ def _kill(processes: set[int]) -> bool:
 def _running(group: int, mark: int) -> set[int]:
     """The processes of a group, and those with a mark, that have not ended yet (Linux)."""
     found = set()
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        pid = int(path.parent.name)
-        try:
-            state, _, its_group, *_ = path.read_text(errors="replace").rpartition(")")[2].split()
-            if state not in "ZX" and (int(its_group) == group or (mark and _mark_of(pid) == mark)):
+    for pid in map(int, filter(str.isdecimal, os.listdir("/proc") if sys.platform == "linux" else ())):  # noqa: PTH208
+        with contextlib.suppress(OSError):  # it has just ended, or is another user's
+            if (os.getpgid(pid) == group or (mark and _mark_of(pid) == mark)) and not _has_ended(pid):
                 found.add(pid)
-        except OSError:  # it has just ended, or is another user's
-            continue
     return found
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process only waits to be asked how it ended."""
+    state, *_ = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    return state in "ZX"
 
 
 def _mark_of(pid: int) -> int:

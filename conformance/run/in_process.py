@@ -9,7 +9,8 @@ from collections import deque
 from conformance.adapters import registry
 from conformance.case.model import Case
 from conformance.case.tensors import Arrays
-from conformance.run.worker import Message, answer, describe, request_of
+from conformance.run.messages import Answer, Ask
+from conformance.run.worker import answer, describe
 
 
 class InProcess:
@@ -24,7 +25,7 @@ class InProcess:
     def __init__(self, label: str) -> None:
         began = time.monotonic()
         self._adapter = registry.make(label)
-        self._asked: deque[Message] = deque()
+        self._asked: deque[Ask] = deque()
         self.info = describe(self._adapter)
         self.seconds = time.monotonic() - began
 
@@ -34,9 +35,9 @@ class InProcess:
 
     def send(self, case: Case, arrays: Arrays, timeout: float) -> None:
         """Note the case. It may take as long as it does."""
-        self._asked.append(request_of(case, arrays))
+        self._asked.append(Ask.of(case, arrays, timeout))
 
-    def receive(self) -> Message:
+    def receive(self) -> Answer:
         """Compute the answer to the oldest case noted.
 
         Raises:

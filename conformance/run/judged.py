@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from conformance.case.model import Case
-from conformance.case.outcomes import Errored, Failed, Outcome, Unsupported
+from conformance.case.outcomes import Crashed, Errored, Failed, Outcome, TimedOut, Unsupported
 from conformance.case.tensors import from_bytes
 from conformance.golden.vector import Vector
-from conformance.run.worker import Message
+from conformance.run import messages
+from conformance.run.messages import AtFault, Computed, Died, Ending, NotLoaded, Raised, Refused, Silent
 from conformance.verdict.answer import Answer
 from conformance.verdict.compare import has_the_form, judge
 from conformance.verdict.contracts import Contracts
@@ -23,20 +25,39 @@ class Judged:
     seconds: float = 0.0
 
 
-def judged(case: Case, vector: Vector, answer: Message, written: tuple[str, ...], *, along_time: bool = True) -> Judged:
+def judged(
+    case: Case,
+    vector: Vector,
+    answer: messages.Answer | Ending | NotLoaded,
+    written: tuple[str, ...],
+    *,
+    along_time: bool = True,
+) -> Judged:
     """The outcome of a case.
 
     Args:
-        answer: conformance.run.worker.answer.
+        answer: what came of asking for it.
         written: the mistakes that a known deviation of this case names, for the diagnosis to try first.
         along_time: whether a failure gets its profile.
     """
-    if "unsupported" in answer:
-        return Judged(Unsupported(answer["unsupported"]), seconds=answer["seconds"])
-    if "raised" in answer:
-        return Judged(Errored(answer["raised"], answer["traceback"]), seconds=answer["seconds"])
-    outputs = from_bytes(answer["outputs"]) | answer["strange"]
-    precision, contracts = answer["precision"], Contracts(answer["padded_y"], answer["empty_rows"])
+    match answer:
+        case Computed():
+            return _of_numbers(case, vector, answer, written, along_time)
+        case Refused(reason, seconds):
+            return Judged(Unsupported(reason), seconds=seconds)
+        case Raised(text, traceback, seconds):
+            return Judged(Errored(text, traceback), seconds=seconds)
+        case Died(text, seconds):
+            return Judged(Crashed(text), seconds=seconds)
+        case Silent(text, seconds):
+            return Judged(TimedOut(seconds, text), seconds=seconds)
+        case AtFault(text) | NotLoaded(text):
+            return Judged(Errored(text))
+
+
+def _of_numbers(case: Case, vector: Vector, answer: Computed, written: tuple[str, ...], along_time: bool) -> Judged:
+    outputs: dict[str, Any] = from_bytes(answer.tensors) | answer.strange
+    precision, contracts = answer.precision, Contracts(answer.padded_y, answer.empty_rows)
     outcome = judge(case, outputs, vector.golden, vector.kappa, precision=precision, contracts=contracts)
     if isinstance(outcome, Failed):
         from conformance.verdict.diagnose import diagnose  # with the whole catalogue, which a right answer needs not
@@ -55,4 +76,4 @@ def judged(case: Case, vector: Vector, answer: Message, written: tuple[str, ...]
         if along_time:
             found = profile(numbers, suspects)
             outcome = replace(outcome, profile=found)
-    return Judged(outcome, precision, answer["seconds"])
+    return Judged(outcome, precision, answer.seconds)

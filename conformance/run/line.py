@@ -9,8 +9,7 @@ from functools import cached_property
 
 from conformance.case.model import Case
 from conformance.golden.vector import Vector
-from conformance.run.in_process import InProcess
-from conformance.run.process import Worker
+from conformance.run.endpoint import Endpoint
 from conformance.run.result import Result
 
 _AHEAD = 128
@@ -20,12 +19,12 @@ _AHEAD_BYTES = 64 << 20
 
 @dataclass
 class InLine:
-    """A case on its way: its vector, or the result it came to without a worker, and the worker it was sent to."""
+    """A case on its way: its vector, or the result it came to without being asked, and who was asked."""
 
     case: Case
     vector: Vector | None
     result: Result | None = None
-    sent_to: Worker | InProcess | None = None
+    sent_to: Endpoint | None = None
 
     @cached_property
     def size(self) -> int:

@@ -12,18 +12,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.case.model import Case
-from conformance.case.outcomes import Crashed, Errored, TimedOut, Unsupported
+from conformance.case.outcomes import Errored, Unsupported
 from conformance.golden.cache import cached
 from conformance.golden.store import VectorStore
 from conformance.run.deviations import Deviation, find
+from conformance.run.endpoint import Endpoint
 from conformance.run.in_process import InProcess
 from conformance.run.judged import Judged, judged
 from conformance.run.line import InLine, Line
+from conformance.run.messages import Answer, Ending, NotLoaded, is_last
 from conformance.run.places import Place, place_of
-from conformance.run.process import LOAD_SECONDS, Worker, WorkerAtFault, WorkerDied, WorkerSilent
+from conformance.run.process import LOAD_SECONDS, Worker
 from conformance.run.record import AdapterInfo
 from conformance.run.result import Result
-from conformance.run.worker import Message
 
 CASE_SECONDS = 300.0
 _STARTS = 3
@@ -82,11 +83,11 @@ class Runner:
         limit = () if memory is None else ("--memory", f"{memory:g}")
         self._options = (*options, *place.option, *limit)
         self._begun = begun
-        self._worker: Worker | InProcess | None = None
+        self._worker: Endpoint | None = None
         self._refusal: Callable[[Case], str | None] = lambda case: None
         self._failures: list[str] = []
 
-    def start(self) -> Worker | InProcess:
+    def start(self) -> Endpoint:
         """The worker, started if it is not running."""
         if self._worker is None:
             if len(self._failures) >= _STARTS:
@@ -103,7 +104,7 @@ class Runner:
             self._failures.clear()
         return self._worker
 
-    def _made(self) -> Worker | InProcess:
+    def _made(self) -> Endpoint:
         if self._in_process:
             return InProcess(self.adapter)
         worker, self._begun = self._begun, None
@@ -137,11 +138,12 @@ class Runner:
     def _in_turn(self, line: Line) -> Iterator[Result]:
         try:
             while line.waiting:
-                told = self._told(line.waiting)
-                first = line.served()
+                first = line.waiting[0]
+                answer = self._answer(line.waiting) if first.vector is not None else None
+                line.served()
                 self._line_up(line)
                 self._replace_the_dead(line.waiting)
-                yield told if isinstance(told, Result) else self._judged(first, told)
+                yield self._result_of(first, answer)
         finally:
             if line.waiting:
                 self.close()  # it may be at work on what nobody asks for any more
@@ -186,42 +188,29 @@ class Runner:
             self._worker.send(each.case, each.vector.arrays, self._timeout)
             each.sent_to = self._worker
 
-    def _told(self, waiting: deque[InLine]) -> Message | Judged | Result:
-        """The worker's answer to the first case, or what became of the worker instead, which is this case's doing."""
-        first = waiting[0]
-        if first.result is not None:
-            return first.result
+    def _answer(self, waiting: deque[InLine]) -> Answer | Ending | NotLoaded:
+        """What came of asking for the first case; the end of a worker is that case's doing."""
         try:
             worker = self.start()
         except AdapterUnavailable as error:  # it loaded before; after a crash or a hang it does not any more
-            return Judged(Errored(str(error)))
-        if first.sent_to is not worker:  # the one before has died, with all that waited there
+            return NotLoaded(str(error))
+        if waiting[0].sent_to is not worker:  # the one before has died, with all that waited there
             for each in waiting:
                 self._send(each)
-        try:
-            told = worker.receive()
-        except WorkerDied as error:
+        answer = worker.receive()
+        if is_last(answer):
             self._end()
-            return Judged(Crashed(str(error)), seconds=error.seconds)
-        except WorkerSilent as error:
-            self._end()
-            return Judged(TimedOut(self._timeout, str(error)), seconds=self._timeout)
-        except WorkerAtFault as error:
-            self._end()
-            return Judged(Errored(str(error)))
-        if told.get("out_of_memory"):
-            self._end()
-            if self._memory is not None:
-                told["raised"] += f"\nthe worker's memory is limited to {self._memory:g} GiB"
-        return told
+        return answer
 
-    def _judged(self, first: InLine, told: Message | Judged) -> Result:
-        deviation = self._deviation(first.case)
-        if not isinstance(told, Judged):
-            assert first.vector is not None
-            written = deviation.mistake if deviation is not None and deviation.outcome == "failed" else ()
-            told = judged(first.case, first.vector, told, written, along_time=self._profiles)
-        return self._result(first.case, told, deviation)
+    def _result_of(self, each: InLine, answer: Answer | Ending | NotLoaded | None) -> Result:
+        if answer is None:
+            assert each.result is not None
+            return each.result
+        assert each.vector is not None
+        deviation = self._deviation(each.case)
+        written = deviation.mistake if deviation is not None and deviation.outcome == "failed" else ()
+        found = judged(each.case, each.vector, answer, written, along_time=self._profiles)
+        return self._result(each.case, found, deviation)
 
     def _deviation(self, case: Case) -> Deviation | None:
         return find(self._deviations, case.id, self.versions)

@@ -1,20 +1,16 @@
 """The far end: runs in a process of its own, holds one adapter, answers one case after the other.
 
-    <- {id, adapter, memory, timeout}        -> {pid, log, mark}, then {info, name, capabilities} or
-                                                {unavailable}
-    <- {id, case (JSON), tensors
-        (safetensors), timeout (seconds)}    -> {answer, ...}, see `answer`
-    ...                                      until the channel is closed
+    <- Load                  -> Started, then Loaded or NotLoaded
+    <- Ask                   -> Computed, Refused or Raised
+    ...                      until the channel is closed
 
-Each answer has the id of its request.
-
-The worker never sees a golden value. What the framework prints goes to the log, not into the run's own output.
+conformance.run.messages has them. The worker never sees a golden value. What the framework prints goes to the log, not
+into the run's own output.
 """
 
 from __future__ import annotations
 
 import bdb
-import json
 import os
 import platform
 import re
@@ -32,13 +28,27 @@ from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.errors import AdapterUnavailable, UnsupportedOption
 from conformance.case.model import CHECKED, Case
 from conformance.case.tensors import SENDABLE, Array, Arrays, from_bytes, to_bytes
-from conformance.case.text import shortened, visible
+from conformance.case.text import shortened
 from conformance.run.confine import confine, end_others, ending_after, forget_output, limit_memory
 from conformance.run.copies import CAME_BACK, Copies
+from conformance.run.messages import (
+    Answer,
+    Ask,
+    Computed,
+    Load,
+    Loaded,
+    NotLoaded,
+    Raised,
+    Refused,
+    Reply,
+    Started,
+    is_last,
+    request_from,
+    sendable,
+    to_wire,
+)
 from conformance.run.record import AdapterInfo
 from conformance.run.variables import variables
-
-Message = dict[str, Any]
 
 _ALLOCATION = re.compile(r"(?i)out of memory|\bOOM\b|bad.?alloc|RESOURCE_EXHAUSTED|can.?t allocate|cannot allocate|"
                          r"failed to allocate|unable to allocate|can't start new thread")  # fmt: skip
@@ -55,57 +65,62 @@ def serve(channel: Any) -> None:
 
 
 def _serve(channel: Any) -> None:
-    request: Message = channel.receive()
+    number, request = request_from(channel.receive())
+    assert isinstance(request, Load)
     log, mark = confine()
     copies = Copies()
 
-    def say(message: Message) -> None:
-        channel.send(_sendable({"id": request["id"]} | message))
+    def say(reply: Reply) -> None:
+        channel.send(to_wire(number, reply))
 
-    say({"pid": os.getpid(), "log": log, "mark": mark})
+    say(Started(os.getpid(), log, mark))
     try:
         try:
-            if request["memory"] is not None:
-                limit_memory(request["memory"])
-            with ending_after(request["timeout"]):
-                adapter = registry.make(request["adapter"])
-                info = describe(adapter)
-            copies.end_if_copy()
-            if copies.came_back():
-                raise AdapterUnavailable(f"{adapter.name} cannot load: {CAME_BACK}")
+            adapter, loaded = _made(request, copies)
         except AdapterUnavailable as error:
             copies.end_if_copy()
-            say({"unavailable": str(error)})
+            say(NotLoaded(str(error)))
             return
-        say({"info": info.model_dump(), "name": adapter.name, "capabilities": refusals(adapter)})
-        for request in channel:
+        say(loaded)
+        for wire in channel:
+            number, request = request_from(wire)
+            assert isinstance(request, Ask)
             forget_output()
-            with ending_after(request["timeout"]):
+            with ending_after(request.timeout):
                 told = _answer(adapter, request)
             copies.end_if_copy()
             if copies.came_back():
-                told = {"raised": CAME_BACK, "traceback": "", "seconds": told["seconds"]}
+                told = Raised(CAME_BACK, seconds=told.seconds)
             say(told)
-            if told.get("out_of_memory"):
+            if is_last(told):
                 return  # what such an error has left half done, nobody knows
     finally:
         Path(log).unlink(missing_ok=True)
         end_others(mark)
 
 
-def _answer(adapter: Adapter, request: Message) -> Message:
+def _made(request: Load, copies: Copies) -> tuple[Adapter, Loaded]:
+    """The adapter, and what is told of it.
+
+    Raises:
+        AdapterUnavailable: it cannot be made.
+    """
+    if request.memory is not None:
+        limit_memory(request.memory)
+    with ending_after(request.timeout):
+        adapter = registry.make(request.adapter)
+        info = describe(adapter)
+    copies.end_if_copy()
+    if copies.came_back():
+        raise AdapterUnavailable(f"{adapter.name} cannot load: {CAME_BACK}")
+    return adapter, Loaded(info.model_dump(), adapter.name, refusals(adapter))
+
+
+def _answer(adapter: Adapter, request: Ask) -> Answer:
     try:
         return answer(adapter, request)
     except bdb.BdbQuit:  # there is nobody to debug it
-        return {"raised": "a breakpoint was reached; --in-process is for debuggers", "traceback": "", "seconds": 0.0}
-
-
-def _sendable(value: Any) -> Any:
-    """What an adapter said, with texts that can be encoded and shown, whatever was in them."""
-    if isinstance(value, dict):
-        return {_sendable(key): _sendable(each) for key, each in value.items()}
-    # str.__str__: a connection takes no subclass of it, and what a framework has for a version may be one.
-    return visible(str.__str__(value), lines=True) if isinstance(value, str) else value
+        return Raised("a breakpoint was reached; --in-process is for debuggers")
 
 
 def describe(adapter: Adapter) -> AdapterInfo:
@@ -122,9 +137,9 @@ def describe(adapter: Adapter) -> AdapterInfo:
             "computes and its version, as {'acme-runtime': '1.0'}"
         )
     return AdapterInfo(
-        versions=_sendable(versions),
-        device=_sendable(str(device)),
-        settings=_sendable(_settings(adapter) | variables(os.environ)),
+        versions=sendable(versions),
+        device=sendable(str(device)),
+        settings=sendable(_settings(adapter) | variables(os.environ)),
         python=platform.python_version(),
         machine=platform.machine(),
         processor=_processor(),
@@ -143,7 +158,7 @@ def _settings(adapter: Adapter) -> dict[str, str]:
     try:
         return {str(name): str(value) for name, value in adapter.settings.items()}
     except Exception as error:  # another version may have them elsewhere; its answers are worth having all the same
-        return {f"{adapter.name}.settings": f"cannot be read: {type(error).__name__}: {registry.said(error)}"}
+        return {f"{adapter.name}.settings": f"cannot be read: {error!r}"}
 
 
 def refusals(adapter: Adapter) -> str | None:
@@ -160,50 +175,33 @@ def refusals(adapter: Adapter) -> str | None:
         return None
 
 
-def request_of(case: Case, arrays: Arrays) -> Message:
-    """What a case is asked with."""
-    # Not model_dump_json: it compares with the defaults in Python, where Ctrl-C may strike, and makes an error of it.
-    fields = case.model_dump(mode="json", exclude_defaults=True)
-    return {"case": json.dumps(fields), "tensors": to_bytes(arrays.flat)}
-
-
-def answer(adapter: Adapter, request: Message) -> Message:
-    """One case's answer.
-
-    `seconds` that the adapter took, and `outputs` (safetensors bytes; those the case asks for), `strange` (name -> what
-    was returned instead of an array), `padded_y`, `empty_rows`, `precision`; or `unsupported`, the reason; or `raised`,
-    `traceback` and `out_of_memory`.
+def answer(adapter: Adapter, request: Ask) -> Answer:
+    """One case's answer; its `seconds` are those that the adapter took.
 
     Raises:
         BdbQuit: somebody has left the debugger.
     """
-    case = Case.model_validate_json(request["case"], context=CHECKED)
-    arrays = Arrays.from_tensors(from_bytes(request["tensors"]))
+    case = Case.model_validate_json(request.case, context=CHECKED)
+    arrays = Arrays.from_tensors(from_bytes(request.tensors))
     start = time.perf_counter()
     try:
         try:
             outputs = adapter.run(case, arrays.weights, arrays.inputs)
         finally:
             seconds = time.perf_counter() - start
-        _demand_unchanged(arrays, request["tensors"])
-        sendable, strange = _split(outputs, case)
-        return {"outputs": to_bytes(sendable), "strange": strange, "seconds": seconds} | _declared(adapter, case)
+        _demand_unchanged(arrays, request.tensors)
+        arrays_out, strange = _split(outputs, case)
+        return Computed(to_bytes(arrays_out), strange, *_declared(adapter, case), seconds)
     except UnsupportedOption as error:
-        return {"unsupported": str(error), "seconds": seconds}
-    except bdb.BdbQuit:
-        raise
-    except KeyboardInterrupt:
+        return Refused(str(error), seconds)
+    except (bdb.BdbQuit, KeyboardInterrupt):
         raise
     # Whatever a framework raises is that case's outcome, not the run's end: sys.exit and a panic of Rust too, neither
     # of which is an Exception.
     except BaseException as error:
         text = registry.said(error)
-        return {
-            "raised": f"{type(error).__name__}: {text}",
-            "traceback": traceback.format_exc(),
-            "seconds": seconds,
-            "out_of_memory": isinstance(error, MemoryError) or bool(_ALLOCATION.search(text)),
-        }
+        out_of_memory = isinstance(error, MemoryError) or bool(_ALLOCATION.search(text))
+        return Raised(f"{type(error).__name__}: {text}", traceback.format_exc(), seconds, out_of_memory)
 
 
 def _demand_unchanged(arrays: Arrays, sent: bytes) -> None:
@@ -217,8 +215,8 @@ def _demand_unchanged(arrays: Arrays, sent: bytes) -> None:
         raise ValueError(f"the adapter changed what it was given: {', '.join(changed)}")
 
 
-def _declared(adapter: Adapter, case: Case) -> dict[str, str]:
-    """What the adapter says of itself that its answer is judged by.
+def _declared(adapter: Adapter, case: Case) -> tuple[str, str, str]:
+    """The precision and the contracts, of padded y and of empty rows, by which the adapter's answer is judged.
 
     Raises:
         ValueError: the suite knows no such precision or contract.
@@ -232,7 +230,7 @@ def _declared(adapter: Adapter, case: Case) -> dict[str, str]:
     for name, allowed in known.items():
         if declared[name] not in allowed:
             raise ValueError(f"the adapter declares {name} {declared[name]!r}; allowed: {', '.join(allowed)}")
-    return declared
+    return declared["precision"], declared["padded_y"], declared["empty_rows"]
 
 
 def _split(outputs: Any, case: Case) -> tuple[dict[str, Array], dict[str, str]]:

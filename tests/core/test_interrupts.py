@@ -21,7 +21,7 @@ from conformance.cli import main
 from conformance.cli.interrupts import interrupts, struck
 from conformance.golden.store import VectorStore
 from conformance.run.commands import completed
-from conformance.run.worker import request_of
+from conformance.run.messages import Ask
 
 
 class Interrupted(BaseModel):
@@ -96,7 +96,7 @@ def test_an_interrupt_while_a_request_is_written_is_one(suite, monkeypatch):
 
     monkeypatch.setattr(Source, "__eq__", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        request_of(case.model_copy(update={"x": Source(uniform=Uniform(low=0.0, high=0.5))}), arrays)
+        Ask.of(case.model_copy(update={"x": Source(uniform=Uniform(low=0.0, high=0.5))}), arrays, 1.0)
 
 
 def test_an_interrupt_while_a_program_is_started_ends_that_too(monkeypatch):

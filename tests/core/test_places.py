@@ -13,7 +13,7 @@ from conformance import __version__
 from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.golden.store import VectorStore
-from conformance.run import process
+from conformance.run import connection
 from conformance.run.places import HERE, everywhere, parse_places
 from conformance.run.process import Worker
 from conformance.run.runner import Runner
@@ -122,7 +122,7 @@ def test_a_worker_that_is_closed_while_its_interpreter_starts_does_not_outlive_t
     stay = f"echo $$ > {pid}.new && mv {pid}.new {pid} && while [ ! -e {go} ]; do sleep 0.02; done"
     slow.write_text(f'#!/bin/sh\nif [ "$1" = -u ]; then {stay}; fi\nexec {sys.executable} "$@"\n')
     slow.chmod(0o755)
-    monkeypatch.setattr(process, "_EXIT_SECONDS", 60.0 if waits else 0.1)
+    monkeypatch.setattr(connection, "_EXIT_SECONDS", 60.0 if waits else 0.1)
     worker = Worker("slow:numpy", parse_places([f"slow=python={slow}"]), ready=False)
     until = time.monotonic() + 20
     while not pid.exists():

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -18,9 +17,10 @@ from conformance.adapters.capabilities import ActivationSupport, Capabilities, a
 from conformance.adapters.numpy_reference import NumpyReference
 from conformance.case.model import Case
 from conformance.case.options import Activation
-from conformance.case.tensors import Arrays, to_bytes
+from conformance.case.tensors import Arrays
 from conformance.cli import main
 from conformance.run.deviations import Deviation
+from conformance.run.messages import Answer, Ask
 from conformance.run.smoke import Finding, Smoke
 from conformance.run.smoke.asker import Asker
 from conformance.run.smoke.checking import called_for, problem_of
@@ -268,8 +268,8 @@ class Here:
         self.adapter = Sound()
         self.adapter.capabilities = capabilities
 
-    def ask(self, case: Case, arrays: Arrays, timeout: float) -> dict[str, Any]:
-        return answer(self.adapter, {"case": case.model_dump_json(), "tensors": to_bytes(arrays.flat)})
+    def ask(self, case: Case, arrays: Arrays, timeout: float) -> Answer:
+        return answer(self.adapter, Ask.of(case, arrays, timeout))
 
 
 @pytest.mark.parametrize("name", INTERFACES)

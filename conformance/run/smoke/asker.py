@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from conformance.case.tensors import Array, from_bytes, to_bytes
-from conformance.run.process import Worker, WorkerAtFault, WorkerDied, WorkerSilent
+from conformance.run.messages import AtFault, Computed, Died, Raised, Refused, Silent, is_last
+from conformance.run.process import Worker
 from conformance.run.smoke.questions import Question
 from conformance.verdict.compare import form_problems
 
@@ -81,31 +83,33 @@ class Asker:
             self._worker = None
 
     def _answer(self, question: Question) -> Answer:
+        told = self.worker().ask(question.case, question.arrays, self._timeout)
+        if is_last(told):
+            self.close()
+        match told:
+            case Died(text):
+                raise NoAnswer("crashed", ["the process ended: " + text])
+            case Silent(_, seconds):
+                raise NoAnswer("timed out", [f"no answer within {seconds:g} s"])
+            case AtFault(text):
+                raise NoAnswer("errored", [text])
+            case Refused(reason):
+                raise NoAnswer("unsupported", [f"declared, but refused: {reason}"])
+            case Raised(text, traceback):
+                raise NoAnswer("errored", [text, *_place(traceback)])
+            case Computed():
+                return self._of_numbers(question, told)
+
+    @staticmethod
+    def _of_numbers(question: Question, told: Computed) -> Answer:
         case = question.case
-        try:
-            told = self.worker().ask(case, question.arrays, self._timeout)
-        except WorkerDied as error:
-            self.close()
-            raise NoAnswer("crashed", ["the process ended: " + str(error)]) from error
-        except WorkerSilent as error:
-            self.close()
-            raise NoAnswer("timed out", [f"no answer within {self._timeout:g} s"]) from error
-        except WorkerAtFault as error:
-            self.close()
-            raise NoAnswer("errored", [str(error)]) from error
-        if told.get("out_of_memory"):  # it has ended by itself
-            self.close()
-        if "unsupported" in told:
-            raise NoAnswer("unsupported", [f"declared, but refused: {told['unsupported']}"])
-        if "raised" in told:
-            raise NoAnswer("errored", [told["raised"], *_place(told["traceback"])])
-        outputs = from_bytes(told["outputs"]) | told["strange"]
+        outputs: dict[str, Any] = from_bytes(told.tensors) | told.strange
         problems = form_problems(case, outputs)
         if not problems:
             problems = [f"{n}: has NaN or infinities" for n in case.outputs if not _finite(outputs[n])]
         if problems:
             raise NoAnswer("failed", problems)
-        return Answer({name: outputs[name] for name in case.outputs}, told["precision"])
+        return Answer({name: outputs[name] for name in case.outputs}, told.precision)
 
 
 def _place(trace: str) -> list[str]:

@@ -1,0 +1,195 @@
+"""A process at a place, and the way to it: started, written to, listened to, and ended with all that it started."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import signal
+import subprocess
+import threading
+import time
+from concurrent.futures import Future, wait
+from math import inf
+from typing import Any, Final
+
+import execnet
+
+from conformance.run.confine import bury
+from conformance.run.places import Place
+
+_EXIT_SECONDS = 5.0
+_LOOK_SECONDS = 0.25
+_DRAIN_SECONDS = 1.0
+_BURY_SECONDS = 60.0
+_BOOTSTRAP = "from conformance.run.worker import serve\nserve(channel)\n"
+_BURY = """
+import sys
+from conformance.run.confine import bury
+print(bury(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), speak=len(sys.argv) > 4))
+"""
+END: Final = object()
+"""In place of a message: there can be none any more."""
+
+
+class CannotStart(Exception):
+    """There is no process, and why."""
+
+
+class Connection:
+    """A process that runs conformance.run.worker, which may still be starting.
+
+    began: when, by time.monotonic.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self.began = time.monotonic()
+        self._place = place
+        self._group = execnet.Group()
+        self._started: Future[None] = Future()  # its end: the next two are there, or why they are not
+        self._popen: Any = None
+        self._channel: Any = None
+        self._abandoned = False
+        self._pid: int | None = None
+        self._log = ""
+        self._mark = 0
+        self._inbox: queue.SimpleQueue[tuple[float, object]] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._buried: str | None = None
+
+    def open(self) -> None:
+        """Begin to start the process. Does not wait for it; `close` is called in any case, however this ends."""
+        threading.Thread(target=self._talk, daemon=True).start()
+
+    def _talk(self) -> None:
+        """Start the process, then write to it; in a thread of its own.
+
+        For an interpreter takes its time to start, and a process that hangs reads nothing: writing would wait for it
+        without end.
+        """
+        try:
+            self._start()
+        except Exception as error:
+            self._started.set_exception(error)
+            return
+        self._started.set_result(None)
+        if self._abandoned:  # by `close`, which leaves to this thread what it would have done
+            self.close()
+            return
+        for message in iter(self._outbox.get, None):
+            try:
+                self._channel.send(message)
+            except OSError:
+                return  # it is gone, which whoever waits for its answer will see
+
+    def _start(self) -> None:
+        if hasattr(signal, "pthread_sigmask"):  # Ctrl-C goes to all processes of a terminal; until it has left that
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # (confine), the new one hears as little as this
+        gateway = self._group.makegateway(self._place.gateway)
+        self._popen = gateway._io.popen  # execnet has no public way to learn how a process ended
+        self._channel = gateway.remote_exec(self._place.preamble + _BOOTSTRAP)
+        self._channel.setcallback(lambda message: self._inbox.put((time.monotonic(), message)), endmarker=END)
+
+    def wait_until_started(self, seconds: float) -> None:
+        """Wait for the process to be there: from then on this one's environment is nothing to it.
+
+        Raises:
+            CannotStart: it cannot be started, or is not there in time.
+        """
+        if not wait([self._started], max(seconds, 0.0)).done:
+            raise CannotStart("no process has started there")
+        try:
+            self._started.result()
+        except (OSError, EOFError, AssertionError, execnet.HostNotFound) as error:
+            raise CannotStart(f"no process can be started there: {error!r}") from error
+
+    def known_as(self, pid: int, log: str, mark: int) -> None:
+        """Note what the process has said of itself, by which it and what it has started are found."""
+        self._pid, self._log, self._mark = pid, log, mark
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process is gone. What it said before can still be received."""
+        return self._popen.poll() is not None
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send a message. Does not wait, not even for it to be read."""
+        self._outbox.put(message)
+
+    def receive(self, deadline: float) -> tuple[float, object]:
+        """When the next message came, and the message: `END` if there can be none. Infinity if none came in time."""
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                return self._inbox.get(timeout=min(max(left, 0.0), _LOOK_SECONDS))
+            except queue.Empty:
+                if left <= 0:
+                    return inf, None
+            if self.ended:  # a process that it has forked may hold the connection open
+                with contextlib.suppress(queue.Empty):
+                    return self._inbox.get(timeout=_DRAIN_SECONDS)
+                return min(time.monotonic(), deadline), END
+
+    def close(self, *, at_work: bool = False) -> None:
+        """End the process, at once if it is at work, with what it has started, and remove its log."""
+        self._outbox.put(None)
+        if not wait([self._started], _EXIT_SECONDS).done:  # and what has not started can't be ended
+            self._abandoned = True
+            if not self._started.done():
+                return
+        if at_work:
+            self.bury()
+        with contextlib.suppress(OSError):
+            if self._channel is not None:
+                self._channel.close()
+        self._group.terminate(timeout=2.0)
+        if not self._place.ssh:
+            self.bury()  # what it has started; there is no need to go to a host for a worker that ended well
+
+    def bury(self, *, speak: bool = False) -> str:
+        """Kill the process, with what it has started, and remove its log; the end of that. Once is enough.
+
+        Args:
+            speak: have it write down first where it is.
+        """
+        if self._buried is None:
+            self._buried = self._bury(speak)
+        return self._buried
+
+    def _bury(self, speak: bool) -> str:
+        if self._pid is None:
+            if self._channel is not None:
+                self._popen.kill()
+            return ""
+        if not self._place.ssh:
+            return bury(self._pid, self._log, self._mark, speak=speak)
+        arguments = [str(self._pid), self._log, str(self._mark), *(["speak"] if speak else [])]
+        try:
+            done = self._place.call(_BURY, *arguments, seconds=_BURY_SECONDS)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"(its place cannot be reached any more: {error})"
+        return (done.stdout if done.returncode == 0 else done.stderr).rstrip("\n")
+
+    def last_words(self, note: str = "") -> str:
+        """How the process ended, a note on that, and what it printed."""
+        try:
+            self._channel.waitclose(0.0)
+        except self._channel.RemoteError as error:
+            return f"an error in the worker\n{error}"
+        except (EOFError, self._channel.TimeoutError):
+            pass
+        status = self._exit_status() + note  # first, for a process may print up to its end
+        return "\n".join(filter(None, [status, self.bury()]))
+
+    def _exit_status(self) -> str:
+        try:
+            code = self._popen.wait(_EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            return "its connection closed"
+        if self._place.ssh and code == 255:
+            return "a signal, or the loss of the connection"
+        if code > 128 and self._place.ssh:  # as a shell puts it
+            code = 128 - code
+        if code >= 0:
+            return f"exit code {code}"
+        killed = ", by hand or by the kernel for lack of memory" if code == -9 else ""
+        return (signal.strsignal(-code) or f"signal {-code}") + killed
