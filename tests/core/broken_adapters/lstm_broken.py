@@ -238,7 +238,7 @@ def speaks_out_of_turn(model, inputs):
     frame = sys._getframe()
     while "channel" not in frame.f_locals:
         frame = frame.f_back
-    frame.f_locals["channel"].send({"id": 0, "unsupported": "not today", "seconds": 0.0})
+    frame.f_locals["channel"].send({"id": 0, "kind": "Refused", "reason": "not today", "seconds": 0.0})
     return model(inputs)
 
 
