@@ -16,10 +16,10 @@ from conformance.golden.vector import Vector
 from conformance.lstm.gradients import completed
 from conformance.lstm.mistakes import BY_ID
 from conformance.lstm.reference import Reference
-from conformance.run.deviations import Deviation
-from conformance.run.record import AdapterInfo, Header, Record, selection_digest
-from conformance.run.result import Result
-from conformance.run.results_file import write_results
+from conformance.results.deviations import Deviation
+from conformance.results.record import AdapterInfo, Header, Record, selection_digest
+from conformance.results.result import Result
+from conformance.results.writing import write_results
 from conformance.verdict.answer import Answer
 from conformance.verdict.compare import judge
 from conformance.verdict.diagnose import diagnose

@@ -27,7 +27,7 @@ def gate(
 
     Exit code: 0 nothing got worse, 1 something did, 2 the two cannot be compared.
     """
-    from conformance.run.results import read_results
+    from conformance.results.reading import read_results
 
     sys.exit(judging.exit_code(read_results(before), read_results(after)))
 
@@ -40,9 +40,9 @@ def baseline(results: Path, output: Path) -> None:
 
     Exit code: 0, or 2 where the run was interrupted, or is only one shard of several.
     """
-    from conformance.run.gate import essence
-    from conformance.run.results import demand_whole, read_results
-    from conformance.run.results_file import write_results
+    from conformance.results.gate import essence
+    from conformance.results.reading import demand_whole, read_results
+    from conformance.results.writing import write_results
 
     found = demand_whole(read_results(results))
     count = write_results(output, found.header, essence(found.records))

@@ -14,7 +14,7 @@ import click
 from conformance.cli import options
 
 if TYPE_CHECKING:
-    from conformance.run.results import Results
+    from conformance.results.reading import Results
 
 _drift = click.option(
     "--drift",
@@ -51,7 +51,7 @@ class Judging:
         """
         from conformance.faces import gate as face
         from conformance.files import replace_file
-        from conformance.run.gate import gate as compare
+        from conformance.results.gate import gate as compare
 
         found = compare(before, after, drift=self.drift, accept_known=self.accept_known)
         moved = face.versions(before, after)

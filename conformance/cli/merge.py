@@ -20,9 +20,9 @@ def merge(files: tuple[Path, ...], output: Path) -> None:
 
     Exit code: 0, or 2 where they cannot be merged.
     """
-    from conformance.run.combine import merged
-    from conformance.run.results import read_results
-    from conformance.run.results_file import write_results
+    from conformance.results.merge import merged
+    from conformance.results.reading import read_results
+    from conformance.results.writing import write_results
 
     header, records = merged([read_results(file) for file in files])
     count = write_results(output, header, records)

@@ -49,7 +49,7 @@ def mistakes(
     from conformance.faces import mistakes as face
     from conformance.golden import onnx_node_tests, power
     from conformance.lstm.mistakes import CATALOGUE
-    from conformance.run.deviations import load_all
+    from conformance.results.deviations import load_all
     from conformance.run.select import select_cases
 
     if ids and (as_markdown or against):

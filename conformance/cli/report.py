@@ -31,7 +31,7 @@ def report(files: tuple[Path, ...], kind: str, output: Path | None, specs: Path,
     from conformance.files import replace_file
     from conformance.report import badge, junit, markdown, page
     from conformance.report.content import Content
-    from conformance.run.results import read_results
+    from conformance.results.reading import read_results
 
     if kind == "html" and output is None:
         raise click.UsageError("a page is for a browser: give the file to write with -o FILE")

@@ -13,7 +13,7 @@ from conformance.cli import options
 from conformance.cli.running import Run
 
 if TYPE_CHECKING:
-    from conformance.run.record import Record
+    from conformance.results.record import Record
 
 LOG_WIDTH = 100
 """Characters of a line where the output is no terminal."""

@@ -22,13 +22,13 @@ from conformance.cli.watching import Watching
 if TYPE_CHECKING:
     from conformance.case.model import Case
     from conformance.golden.store import VectorStore
-    from conformance.run.deviations import Deviation
+    from conformance.results.deviations import Deviation
+    from conformance.results.reading import Results
+    from conformance.results.record import Header, Record
+    from conformance.results.result import Result
+    from conformance.results.writing import ResultsFile
     from conformance.run.places import Place
     from conformance.run.process import Worker
-    from conformance.run.record import Header, Record
-    from conformance.run.result import Result
-    from conformance.run.results import Results
-    from conformance.run.results_file import ResultsFile
     from conformance.run.runner import Runner
 
 
@@ -109,7 +109,7 @@ class Run:
             yield worker
 
     def _carried_out(self, begun: Worker | None, start: float, beside: bool) -> Ran:
-        from conformance.run.results_file import ResultsFile
+        from conformance.results.writing import ResultsFile
 
         # Before any adapter has loaded, which takes a while: that the results can be written, and by nobody else.
         with ResultsFile(self.output) if self.output is not None else contextlib.nullcontext() as file:
@@ -118,8 +118,8 @@ class Run:
     def _written_to(self, file: ResultsFile | None, begun: Worker | None, start: float, beside: bool) -> Ran:
         from conformance.golden import cache
         from conformance.golden.store import VectorStore
-        from conformance.run.combine import demand_same_run
-        from conformance.run.record import Header, selection_digest
+        from conformance.results.merge import demand_same_run
+        from conformance.results.record import Header, selection_digest
         from conformance.run.select import matching, select_cases, shard
 
         every = select_cases(self.specs, ())
@@ -160,7 +160,7 @@ class Run:
     def _known(self) -> dict[str, list[Deviation]]:
         """The known deviations of each adapter."""
         from conformance.adapters import registry
-        from conformance.run.deviations import load_deviations
+        from conformance.results.deviations import load_deviations
 
         return {label: load_deviations(self.deviations, registry.parse(label).name) for label in self.labels}
 
@@ -168,7 +168,7 @@ class Run:
         self, known: Mapping[str, list[Deviation]], loaded: Mapping[str, Runner], cases: list[str]
     ) -> list[str]:
         from conformance.adapters import registry
-        from conformance.run.deviations import idle, unread
+        from conformance.results.deviations import idle, unread
         from conformance.run.select import select_cases
 
         own_specs, own = self.specs == options.FOLDERS.specs, self.deviations == options.FOLDERS.deviations

@@ -42,7 +42,7 @@ def smoke(
 
     from conformance.adapters import registry
     from conformance.faces import smoke as face
-    from conformance.run.deviations import load_deviations
+    from conformance.results.deviations import load_deviations
     from conformance.run.places import parse_places
     from conformance.run.smoke import Smoke
 

@@ -84,9 +84,9 @@ def upgrade(
     """
     from packaging.utils import canonicalize_name
 
+    from conformance.results.reading import read_results
     from conformance.run.environments import Environment, companions, parsed
     from conformance.run.places import parse_places
-    from conformance.run.results import read_results
 
     console = options.console(error=True)
     sides = {"before": parsed(before), "after": parsed(after)}

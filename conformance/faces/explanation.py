@@ -10,7 +10,7 @@ from typing import Any
 from conformance.case.text import visible
 from conformance.golden.power import Power
 from conformance.lstm.mistakes import Mistake
-from conformance.run.deviations import Deviation
+from conformance.results.deviations import Deviation
 
 _WIDTH = 98
 _CASES_SHOWN = 5

@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from conformance.case.text import in_markdown, visible
-from conformance.run.gate import WORSE, Change, Gate
-from conformance.run.record import AdapterInfo, Record
-from conformance.run.results import Results
+from conformance.results.gate import WORSE, Change, Gate
+from conformance.results.reading import Results
+from conformance.results.record import AdapterInfo, Record
 
 _ROWS_A_FAMILY = 3
 

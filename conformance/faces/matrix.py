@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from conformance.run.record import Record
+from conformance.results.record import Record
 
 LEGEND = (
     "each cell: passed / failed / unsupported, worst noise of what passed; +n known: wrong as recorded in deviations/; "

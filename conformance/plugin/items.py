@@ -14,7 +14,7 @@ from conformance.case.load import duplicates, load_spec
 from conformance.case.model import Case
 from conformance.case.outcomes import Unsupported, name_of
 from conformance.case.text import visible
-from conformance.run.result import Result
+from conformance.results.result import Result
 
 if TYPE_CHECKING:
     from conformance.plugin.session import ConformanceSession

@@ -19,12 +19,12 @@ from conformance.data import default_folders, displayed
 from conformance.files import Claim, FileError, read_file
 from conformance.golden.store import VectorStore
 from conformance.plugin.items import CaseItem, SpecFile
-from conformance.run.deviations import idle, load_deviations, unread
+from conformance.results.deviations import idle, load_deviations, unread
+from conformance.results.record import AdapterInfo, Header, Record, selection_digest
+from conformance.results.writing import write_results
 from conformance.run.limits import MOST_GIB, MOST_SECONDS
 from conformance.run.places import demand_used, parse_places
 from conformance.run.process import LOAD_SECONDS
-from conformance.run.record import AdapterInfo, Header, Record, selection_digest
-from conformance.run.results_file import write_results
 from conformance.run.runner import CASE_SECONDS, Runner
 from conformance.run.select import matching
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from conformance.case.text import shortened, visible
-from conformance.run.record import AdapterInfo, Record
-from conformance.run.results import Results
+from conformance.results.reading import Results
+from conformance.results.record import AdapterInfo, Record
 
 Status = Literal["unexpected", "xpass", "known", "passed", "unsupported"]
 STATUSES: tuple[Status, ...] = ("unexpected", "xpass", "known", "passed", "unsupported")

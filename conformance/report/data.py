@@ -13,7 +13,7 @@ from conformance.case.outcomes import OutcomeName
 from conformance.case.text import shortened
 from conformance.lstm.mistakes import BY_ID
 from conformance.report.content import STATUSES, Content, body_of, status_of, story_of
-from conformance.run.record import Record
+from conformance.results.record import Record
 
 OUTCOMES = get_args(OutcomeName)
 _T = TypeVar("_T")

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from conformance.case.text import visible
 from conformance.report.content import Column, Content, body_of, story_of
-from conformance.run.record import Record
+from conformance.results.record import Record
 
 
 def junit(content: Content) -> str:

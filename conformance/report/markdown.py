@@ -6,7 +6,7 @@ from html import escape
 
 from conformance.case.text import in_markdown, visible
 from conformance.report.content import SURPRISES, Content, Group, Tally
-from conformance.run.record import Record
+from conformance.results.record import Record
 
 LIMIT = 1024 * 1024
 """Bytes of a GitHub step summary."""

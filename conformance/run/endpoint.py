@@ -6,8 +6,8 @@ from typing import Protocol
 
 from conformance.case.model import Case
 from conformance.case.tensors import Arrays
+from conformance.results.record import AdapterInfo
 from conformance.run.messages import Answer, Ending
-from conformance.run.record import AdapterInfo
 
 
 class Endpoint(Protocol):

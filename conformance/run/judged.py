@@ -66,12 +66,12 @@ def _of_numbers(case: Case, vector: Vector, answer: Computed, written: tuple[str
 
         whole = lengthened(case, outputs)
         if whole is None:
-            return Judged(outcome, precision, answer["seconds"])
+            return Judged(outcome, precision, answer.seconds)
         numbers = Answer(case, vector.arrays, whole, vector.golden, vector.kappa, precision, contracts)
         suspects = diagnose(numbers, written)
         if not has_the_form(case, outputs):
             # A mistake that shortens is a name for a wrong shape; that none fits says nothing of the numbers.
-            return Judged(replace(outcome, suspects=suspects or None), precision, answer["seconds"])
+            return Judged(replace(outcome, suspects=suspects or None), precision, answer.seconds)
         outcome = replace(outcome, suspects=suspects)
         if along_time:
             found = profile(numbers, suspects)

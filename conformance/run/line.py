@@ -9,8 +9,8 @@ from functools import cached_property
 
 from conformance.case.model import Case
 from conformance.golden.vector import Vector
+from conformance.results.result import Result
 from conformance.run.endpoint import Endpoint
-from conformance.run.result import Result
 
 _AHEAD = 128
 """Cases that wait at a worker, at most; and their bytes, about."""

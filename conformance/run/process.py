@@ -118,7 +118,7 @@ class Worker:
             AdapterUnavailable: the adapter cannot be made there.
         """
         from conformance.adapters.capabilities import Capabilities
-        from conformance.run.record import AdapterInfo
+        from conformance.results.record import AdapterInfo
 
         with self._closed_if_it_fails():
             self.wait_until_started()

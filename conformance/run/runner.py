@@ -15,7 +15,9 @@ from conformance.case.model import Case
 from conformance.case.outcomes import Errored, Unsupported
 from conformance.golden.cache import cached
 from conformance.golden.store import VectorStore
-from conformance.run.deviations import Deviation, find
+from conformance.results.deviations import Deviation, find
+from conformance.results.record import AdapterInfo
+from conformance.results.result import Result
 from conformance.run.endpoint import Endpoint
 from conformance.run.in_process import InProcess
 from conformance.run.judged import Judged, judged
@@ -23,8 +25,6 @@ from conformance.run.line import InLine, Line
 from conformance.run.messages import Answer, Ending, NotLoaded, is_last
 from conformance.run.places import Place, place_of
 from conformance.run.process import LOAD_SECONDS, Worker
-from conformance.run.record import AdapterInfo
-from conformance.run.result import Result
 
 CASE_SECONDS = 300.0
 _STARTS = 3

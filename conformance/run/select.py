@@ -10,8 +10,8 @@ from pathlib import Path
 from conformance.case.errors import ConformanceError
 from conformance.case.load import load_specs
 from conformance.case.model import Case
+from conformance.case.shards import parsed, shard_of
 from conformance.case.text import shortened
-from conformance.run.shards import parsed, shard_of
 
 
 def select_cases(specs: Path, patterns: Sequence[str]) -> list[Case]:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
 from conformance.case.model import Case
-from conformance.run.result import Result
+from conformance.results.result import Result
 from conformance.run.runner import Runner
 
 T = TypeVar("T")

@@ -29,6 +29,7 @@ from conformance.case.errors import AdapterUnavailable, UnsupportedOption
 from conformance.case.model import CHECKED, Case
 from conformance.case.tensors import SENDABLE, Array, Arrays, from_bytes, to_bytes
 from conformance.case.text import shortened
+from conformance.results.record import AdapterInfo
 from conformance.run.confine import confine, end_others, ending_after, forget_output, limit_memory
 from conformance.run.copies import CAME_BACK, Copies
 from conformance.run.messages import (
@@ -47,7 +48,6 @@ from conformance.run.messages import (
     sendable,
     to_wire,
 )
-from conformance.run.record import AdapterInfo
 from conformance.run.variables import variables
 
 _ALLOCATION = re.compile(r"(?i)out of memory|\bOOM\b|bad.?alloc|RESOURCE_EXHAUSTED|can.?t allocate|cannot allocate|"

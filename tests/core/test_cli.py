@@ -19,7 +19,7 @@ from conformance import __version__
 from conformance.adapters import registry
 from conformance.cli import main
 from conformance.golden.store import VectorStore
-from conformance.run.results import read_results
+from conformance.results.reading import read_results
 
 FRAMEWORKS = ["torch", "tensorflow", "keras", "jax", "onnx", "onnxruntime", "flint", "rich", "execnet", "pytest"]
 

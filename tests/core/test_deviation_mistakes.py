@@ -8,8 +8,8 @@ import pytest
 from conformance.case.errors import SpecError
 from conformance.case.model import Case
 from conformance.case.outcomes import Difference, Errored, Failed, Suspect
-from conformance.run.deviations import Deviation, load_deviations
-from conformance.run.result import Result
+from conformance.results.deviations import Deviation, load_deviations
+from conformance.results.result import Result
 
 ENTRY = """\
 - cases: [stack/*]

@@ -11,8 +11,8 @@ from conformance.case.load import load_specs
 from conformance.case.model import Case
 from conformance.case.outcomes import Crashed, Difference, Errored, Failed, Outcome, Passed, TimedOut, Unsupported
 from conformance.data import default_folders
-from conformance.run.deviations import Deviation, find, idle, load_all, load_deviations, unread
-from conformance.run.result import Result
+from conformance.results.deviations import Deviation, find, idle, load_all, load_deviations, unread
+from conformance.results.result import Result
 
 ENTRY = """\
 - cases: [stack/*-f16, head/last-step]

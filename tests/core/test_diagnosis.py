@@ -24,7 +24,7 @@ from conformance.golden.vector import Vector
 from conformance.lstm.gradients import completed
 from conformance.lstm.mistakes import BY_ID, CATALOGUE, Mistake
 from conformance.lstm.reference import Reference
-from conformance.run.result import Result
+from conformance.results.result import Result
 from conformance.verdict.answer import Answer
 from conformance.verdict.compare import judge
 from conformance.verdict.contracts import DEFAULTS, Contracts

@@ -29,7 +29,7 @@ from conformance.case.source import KINDS
 from conformance.cli import main
 from conformance.golden.lint import RULES
 from conformance.golden.store import VectorStore
-from conformance.run.deviations import Deviation, load_deviations
+from conformance.results.deviations import Deviation, load_deviations
 from conformance.vendor import scaffold
 from conformance.verdict.contracts import Contracts
 

@@ -13,8 +13,8 @@ from harness import started
 
 from conformance.cli import main
 from conformance.files import MEBIBYTE, Claim, FileError, parse_json, read_file, read_text, replace_file
-from conformance.run.results import read_results
-from conformance.run.results_file import UNFINISHED, ResultsFile
+from conformance.results.reading import read_results
+from conformance.results.writing import UNFINISHED, ResultsFile
 
 resource = pytest.importorskip("resource")
 

@@ -13,10 +13,10 @@ from harness import install_broken_adapters
 from conformance.case.errors import ConformanceError
 from conformance.cli import main
 from conformance.faces import gate as face
+from conformance.results.gate import Gate, essence, gate
+from conformance.results.reading import Results, read_results
+from conformance.results.record import Header, Record, RecordedSuspect
 from conformance.run.environments import companions, own_requirements, parsed
-from conformance.run.gate import Gate, essence, gate
-from conformance.run.record import Header, Record, RecordedSuspect
-from conformance.run.results import Results, read_results
 
 
 def conformance(*arguments: Any) -> Result:

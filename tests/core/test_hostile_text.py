@@ -16,11 +16,11 @@ from conformance.case.outcomes import Crashed, Errored, TimedOut, Unsupported
 from conformance.cli import main
 from conformance.faces import gate as gate_face
 from conformance.faces import smoke as face
-from conformance.run.deviations import Deviation
-from conformance.run.gate import gate
-from conformance.run.record import selection_digest
-from conformance.run.result import Result
-from conformance.run.results import read_results
+from conformance.results.deviations import Deviation
+from conformance.results.gate import gate
+from conformance.results.reading import read_results
+from conformance.results.record import selection_digest
+from conformance.results.result import Result
 from conformance.run.smoke import Finding
 
 HOSTILE = {

@@ -12,7 +12,7 @@ from conformance.case.dtypes import UNIT_ROUNDOFF, numpy_dtype
 from conformance.case.model import Case
 from conformance.case.outcomes import Failed, Passed
 from conformance.case.tensors import Array, Outputs
-from conformance.run.result import Result
+from conformance.results.result import Result
 from conformance.verdict.compare import judge
 from conformance.verdict.contracts import Contracts
 

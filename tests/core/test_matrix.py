@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from conformance.faces.matrix import matrix
-from conformance.run.record import Record, RecordedDeviation
+from conformance.results.record import Record, RecordedDeviation
 
 DEVIATION = RecordedDeviation(reason="a known mishap")
 KINDS = {

@@ -22,7 +22,7 @@ from conformance.report.badge import badge
 from conformance.report.content import Content
 from conformance.report.junit import junit
 from conformance.report.markdown import LIMIT, markdown
-from conformance.run.results import read_results
+from conformance.results.reading import read_results
 
 UPLOT = Path(page.__file__).parent / "assets" / "uplot"
 

@@ -15,8 +15,8 @@ from conformance.case.errors import ConformanceError
 from conformance.case.load import load_specs
 from conformance.cli import main
 from conformance.data import default_folders
-from conformance.run.record import Record
-from conformance.run.results import read_results
+from conformance.results.reading import read_results
+from conformance.results.record import Record
 from conformance.run.select import shard
 from conformance.run.together import run_together
 

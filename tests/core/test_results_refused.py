@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from conformance.case.shards import shard_of
 from conformance.cli import main
-from conformance.run.results import MOST_BYTES, read_results
-from conformance.run.shards import shard_of
+from conformance.results.reading import MOST_BYTES, read_results
 
 
 def conformance(*arguments: Any) -> Result:

@@ -20,10 +20,10 @@ from conformance.case.model import Case
 from conformance.case.outcomes import name_of
 from conformance.case.tensors import Arrays
 from conformance.golden.store import VectorStore
-from conformance.run.deviations import Deviation
+from conformance.results.deviations import Deviation
+from conformance.results.result import Result
 from conformance.run.messages import Computed, Died, Silent
 from conformance.run.process import Worker
-from conformance.run.result import Result
 from conformance.run.runner import Runner
 
 SECONDS = 2.0

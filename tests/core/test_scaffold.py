@@ -12,7 +12,7 @@ from documents import files
 from conformance import __version__
 from conformance.case.errors import ConformanceError
 from conformance.cli import main
-from conformance.run.deviations import load_deviations
+from conformance.results.deviations import load_deviations
 from conformance.vendor import scaffold
 
 ROOT = Path(__file__).parents[2]

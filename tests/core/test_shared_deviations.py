@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from conformance.case.errors import SpecError
-from conformance.run.deviations import find, load_deviations
+from conformance.results.deviations import find, load_deviations
 
 OWN = "- cases: [lengths/*]\n  reason: its own\n  versions: {engine: '<2'}\n"
 SHARED = "- cases: ['*']\n  reason: the engine's\n  versions: {engine: '<2'}\n"

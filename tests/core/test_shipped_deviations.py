@@ -7,7 +7,7 @@ import pytest
 
 from conformance.adapters import registry
 from conformance.case.load import load_specs
-from conformance.run.deviations import load_deviations
+from conformance.results.deviations import load_deviations
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "deviations").glob("*.yaml"))

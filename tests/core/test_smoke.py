@@ -19,7 +19,7 @@ from conformance.case.model import Case
 from conformance.case.options import Activation
 from conformance.case.tensors import Arrays
 from conformance.cli import main
-from conformance.run.deviations import Deviation
+from conformance.results.deviations import Deviation
 from conformance.run.messages import Answer, Ask
 from conformance.run.smoke import Finding, Smoke
 from conformance.run.smoke.asker import Asker

@@ -9,7 +9,7 @@ import pytest
 from harness import COMMAND, python
 
 from conformance.cli import main
-from conformance.run.results import read_results
+from conformance.results.reading import read_results
 
 
 def ended(stdout: int, *arguments: Any) -> object:

@@ -14,7 +14,7 @@ from harness import BROKEN_ADAPTERS, COMMAND, Suite, gone, make_suite, started
 import conformance
 from conformance.case.outcomes import name_of
 from conformance.golden.store import VectorStore
-from conformance.run.results import read_results
+from conformance.results.reading import read_results
 from conformance.run.runner import Runner
 
 BECOMES = {

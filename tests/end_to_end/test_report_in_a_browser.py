@@ -11,7 +11,7 @@ from reports import acme_records, cases, many, right_records, written
 
 from conformance.report import page as page_of
 from conformance.report.content import Content
-from conformance.run.results import read_results
+from conformance.results.reading import read_results
 
 DESKTOP, PHONE = {"width": 1400, "height": 900}, {"width": 360, "height": 740}
 SHEET = {"width": 1047, "height": 718}

@@ -16,9 +16,9 @@ from harness import COMMAND, Suite, gone, python, python_path, started
 
 from conformance.case.errors import AdapterUnavailable
 from conformance.golden.store import VectorStore
+from conformance.results.reading import Results, read_results
 from conformance.run.places import parse_places
 from conformance.run.process import Worker
-from conformance.run.results import Results, read_results
 from conformance.run.runner import Runner
 
 SSHD = shutil.which("sshd", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))

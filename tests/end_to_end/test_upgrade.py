@@ -15,7 +15,7 @@ from harness import COMMAND
 
 import conformance
 from conformance.cli import main
-from conformance.run.results import read_results
+from conformance.results.reading import read_results
 
 PYPROJECT = """\
 [build-system]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from agreement import marks_of
 
-from conformance.run.deviations import idle, load_deviations
+from conformance.results.deviations import idle, load_deviations
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "deviations").glob("*.yaml"))

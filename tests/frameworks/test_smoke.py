@@ -7,7 +7,7 @@ from agreement import ADAPTERS, row
 
 from conformance.case.errors import AdapterUnavailable
 from conformance.data import default_folders
-from conformance.run.deviations import load_deviations
+from conformance.results.deviations import load_deviations
 from conformance.run.smoke import Smoke
 
 REFUSED = {

@@ -14,7 +14,7 @@ from conformance.adapters import registry
 from conformance.adapters.capabilities import Capabilities
 from conformance.case.dtypes import UNIT_ROUNDOFF, numpy_dtype
 from conformance.case.errors import ConformanceError
-from conformance.run.deviations import Deviation
+from conformance.results.deviations import Deviation
 from conformance.run.places import Place, place_of
 from conformance.run.process import LOAD_SECONDS, Worker
 from conformance.run.smoke import conduct, options, tensors

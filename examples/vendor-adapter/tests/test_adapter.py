@@ -6,7 +6,7 @@ import pytest
 
 from conformance.adapters.registry import make
 from conformance.case.errors import AdapterUnavailable
-from conformance.run.deviations import load_deviations
+from conformance.results.deviations import load_deviations
 from conformance.run.smoke import Smoke
 
 DEVIATIONS = Path(__file__).parents[1] / "deviations"

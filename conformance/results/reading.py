@@ -10,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from conformance.case.errors import ConformanceError
 from conformance.files import MEBIBYTE, parse_json, read_file
-from conformance.run.record import FORMAT, Footer, Header, Record
-from conformance.run.shards import parsed, shard_of
+from conformance.results.record import FORMAT, Footer, Header, Record
+from conformance.case.shards import parsed, shard_of
 
 MOST_BYTES: Final = 512 * MEBIBYTE
 """That a results file may have."""

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from conformance.case.dtypes import UNIT_ROUNDOFF, DTypeName
 from conformance.case.outcomes import OutcomeName
 from conformance.case.text import shortened, visible, visible_data
-from conformance.run.shards import parsed
+from conformance.case.shards import parsed
 
 FORMAT = 2
 
@@ -113,7 +113,7 @@ class RecordedSuspect(_Line):
 
 
 class RecordedDeviation(_Line):
-    """The conformance.run.deviations.Deviation that applied."""
+    """The conformance.results.deviations.Deviation that applied."""
 
     reason: Text
     outcome: Text = "failed"

@@ -19,8 +19,8 @@ from conformance.case.outcomes import (
     name_of,
 )
 from conformance.case.text import shortened, visible
-from conformance.run.deviations import Deviation
-from conformance.run.record import Record, RecordedDeviation, RecordedSuspect
+from conformance.results.deviations import Deviation
+from conformance.results.record import Record, RecordedDeviation, RecordedSuspect
 
 
 @dataclass(frozen=True)
