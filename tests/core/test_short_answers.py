@@ -16,8 +16,9 @@ from conformance.golden.vector import Vector
 from conformance.lstm.gradients import completed
 from conformance.lstm.mistakes import BY_ID, CATALOGUE
 from conformance.lstm.reference import Reference
-from conformance.results.result import Result
 from conformance.run.judged import judged
+from conformance.run.messages import Computed
+from conformance.run.result import Result
 
 ROOT = Path(__file__).parents[2]
 SHORTENING = [mistake.id for mistake in CATALOGUE if mistake.shortens]
@@ -43,14 +44,8 @@ def made(case_id: str, *mistakes: str) -> Outputs:
 
 def outcome_of(case_id: str, outputs: Outputs, written: tuple[str, ...] = ()) -> Failed:
     case = cases()[case_id]
-    answer = {
-        **{
-            "outputs": to_bytes({n: np.ascontiguousarray(a) for n, a in outputs.items()}),
-            "strange": {},
-            "seconds": 0.0,
-        },
-        **{"precision": case.dtype, "padded_y": "zeros", "empty_rows": "initial"},
-    }
+    tensors = to_bytes({name: np.ascontiguousarray(array) for name, array in outputs.items()})
+    answer = Computed(tensors, {}, case.dtype, "zeros", "initial", 0.0)
     outcome = judged(case, vector_of(case_id), answer, written).outcome
     assert isinstance(outcome, Failed)
     return outcome
