@@ -16,9 +16,9 @@ from conformance.golden.vector import Vector
 from conformance.lstm.gradients import completed
 from conformance.lstm.mistakes import BY_ID, CATALOGUE
 from conformance.lstm.reference import Reference
+from conformance.results.result import Result
 from conformance.run.judged import judged
 from conformance.run.messages import Computed
-from conformance.run.result import Result
 
 ROOT = Path(__file__).parents[2]
 SHORTENING = [mistake.id for mistake in CATALOGUE if mistake.shortens]
