@@ -85,9 +85,10 @@ def make(spec: str) -> Adapter:
             f"{label.name} cannot load: its entry point names {_found()[label.name].value}, which makes a "
             f"{type(adapter).__name__}; it must name a subclass of conformance.adapters.base.Adapter"
         )
-    for attribute in ("name", "capabilities"):
-        if not hasattr(adapter, attribute):
-            raise AdapterUnavailable(f"{label.name} cannot load: {type(adapter).__name__} has no {attribute}")
+    if not isinstance(getattr(adapter, "name", None), str):
+        raise AdapterUnavailable(f"{label.name} cannot load: {type(adapter).__name__}.name is not a text")
+    if not hasattr(adapter, "capabilities"):
+        raise AdapterUnavailable(f"{label.name} cannot load: {type(adapter).__name__} has no capabilities")
     return adapter
 
 

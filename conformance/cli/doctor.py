@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 import click
 
@@ -34,14 +35,15 @@ def doctor(
     """
     from dataclasses import asdict
 
-    from conformance.faces.doctor import examine
+    from conformance.faces.doctor import Diagnosis, examine
     from conformance.run.places import everywhere, parse_places
 
-    found = []
+    found: list[dict[str, Any]] = []
     places = parse_places(workers)
     asked = list(dict.fromkeys(adapters)) or everywhere(places)
     with options.status(f"loading {len(asked)} adapters, each for at most {load_timeout:g} s", error=as_json) as status:
-        for diagnosis in examine(asked, places, jobs=jobs, load_timeout=load_timeout):
+
+        def came(diagnosis: Diagnosis) -> None:
             found.append(asdict(diagnosis))
             versions = ", ".join(f"{package} {version}" for package, version in diagnosis.versions.items())
             lines = [f"{diagnosis.adapter:30} {diagnosis.problem or f'{versions} on {diagnosis.device}'}"]
@@ -50,6 +52,8 @@ def doctor(
                 status.console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
             elif not as_json:
                 click.echo("\n".join(lines))
+
+        examine(asked, places, jobs=jobs, load_timeout=load_timeout, came=came)
     found.sort(key=lambda diagnosis: asked.index(diagnosis["adapter"]))
     if as_json:
         click.echo(json.dumps(found, indent=1))

@@ -138,14 +138,14 @@ def _computing_with(
     """
     from packaging.utils import canonicalize_name
 
-    from conformance.faces.doctor import examine
+    from conformance.faces.doctor import Diagnosis, examine
 
     found: list[set[str]] = []
     for place in places.values():
         with console.status(f"{place.name}: which adapters load"):
-            there = examine(
-                [f"{place.name}:{name}" for name in place.adapters], places, jobs=jobs, load_timeout=load_timeout
-            )
+            there: list[Diagnosis] = []
+            names = [f"{place.name}:{name}" for name in place.adapters]
+            examine(names, places, jobs=jobs, load_timeout=load_timeout, came=there.append)
             found.append(
                 {
                     diagnosis.adapter.partition(":")[2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from conformance.case.errors import AdapterUnavailable
@@ -25,13 +25,19 @@ class Diagnosis:
 
 
 def examine(
-    adapters: Sequence[str], places: Mapping[str, Place], *, jobs: int, load_timeout: float
-) -> Iterator[Diagnosis]:
-    """A diagnosis of each adapter, in the order in which they come.
+    adapters: Sequence[str],
+    places: Mapping[str, Place],
+    *,
+    jobs: int,
+    load_timeout: float,
+    came: Callable[[Diagnosis], None],
+) -> None:
+    """Make a diagnosis of each adapter.
 
     Args:
         jobs: at most so many adapters load at a time: one that hangs holds up no other.
         load_timeout: seconds each may take.
+        came: told of each diagnosis as it comes.
     """
     stopped = threading.Event()
     workers: list[Worker] = []
@@ -54,4 +60,4 @@ def examine(
         except AdapterUnavailable as error:
             return Diagnosis(adapter, {}, "", {}, str(error))
 
-    yield from side_by_side(diagnosis, adapters, jobs, stop)
+    side_by_side(diagnosis, adapters, jobs, came=came, stop=stop)

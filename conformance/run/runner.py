@@ -91,9 +91,7 @@ class Runner:
         """The worker, started if it is not running."""
         if self._worker is None:
             if len(self._failures) >= _STARTS:
-                raise AdapterUnavailable(
-                    f"given up, for it failed to start {_STARTS} times in a row: {self._failures[-1]}"
-                )
+                raise AdapterUnavailable(f"gave up after {_STARTS} failed starts: {self._failures[-1]}")
             try:
                 made = self._made()
             except AdapterUnavailable as error:

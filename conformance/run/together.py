@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
@@ -23,12 +23,12 @@ def run_together(
     begun: Callable[[str], None],
     report: Callable[[Result], None],
 ) -> None:
-    """Run each adapter's cases, so many adapters at a time.
+    """Run each adapter's cases, at most `jobs` adapters at a time.
 
     Args:
         runners: by label; each is closed when it is done.
         cases: by label, in the order to run them.
-        jobs: adapters at a time; a single one runs in this thread.
+        jobs: one runs the adapters in this thread.
         begun: told of an adapter whose turn has come.
         report: told of each result, by one thread at a time.
     """
@@ -59,22 +59,24 @@ def run_together(
         for runner in runners.values():
             runner.close()
 
-    for _ in side_by_side(run_one, runners, jobs, stop):
-        pass
+    side_by_side(run_one, runners, jobs, came=lambda nothing: None, stop=stop)
 
 
-def side_by_side(work: Callable[[T], R], items: Iterable[T], jobs: int, stop: Callable[[], None]) -> Iterator[R]:
-    """What comes of each item, as it comes, with at most `jobs` of them at work at a time.
+def side_by_side(
+    work: Callable[[T], R], items: Iterable[T], jobs: int, *, came: Callable[[R], None], stop: Callable[[], None]
+) -> None:
+    """Work on each item in a thread, with at most `jobs` of them at a time.
 
     Args:
-        stop: called when an interrupt, an error, or whoever takes the results ends this before its time; it has to
-            bring those that are at work to an end.
+        came: told of what came of each item, as it comes, in this thread.
+        stop: called when an error or an interrupt ends this before its time; it has to bring those that are at work to
+            an end.
     """
     with ThreadPoolExecutor(jobs) as pool:
         # Inside: an interrupt between the first result and here would leave the threads to their workers' time.
         try:
             for future in as_completed([pool.submit(work, item) for item in items]):
-                yield future.result()
+                came(future.result())
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             stop()

@@ -28,8 +28,7 @@ from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.errors import AdapterUnavailable, UnsupportedOption
 from conformance.case.model import CHECKED, Case
 from conformance.case.tensors import SENDABLE, Array, Arrays, from_bytes, to_bytes
-from conformance.case.text import shortened
-from conformance.results.record import AdapterInfo
+from conformance.case.text import shortened, visible
 from conformance.run.confine import confine, end_others, ending_after, forget_output, limit_memory
 from conformance.run.copies import CAME_BACK, Copies
 from conformance.run.messages import (
@@ -60,7 +59,10 @@ def serve(channel: Any) -> None:
 
     At once, for what frameworks do at the end of an interpreter takes up to seconds, and answers nothing.
     """
-    _serve(channel)
+    try:
+        _serve(channel)
+    except Exception:  # a mistake of the suite's own; what cannot be encoded would never arrive
+        raise RuntimeError(visible(traceback.format_exc(), lines=True)) from None
     os._exit(0)
 
 
@@ -166,12 +168,14 @@ def refusals(adapter: Adapter) -> str | None:
 
     None where it may decide otherwise than by them, or where they are not what they are declared to be.
     """
-    if type(adapter).run is not Adapter.run or type(adapter.capabilities) is not Capabilities:
+    if type(adapter).run is not Adapter.run:
         return None
     try:
+        if type(adapter.capabilities) is not Capabilities:
+            return None
         text = adapter.capabilities.to_json()
         return text if Capabilities.from_json(text) == adapter.capabilities else None
-    except (TypeError, ValueError):
+    except Exception:  # they may be anything
         return None
 
 

@@ -320,7 +320,7 @@ def test_an_adapter_that_loads_no_more_is_given_up(suite, notes):
     assert {name_of(result.outcome) for result in others} == {"errored"}
     told = [result.message().splitlines()[1].strip() for result in others]
     lost = "loads-once cannot load: RuntimeError: device lost"
-    assert told == [lost] * 3 + [f"given up, for it failed to start 3 times in a row: {lost}"] * 5
+    assert told == [lost] * 3 + [f"gave up after 3 failed starts: {lost}"] * 5
     assert sum(line.startswith("start") for line in notes()) == 1 + 3
 
 
