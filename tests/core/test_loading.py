@@ -77,10 +77,14 @@ def test_in_process_it_says_the_same(label, broken_adapters, suite):
 
 
 def test_one_that_hangs_is_ended_after_its_time_and_says_where_it_was(broken_adapters):
-    done = doctor(*asked_for("loads-badly@hangs"), "--load-timeout", "4")
-    assert done.exit_code == 1
+    for seconds in ("2", "10", "50"):  # where the machine is busy, it does not get as far as to hang
+        done = doctor(*asked_for("loads-badly@hangs"), "--load-timeout", seconds)
+        assert done.exit_code == 1
+        assert f"within {seconds} s (--load-timeout)" in done.stdout
+        if "lstm_broken_loading.py" in done.stdout:
+            break
     head, *where = done.stdout.splitlines()
-    assert head.endswith(" loads-badly@hangs: did not load within 4 s (--load-timeout); it was killed here:")
+    assert head.endswith(f" loads-badly@hangs: did not load within {seconds} s (--load-timeout); it was killed here:")
     assert "lstm_broken_loading.py" in "".join(where)
 
 
