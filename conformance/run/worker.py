@@ -29,6 +29,7 @@ from conformance.case.errors import AdapterUnavailable, UnsupportedOption
 from conformance.case.model import CHECKED, Case
 from conformance.case.tensors import SENDABLE, Array, Arrays, from_bytes, to_bytes
 from conformance.case.text import shortened, visible
+from conformance.results.record import AdapterInfo
 from conformance.run.confine import confine, end_others, ending_after, forget_output, limit_memory
 from conformance.run.copies import CAME_BACK, Copies
 from conformance.run.messages import (
