@@ -2,8 +2,8 @@
 
 A `Layout` names the order of the gates and, for each of the framework's tensors, its parts: `W` (4, H, I),
 `R` (4, H, P), the biases `b_w`, `b_r` (4, H), or `b`, their sum. Matrices are laid as rows (gate * H, n) side by side
-along n, or transposed; vectors one behind the other. Peepholes (3, H) and a projection (P, H) are tensors beside them,
-where there are any.
+along n, transposed, or folded; vectors one behind the other. Peepholes (3, H) and a projection (P, H) are tensors
+beside them, where there are any.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ _PARTS = ("W", "R", "b_w", "b_r", "b")
 class Layout:
     """gates: a permutation of `ifgo`. tensors: name -> its parts, in order. transposed: matrices are (n, gate * H).
 
+    folded: matrices are (n, gate * H), but a gate's (n, H) block is not the transpose of its (H, n) matrix: it holds
+    the same numbers in the same row-major order, so that a row of the matrix runs on over the rows of the block.
     separate: every gate has a tensor of its own, named by the tensor's name with `{gate}` filled in.
     A bias among the parts of a matrix is one column of it.
     peephole: the name of the tensor of the three peepholes, in the same order of gates without g; with `{gate}` in it,
@@ -33,23 +35,28 @@ class Layout:
     gates: str
     tensors: Mapping[str, tuple[str, ...]]
     transposed: bool = False
+    folded: bool = False
     separate: bool = False
     peephole: str | None = None
     projection: str | None = None
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what is no order of the gates, and for a part that nobody knows."""
+        """Raises ValueError for gates in no order, for an unknown part, and for matrices both transposed and folded."""
         if sorted(self.gates) != sorted(CANONICAL):
             raise ValueError(f"gates {self.gates!r}: needs an order of i, f, g and o, where g is the cell candidate")
         for name, parts in self.tensors.items():
             if unknown := [part for part in parts if part not in _PARTS]:
                 raise ValueError(f"{name}: has no part {unknown[0]!r}; the parts are {', '.join(_PARTS)}")
+        if self.transposed and self.folded:
+            raise ValueError("matrices are transposed or folded: give one of the two")
 
 
 _TORCH = {"weight_ih": ("W",), "weight_hh": ("R",), "bias_ih": ("b_w",), "bias_hh": ("b_r",)}
 TORCH = Layout("ifgo", _TORCH, projection="weight_hr")
 ONNX = Layout("iofg", {"W": ("W",), "R": ("R",), "B": ("b_w", "b_r")}, peephole="P")
 KERAS = Layout("ifgo", {"kernel": ("W",), "recurrent_kernel": ("R",), "bias": ("b",)}, transposed=True)
+_CUDNN = {"kernel": ("W",), "recurrent_kernel": ("R",), "bias": ("b_w", "b_r")}
+KERAS2_CUDNN = Layout("ifgo", _CUDNN, folded=True)
 _TF_BLOCK = {"w": ("W", "R"), "b": ("b",)}
 TF_BLOCK = Layout("igfo", _TF_BLOCK, transposed=True, peephole="wc{gate}")
 TF_BLOCK_V2 = Layout("ifgo", _TF_BLOCK, transposed=True, peephole="wc{gate}")
@@ -66,15 +73,17 @@ def pack(layout: Layout, weights: LayerWeights) -> dict[str, Array]:
     packed: dict[str, Array] = {}
     for name, parts in layout.tensors.items():
         arrays = [_part(weights, part)[order] for part in parts]
-        is_matrix = any(part in _MATRICES for part in parts)
-        if is_matrix:
-            arrays = [a[..., None] if a.ndim == 2 else a for a in arrays]
-        if layout.separate:
-            for position, gate in enumerate(layout.gates):
-                packed[name.format(gate=gate)] = _join([a[position] for a in arrays], is_matrix, layout.transposed)
+        if any(part in _MATRICES for part in parts):
+            columns = np.concatenate([a[..., None] if a.ndim == 2 else a for a in arrays], axis=-1)
+            gates = [_laid(layout, gate) for gate in columns]
+            whole = np.concatenate(gates, axis=_gate_axis(layout))
         else:
-            flat = [a.reshape(-1, a.shape[-1]) if is_matrix else a.reshape(-1) for a in arrays]
-            packed[name] = _join(flat, is_matrix, layout.transposed)
+            whole = np.concatenate(arrays).reshape(-1)
+            gates = [np.concatenate(gate) for gate in zip(*arrays, strict=True)]
+        if layout.separate:
+            packed |= {name.format(gate=gate): _own(array) for gate, array in zip(layout.gates, gates, strict=True)}
+        else:
+            packed[name] = _own(whole)
     return packed | _packed_options(layout, weights)
 
 
@@ -89,26 +98,44 @@ def unpack(layout: Layout, tensors: Mapping[str, Array], input_size: int, hidden
     found = _unpacked_options(layout, tensors, hidden_size)
     output_size = found["projection"].shape[0] if "projection" in found else hidden_size
     for name, parts in layout.tensors.items():
-        is_matrix = any(part in _MATRICES for part in parts)
-        widths = [{"W": input_size, "R": output_size}.get(part, 1) for part in parts]
-        if layout.separate:
-            gates = [tensors[name.format(gate=gate)] for gate in layout.gates]
-            stacked = np.stack([g.T if is_matrix and layout.transposed else g for g in gates])
+        if any(part in _MATRICES for part in parts):
+            widths = [{"W": input_size, "R": output_size}.get(part, 1) for part in parts]
+            columns = _matrix(layout, name, tensors, hidden_size)
+            if columns.shape[-1] != sum(widths):
+                raise ValueError(f"{name}: {columns.shape[-1]} columns where {sum(widths)} are needed")
+            pieces = np.split(columns, np.cumsum(widths)[:-1], axis=-1)
+            pieces = [piece if part in _MATRICES else piece[..., 0] for part, piece in zip(parts, pieces, strict=True)]
+        elif layout.separate:
+            stacked = np.stack([tensors[name.format(gate=gate)] for gate in layout.gates])
+            pieces = list(stacked.reshape(4, len(parts), hidden_size).swapaxes(0, 1))
         else:
-            whole = tensors[name].T if is_matrix and layout.transposed else tensors[name]
-            stacked = whole.reshape(4, hidden_size, -1) if is_matrix else whole.reshape(len(parts), 4, hidden_size)
-        if is_matrix:
-            if stacked.shape[-1] != sum(widths):
-                raise ValueError(f"{name}: {stacked.shape[-1]} columns where {sum(widths)} are needed")
-            pieces = np.split(stacked, np.cumsum(widths)[:-1], axis=-1)
-        else:
-            pieces = [stacked] if layout.separate else list(stacked)
-        for part, piece in zip(parts, pieces, strict=True):
-            found[part] = (piece if part in _MATRICES or not is_matrix else piece[..., 0])[back]
+            pieces = list(tensors[name].reshape(len(parts), 4, hidden_size))
+        found |= {part: piece[back] for part, piece in zip(parts, pieces, strict=True)}
     if "b" in found:
         found["b_w"] = found.pop("b")
         found["b_r"] = np.zeros_like(found["b_w"])
     return LayerWeights(**found)
+
+
+def _laid(layout: Layout, gate: Array) -> Array:
+    """The (H, n) matrix of one gate as it lies in the framework."""
+    return gate.reshape(gate.shape[::-1]) if layout.folded else gate.T if layout.transposed else gate
+
+
+def _gate_axis(layout: Layout) -> int:
+    return 1 if layout.transposed or layout.folded else 0
+
+
+def _matrix(layout: Layout, name: str, tensors: Mapping[str, Array], hidden_size: int) -> Array:
+    """A tensor's columns (4, H, n), gates in the order of the layout: the inverse of `_laid`."""
+    if layout.separate:
+        blocks = [tensors[name.format(gate=gate)] for gate in layout.gates]
+    else:
+        blocks = np.split(tensors[name], 4, axis=_gate_axis(layout))
+    if any(block.shape[_gate_axis(layout)] != hidden_size for block in blocks):
+        units = blocks[0].shape[_gate_axis(layout)]
+        raise ValueError(f"{name}: gates of {units} units where {hidden_size} are needed")
+    return np.stack([_laid(layout, block) for block in blocks])  # which undoes itself
 
 
 def _peephole_names(layout: Layout) -> list[str]:
@@ -126,7 +153,7 @@ def _packed_options(layout: Layout, weights: LayerWeights) -> dict[str, Array]:
         names = _peephole_names(layout)
         packed |= zip(names, weights.peephole[order].reshape(len(names), -1), strict=True)
     if layout.projection is not None and weights.projection is not None:
-        packed[layout.projection] = _join([weights.projection], True, layout.transposed)
+        packed[layout.projection] = _own(_laid(layout, weights.projection))
     return packed
 
 
@@ -138,7 +165,7 @@ def _unpacked_options(layout: Layout, tensors: Mapping[str, Array], hidden_size:
         stacked = np.concatenate([tensors[name] for name in _peephole_names(layout)]).reshape(3, hidden_size)
         found["peephole"] = stacked[[order.index(gate) for gate in _PEEPHOLES]]
     if layout.projection is not None and layout.projection in tensors:
-        found["projection"] = tensors[layout.projection].T if layout.transposed else tensors[layout.projection]
+        found["projection"] = _laid(layout, tensors[layout.projection])
     return found
 
 
@@ -149,6 +176,6 @@ def _part(weights: LayerWeights, part: str) -> Array:
     return array if array is not None else np.zeros(weights.W.shape[:2], weights.W.dtype)
 
 
-def _join(arrays: list[Array], is_matrix: bool, transposed: bool) -> Array:
-    joined = np.concatenate(arrays, axis=-1)
-    return np.ascontiguousarray(joined.T if is_matrix and transposed else joined)
+def _own(array: Array) -> Array:
+    """An array in row-major order that shares nothing with the weights."""
+    return np.array(array, order="C")

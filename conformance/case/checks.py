@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from conformance.case.text import shortened
+
 if TYPE_CHECKING:
     from conformance.case.model import Case
     from conformance.case.source import Source
@@ -89,11 +91,13 @@ def _option_problems(case: Case) -> list[str]:
         shape = (case.weight_shapes | case.input_shapes).get(case.poison.tensor)
         if shape is None:
             names = ", ".join([*case.input_shapes, *case.weight_shapes])
-            problems.append(f"poison: the case has no tensor {case.poison.tensor!r}; it has {names}")
+            wanted = shortened(repr(case.poison.tensor))
+            problems.append(f"poison: the case has no tensor {wanted}; it has {names}")
         elif len(case.poison.at) != len(shape) or any(
             not 0 <= i < n for i, n in zip(case.poison.at, shape, strict=True)
         ):
-            problems.append(f"poison: {list(case.poison.at)} is no index of {case.poison.tensor} of shape {shape}")
+            at = shortened(str(list(case.poison.at)))
+            problems.append(f"poison: {at} is not an index of {case.poison.tensor} of shape {shape}")
     return problems
 
 
@@ -148,8 +152,8 @@ def _target_problems(case: Case) -> list[str]:
         numbers: list[Any] = [source.integers.low, source.integers.high]
     elif source.values is not None:
         numbers = _flat(source.values)
-        if _nested_shape(source.values) != case.targets_shape:
-            problems.append(f"targets: values of shape {_nested_shape(source.values)}, needs {case.targets_shape}")
+        if (shape := _nested_shape(source.values)) != case.targets_shape:
+            problems.append(f"targets: values {_described(shape)} where {case.targets_shape} is needed")
     else:
         return [*problems, "targets: a source that gives classes is values or integers"]
     if any(not isinstance(n, int) or not 0 <= n < case.head.O for n in numbers):
@@ -164,16 +168,14 @@ def _flat(values: Any) -> list[Any]:
 def _source_problems(case: Case) -> list[str]:
     problems = []
     inputs = case.input_shapes
-    rows = case.layers * case.D
+    shapes: dict[str, list[tuple[int, ...]]] = {}  # of a weight in every layer and direction
     for name, shape in (inputs | case.weight_shapes).items():
-        field = name.partition(".")[0]
+        shapes.setdefault(name.partition(".")[0], []).append(shape)
+    for field, wanted in shapes.items():
         is_input = field in inputs
         source: Source = getattr(case if is_input else case.weights, field)
-        per_row = not is_input and field not in ("W_y", "b_y")
-        if source.values is not None:
-            got = _nested_shape(source.values)
-            if got not in ((shape, (rows, *shape)) if per_row else (shape,)):
-                problems.append(f"{field}: values of shape {got} where {shape} is needed")
+        if source.values is not None and (problem := _values_problem(case, field, source.values, wanted)):
+            problems.append(problem)
         if source.torch is not None:
             if case.torch_seed is None:
                 problems.append(f"{field}: a torch source needs torch_seed")
@@ -192,14 +194,49 @@ def _source_problems(case: Case) -> list[str]:
     return sorted(set(problems))
 
 
-def _nested_shape(values: Any) -> tuple[int, ...] | str:
-    """The shape of nested lists of numbers, or what is wrong with them."""
-    if isinstance(values, bool) or not isinstance(values, (int, float, list)):
-        return f"containing {values!r}"
+def _values_problem(case: Case, field: str, values: list[Any], wanted: list[tuple[int, ...]]) -> str | None:
+    """What is wrong with the values of a tensor; `wanted`: its shape, for a weight that of each layer and direction."""
+    entries = [_nested_shape(value) for value in values]
+    if f"{field}.0" not in case.weight_shapes:
+        whole = _stacked(entries)
+        return None if whole == wanted[0] else f"{field}: values {_described(whole)} where {wanted[0]} is needed"
+    if entries == wanted or (len(set(wanted)) == 1 and _stacked(entries) == wanted[0]):
+        return None
+    if len(set(wanted)) == 1:
+        needed = f"{wanted[0]} is needed, or {len(wanted)} of that shape, one for each layer and direction"
+        return f"{field}: values {_described(_stacked(entries))} where {needed}"
+    if len(entries) != len(wanted):
+        needed = f"{len(wanted)} are needed, one for each layer and direction, since their shapes differ"
+        return f"{field}: {len(entries)} entries in values where {needed}"
+    row = next(n for n, entry in enumerate(entries) if entry != wanted[n])
+    where = f"values of layer {row // case.D}" + (f", direction {row % case.D}" if case.D == 2 else "")
+    return f"{field}: {where} {_described(entries[row])} where {wanted[row]} is needed"
+
+
+_Shape = tuple[int, ...] | str
+"""The shape of nested lists of numbers, or what is wrong with them."""
+
+
+def _nested_shape(values: Any) -> _Shape:
     if not isinstance(values, list):
-        return ()
-    inner = {_nested_shape(value) for value in values}
-    problem = next((shape for shape in inner if isinstance(shape, str)), None)
-    if problem is not None or len(inner) != 1:
-        return problem or "ragged or empty"
-    return (len(values), *inner.pop())
+        is_number = isinstance(values, (int, float)) and not isinstance(values, bool)
+        return () if is_number else f"that hold {shortened(repr(values))}, which is not a number,"
+    if all(type(value) is float for value in values):  # nearly every list of a large tensor
+        return (len(values),) if values else _RAGGED
+    return _stacked([_nested_shape(value) for value in values])
+
+
+def _stacked(entries: list[_Shape]) -> _Shape:
+    """The shape of a list of things of these shapes."""
+    kinds = set(entries)
+    problem = next((kind for kind in entries if isinstance(kind, str)), None)
+    if problem is not None or len(kinds) != 1:
+        return problem or _RAGGED
+    return (len(entries), *kinds.pop())
+
+
+_RAGGED = "that are ragged or empty"
+
+
+def _described(shape: _Shape) -> str:
+    return shape if isinstance(shape, str) else f"of shape {shape}"

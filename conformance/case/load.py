@@ -24,19 +24,17 @@ from pydantic import ValidationError
 
 from conformance.case.dtypes import SHORT
 from conformance.case.errors import SpecError
-from conformance.case.located import LocatedDict, LocatedList, line_of, merged, parse
+from conformance.case.located import LocatedDict, LocatedList, line_of, merged, parse_file
 from conformance.case.model import Case
 from conformance.case.options import Frozen
 from conformance.case.source import Source
+from conformance.case.text import shortened
 from conformance.data import displayed
-from conformance.files import MEBIBYTE, FileError, read_text
 
 SPEC_KEYS = ("family", "description", "source", "defaults", "cases")
 FIELD_KEYS = tuple(name for name in Case.model_fields if name not in ("id", "origin"))
 CASE_KEYS = ("name", "vary", *FIELD_KEYS)
 MOST_VARIATIONS = 1000
-MOST_BYTES = 64 * MEBIBYTE
-"""That a spec file may have."""
 
 
 def load_specs(folder: Path) -> list[Case]:
@@ -68,11 +66,7 @@ def load_spec(file: Path) -> list[Case]:
         SpecError: with every problem of the file.
     """
     shown = displayed(file)
-    try:
-        text = read_text(file, MOST_BYTES)
-    except FileError as error:
-        raise SpecError([f"{shown}:1: cannot be read: {error.problem}"]) from error
-    spec = parse(text, shown)
+    spec = parse_file(file, shown)
     problems = _outline_problems(spec, shown)
     if problems:
         raise SpecError(problems)
@@ -163,7 +157,9 @@ def _axes(vary: Any, line: int, file: str) -> list[tuple[str, list[tuple[str, Lo
             placed = zip(choices, choices.lines, strict=True)
             axes.append((key, [(_label(key, choice), _setting(key, choice, line)) for choice, line in placed]))
         else:
-            raise SpecError([f"{file}:{at}: vary.{key}: needs a list of values, or a mapping label: {{keys to set}}"])
+            raise SpecError(
+                [f"{file}:{at}: vary.{shortened(key)}: needs a list of values, or a mapping label: {{keys to set}}"]
+            )
     return axes
 
 
@@ -200,8 +196,8 @@ def _readable(problem: Any, fields: LocatedDict, file: str) -> str:
     message: str = problem["msg"].removeprefix("Value error, ")
     value = problem["input"]
     if (isinstance(value, (str, int, float)) and not isinstance(value, bool)) or value is None:
-        message += f" (got {value!r})"
-    return where + (f"{path}: " if path else f"{fields['id']}: ") + message
+        message += f" (got {shortened(repr(value))})"
+    return where + (f"{path}: " if path else f"{shortened(fields['id'])}: ") + message
 
 
 def _keys_near(loc: tuple[int | str, ...]) -> tuple[str, ...]:
@@ -218,7 +214,7 @@ def _keys_near(loc: tuple[int | str, ...]) -> tuple[str, ...]:
 
 
 def _unknown(file: str, line: int, key: str, allowed: tuple[str, ...]) -> str:
-    return f"{file}:{line}: {key}: unknown key" + _close(key, allowed)
+    return f"{file}:{line}: {shortened(key)}: unknown key" + _close(key, allowed)
 
 
 def _close(key: str, allowed: tuple[str, ...]) -> str:

@@ -1,24 +1,37 @@
 """YAML with its line numbers: plain dicts and lists that remember where each key and item stands.
 
-PyYAML's safe loader builds the node tree; no tag but the safe schema's own is ever constructed. Documents that are too
-deep for the parser's stack, or that grow without bound when their aliases are followed, are refused.
+PyYAML reads the events; what is made of them is made here: mappings, sequences, and scalars (conformance.case.scalars),
+with no tags but those of JSON's types. How deeply values nest and how many there are is bounded while they are read.
 """
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
 
 import yaml
 
+from conformance.case import scalars
 from conformance.case.errors import SpecError
+from conformance.case.text import shortened
+from conformance.files import MEBIBYTE, FileError, read_text
 
 DEEPEST = 40
-MOST_NODES = 200_000
-_MAPPING, _SEQUENCE = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
+"""Levels of mappings and sequences, one in another."""
+MOST_VALUES = 4_000_000
+"""Values in a file, each alias counted as what it stands for. A value takes up to 220 bytes, these less than 1 GiB."""
+MOST_BYTES = 64 * MEBIBYTE
+"""Bytes in a file."""
+_TAG = "tag:yaml.org,2002:"
+_SCALARS = ("str", "int", "float", "bool", "null")
 
 
 class LocatedDict(dict[str, Any]):
     """A mapping; `lines[key]` is the line its key stands on."""
+
+    __slots__ = ("line", "lines")
 
     def __init__(self, line: int) -> None:
         super().__init__()
@@ -29,111 +42,163 @@ class LocatedDict(dict[str, Any]):
 class LocatedList(list[Any]):
     """A sequence; `lines[i]` is the line its i-th item starts on."""
 
+    __slots__ = ("line", "lines")
+
     def __init__(self, line: int) -> None:
         super().__init__()
         self.line = line
-        self.lines: list[int] = []
+        self.lines = array("L")
+
+
+def parse_file(path: Path, shown: str) -> Any:
+    """The one document of a YAML file that messages call `shown`.
+
+    Raises:
+        SpecError: not a regular file, or too large; not UTF-8; or what `parse` refuses.
+    """
+    try:
+        text = read_text(path, MOST_BYTES)
+    except FileError as error:
+        raise SpecError([f"{shown}:1: cannot be read: {error.problem}"]) from error
+    return parse(text, shown)
 
 
 def parse(text: str, file: str) -> Any:
-    """The one document of a YAML file.
+    """The one document of a YAML text that messages call `file`.
 
     Raises:
-        SpecError: not YAML, a duplicate key, a key that is not text, a tag outside the safe schema, or too much of it.
+        SpecError: not YAML, a duplicate key, a key that is not text, a scalar without one meaning, a tag that is not
+            one of JSON's types, or too much of it.
     """
-    loader_class = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    loader = None
+    events: Any = yaml.parse(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     try:
-        _refuse_deep(text, loader_class, file)
-        loader = loader_class(text)
-        node = loader.get_single_node()
-        if node is None:
-            raise SpecError([f"{file}:1: the file is empty"])
-        return _Builder(loader, file).build(node)
+        return _Reader(events, file).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise SpecError([f"{file}:{mark.line + 1 if mark else 1}: not valid YAML: {error.problem}"]) from error
     except yaml.YAMLError as error:
         raise SpecError([f"{file}:1: not valid YAML: {str(error).splitlines()[0]}"]) from error
     finally:
-        if loader is not None:
-            loader.dispose()
+        events.close()
 
 
-def _refuse_deep(text: str, loader_class: Any, file: str) -> None:
-    """Refuse nesting that would exhaust the stack of the C parser, which ends the process."""
-    depth = 0
-    for event in yaml.parse(text, loader_class):
-        if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
-            depth += 1
-            if depth > DEEPEST:
-                _refuse(file, event.start_mark, f"nested more than {DEEPEST} deep")
-        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
-            depth -= 1
+class _Anchored(NamedTuple):
+    """What an alias stands for: a value, how many values that is, and how many levels."""
+
+    value: Any
+    size: int
+    levels: int
 
 
-class _Builder:
-    """Nodes to located values, every alias followed."""
+class _Reader:
+    """Events to located values. An alias gives the very object it stands for, and counts as if written out."""
 
-    def __init__(self, loader: Any, file: str) -> None:
-        self._loader = loader
+    def __init__(self, events: Iterator[Any], file: str) -> None:
+        self._events = events
         self._file = file
-        self._open: list[yaml.Node] = []
-        self._built = 0
+        self._anchors: dict[str, _Anchored | None] = {}  # None while it is being read
+        self._keys: list[str] = []
+        self._values = 0
+        self._repeated = 0  # of these values, those that aliases stand for
+        self._lowest = 0  # the deepest level since somebody last asked
 
-    def build(self, node: yaml.Node) -> Any:
-        """The value of a node and everything below it."""
-        if any(node is above for above in self._open):
-            _refuse(self._file, node.start_mark, "an alias points into itself")
-        self._built += 1
-        if len(self._open) > DEEPEST or self._built > MOST_NODES:
-            _refuse(self._file, node.start_mark, "aliases make this too deep or too large")
-        if isinstance(node, yaml.ScalarNode):
-            return self._scalar(node)
-        if node.tag not in (_MAPPING, _SEQUENCE):
-            _refuse(self._file, node.start_mark, f"the tag {node.tag} is not allowed")
-        self._open.append(node)
-        built = self._mapping(node) if isinstance(node, yaml.MappingNode) else self._sequence(node)
-        self._open.pop()
-        return built
+    def document(self) -> Any:
+        """The value of the one document."""
+        documents: list[Any] = []
+        for event in self._events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                if documents:
+                    self._refuse(event, "not valid YAML: a second document starts here; a file holds one")
+                documents.append(self._value(next(self._events), 0))
+        if not documents:
+            raise SpecError([f"{self._file}:1: the file is empty"])
+        return documents[0]
 
-    def _mapping(self, node: yaml.Node) -> LocatedDict:
-        mapping = LocatedDict(node.start_mark.line + 1)
-        for key_node, value_node in node.value:
-            key = self.build(key_node)
-            if not isinstance(key, str):
-                _refuse(self._file, key_node.start_mark, f"key {key!r} is not text")
-            if key in mapping:
-                first = mapping.lines[key]
-                _refuse(self._file, key_node.start_mark, f"key {key!r} stands here and on line {first}; keep one")
-            mapping[key] = self.build(value_node)
-            mapping.lines[key] = key_node.start_mark.line + 1
-        return mapping
-
-    def _sequence(self, node: yaml.Node) -> LocatedList:
-        sequence = LocatedList(node.start_mark.line + 1)
-        for item in node.value:
-            sequence.append(self.build(item))
-            sequence.lines.append(item.start_mark.line + 1)
-        return sequence
-
-    def _scalar(self, node: yaml.Node) -> Any:
-        try:
-            value = self._loader.construct_object(node)
-        except (ValueError, KeyError, OverflowError):  # PyYAML lets them through: a date of month 13, !!bool maybe
-            kind = node.tag.rpartition(":")[2]
-            _refuse(self._file, node.start_mark, f"{_short(node.value)!r} is not a valid {kind}")
-        if isinstance(value, int) and not -(2**63) <= value < 2**64:
-            _refuse(self._file, node.start_mark, f"{_short(node.value)} does not fit into 64 bits")
+    def _value(self, event: Any, depth: int) -> Any:
+        """The value that begins with this event, below `depth` mappings and sequences."""
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event, depth)
+        if event.anchor is None:
+            return self._written(event, depth)
+        self._anchors[event.anchor] = None
+        before, lowest, self._lowest = self._values, self._lowest, depth
+        value = self._written(event, depth)
+        self._anchors[event.anchor] = _Anchored(value, self._values - before, self._lowest - depth)
+        self._lowest = max(lowest, self._lowest)
         return value
 
+    def _written(self, event: Any, depth: int) -> Any:
+        self._count(event, 1)
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event)
+        self._reach(event, depth + 1)
+        kind = "map" if isinstance(event, yaml.MappingStartEvent) else "seq"
+        if event.tag not in (None, "!", _TAG + kind):
+            self._refuse(event, f"the tag {shortened(event.tag)} is not allowed")
+        return self._mapping(event, depth + 1) if kind == "map" else self._sequence(event, depth + 1)
 
-def _refuse(file: str, mark: Any, problem: str) -> NoReturn:
-    raise SpecError([f"{file}:{mark.line + 1}: {problem}"])
+    def _alias(self, event: Any, depth: int) -> Any:
+        if event.anchor not in self._anchors:
+            self._refuse(event, f"not valid YAML: found undefined alias {shortened(event.anchor)!r}")
+        anchored = self._anchors[event.anchor]
+        if anchored is None:
+            self._refuse(event, "an alias points into itself")
+        self._repeated += anchored.size
+        self._count(event, anchored.size)
+        self._reach(event, depth + anchored.levels)
+        return anchored.value
 
+    def _mapping(self, start: Any, depth: int) -> LocatedDict:
+        mapping = LocatedDict(start.start_mark.line + 1)
+        self._keys.append("")  # of a key there is no key to tell
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            key = self._value(event, depth)
+            if not isinstance(key, str):
+                self._refuse(event, f"key {shortened(repr(key))} is not text")
+            if key in mapping:
+                there = f"stands here and on line {mapping.lines[key]}; keep one"
+                self._refuse(event, f"key {shortened(repr(key))} {there}")
+            self._keys[-1] = key
+            mapping[key] = self._value(next(self._events), depth)
+            mapping.lines[key] = event.start_mark.line + 1
+            self._keys[-1] = ""
+        self._keys.pop()
+        return mapping
 
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else text[:40] + "..."
+    def _sequence(self, start: Any, depth: int) -> LocatedList:
+        sequence = LocatedList(start.start_mark.line + 1)
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            sequence.append(self._value(event, depth))
+            sequence.lines.append(event.start_mark.line + 1)
+        return sequence
+
+    def _scalar(self, event: Any) -> Any:
+        kind = event.tag.removeprefix(_TAG) if event.tag else None
+        if kind not in (None, "!", *_SCALARS):
+            self._refuse(event, f"the tag {shortened(event.tag)} is not allowed")
+        try:
+            if kind is None and event.implicit[0]:
+                return scalars.plain(event.value)
+            return event.value if kind in (None, "!") else scalars.tagged(event.value, kind)
+        except scalars.Refused as error:
+            key = f"{shortened(self._keys[-1])}: " if any(self._keys[-1:]) else ""
+            self._refuse(event, f"{key}{error}")
+
+    def _count(self, event: Any, more: int) -> None:
+        self._values += more
+        if self._values > MOST_VALUES:
+            followed = ", with every alias written out" if self._values - self._repeated <= MOST_VALUES else ""
+            allowed = f"at most {MOST_VALUES:,} are allowed, which take up to 1 GiB of memory"
+            self._refuse(event, f"too many values from the first line to here{followed}; {allowed}")
+
+    def _reach(self, event: Any, depth: int) -> None:
+        self._lowest = max(self._lowest, depth)
+        if depth > DEEPEST:
+            followed = ", by way of an alias" if isinstance(event, yaml.AliasEvent) else ""
+            self._refuse(event, f"nested more than {DEEPEST} deep{followed}")
+
+    def _refuse(self, event: Any, problem: str) -> NoReturn:
+        raise SpecError([f"{self._file}:{event.start_mark.line + 1}: {problem}"])
 
 
 def merged(base: LocatedDict, over: LocatedDict) -> LocatedDict:
@@ -164,6 +229,6 @@ def line_of(value: Any, path: tuple[int | str, ...]) -> tuple[int, str]:
             line = value.lines[part]
         else:
             continue  # a step of the model's own (a union's member) that nobody wrote
-        written.append(str(part))
+        written.append(shortened(str(part), 40))
         value = value[part]
     return line, ".".join(written)

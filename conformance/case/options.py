@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from conformance.case.text import shortened
 
 Direction = Literal["forward", "reverse", "bidirectional"]
 ActivationName = Literal[
@@ -49,13 +52,19 @@ DEFAULTS: dict[str, dict[str, dict[str, float]]] = {
 names, those of keras.activations. An activation that is not listed has no default there."""
 
 
+_FRACTION = "[-+]?[0-9]{1,40}/[0-9]{1,40}"
+
+
 def _number(value: Any) -> Any:
     """Accept "1/6" where a number is meant: the float64 nearest to the fraction."""
     if isinstance(value, str) and "/" in value:
+        problem = f"{shortened(repr(value))} is not a fraction of two whole numbers of at most 40 digits"
+        if re.fullmatch(_FRACTION, value) is None:
+            raise ValueError(problem)
         try:
             return float(Fraction(value))
-        except (ValueError, ZeroDivisionError) as error:
-            raise ValueError(f"{value!r} is not a fraction of two whole numbers") from error
+        except ZeroDivisionError as error:
+            raise ValueError(problem) from error
     return value
 
 
@@ -63,7 +72,7 @@ def _listed(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-_NUMBER_SCHEMA = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": "^[-+]?[0-9]+/[0-9]+$"}]}
+_NUMBER_SCHEMA = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": f"^{_FRACTION}$"}]}
 Number = Annotated[float, BeforeValidator(_number), WithJsonSchema(_NUMBER_SCHEMA)]
 Finite = Annotated[Number, Field(allow_inf_nan=False)]
 Positive = Annotated[Finite, Field(gt=0)]

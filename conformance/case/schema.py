@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.case.load import CASE_KEYS
-from conformance.case.model import Case
+from conformance.case.model import FAMILY, NAME, Case
 
 
 def spec_schema() -> dict[str, Any]:
@@ -18,7 +18,7 @@ def spec_schema() -> dict[str, Any]:
     definitions["Activation"] = {"anyOf": [definitions["Activation"], {"$ref": "#/$defs/ActivationName"}]}
     definitions["ActivationName"] = {"enum": definitions["Activation"]["anyOf"][0]["properties"]["name"]["enum"]}
     vary = {"type": "object", "additionalProperties": {"type": ["array", "object"]}}
-    name = {"type": "string", "description": "second half of the case's id"}
+    name = {"type": "string", "pattern": f"^{NAME}$", "description": "second half of the case's id"}
     fields = {"type": "object", "additionalProperties": False, "properties": properties | {"vary": vary}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -27,7 +27,7 @@ def spec_schema() -> dict[str, Any]:
         "additionalProperties": False,
         "required": ["family", "cases"],
         "properties": {
-            "family": {"type": "string", "description": "first half of every id"},
+            "family": {"type": "string", "pattern": f"^{FAMILY}$", "description": "first half of every id"},
             "description": {"type": "string"},
             "source": {"type": "string"},
             "defaults": fields,

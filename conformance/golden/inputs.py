@@ -71,8 +71,8 @@ def _targets(case: Case, shape: tuple[int, ...]) -> Array:
 def _fill(case: Case, source: Source, name: str, shape: tuple[int, ...], row: int) -> Array:
     """One tensor from any source but torch, float64."""
     if source.values is not None:
-        values = np.array(source.values, np.float64)
-        return values if values.shape == shape else values[row]
+        own = _levels(source.values) > len(shape)  # an entry for each layer and direction
+        return np.array(source.values[row] if own else source.values, np.float64)
     if source.constant is not None:
         return np.full(shape, source.constant)
     if source.ramp is not None:
@@ -101,6 +101,11 @@ def _fill(case: Case, source: Source, name: str, shape: tuple[int, ...], row: in
     assert source.normal is not None
     normal = ball_random.normal(_stream(case, source.normal.seed, name), shape)
     return source.normal.mean + source.normal.deviation * normal
+
+
+def _levels(values: Any) -> int:
+    """How deeply lists nest; 0 for a number."""
+    return 1 + _levels(values[0]) if isinstance(values, list) else 0
 
 
 def _keras(case: Case, source: Source, name: str, shape: tuple[int, ...]) -> Array:

@@ -16,6 +16,7 @@ import numpy as np
 
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Arrays, LayerWeights
+from conformance.case.text import shortened
 
 SMALLEST_POISON = 1e3
 """The least that padding has to hold for a step that is wrongly read to be seen."""
@@ -35,7 +36,9 @@ def problems(case: Case, found: dict[str, str]) -> list[str]:
             "; if that is wanted, say why in exempt: {" + next(r for r in found if r not in case.exempt) + ": ...}"
         )
     unknown = [rule for rule in case.exempt if rule not in RULES]
-    return lines + [f"{case.origin}: exempt: no rule {rule!r}; there are {', '.join(RULES)}" for rule in unknown]
+    return lines + [
+        f"{case.origin}: exempt: no rule {shortened(repr(rule))}; there are {', '.join(RULES)}" for rule in unknown
+    ]
 
 
 def stale(cases: Sequence[Case], found: Mapping[str, Collection[str]]) -> list[str]:
@@ -129,7 +132,7 @@ def _harmless_padding(case: Case, arrays: Arrays) -> Iterator[str]:
 def _sorted_lengths(case: Case, arrays: Arrays) -> Iterator[str]:
     lengths = list(case.lengths or ())
     if len(lengths) > 2 and sorted(lengths) in (lengths, lengths[::-1]):
-        yield f"lengths {lengths} are sorted, as an interface may want them without saying so"
+        yield f"lengths {shortened(str(lengths))} are sorted, as an interface may want them without saying so"
 
 
 RULES: dict[str, Callable[[Case, Arrays], Iterator[str]]] = {

@@ -12,7 +12,7 @@ import pytest
 from conformance import __version__
 from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable, ConformanceError
-from conformance.case.load import MOST_BYTES
+from conformance.case.located import MOST_BYTES
 from conformance.case.model import Case
 from conformance.case.text import visible
 from conformance.data import default_folders, displayed

@@ -30,13 +30,11 @@ from packaging.version import InvalidVersion
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 
 from conformance.case.errors import SpecError
-from conformance.case.load import MOST_BYTES
-from conformance.case.located import LocatedDict, LocatedList, line_of, parse
+from conformance.case.located import LocatedDict, LocatedList, line_of, parse_file
 from conformance.case.options import Frozen, Listed
 from conformance.case.outcomes import Failed, Outcome, name_of
 from conformance.case.text import shortened
 from conformance.data import displayed
-from conformance.files import FileError, read_text
 
 
 class Deviation(Frozen):
@@ -121,11 +119,7 @@ def _loaded(folder: Path, route: tuple[str, ...]) -> list[Deviation]:
     """Those of the last adapter of a route; each adapter on it has the same as the next."""
     path = _path(folder, route[-1])
     name = displayed(path)
-    try:
-        text = read_text(path, MOST_BYTES)
-    except FileError as error:
-        raise SpecError([f"{name}:1: cannot be read: {error.problem}"]) from error
-    content = parse(text, name)
+    content = parse_file(path, name)
     if not isinstance(content, LocatedList):
         raise SpecError([f"{name}:1: a deviations file is a list"])
     found: list[Deviation] = []

@@ -136,17 +136,17 @@ FIT: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
     ),
     (
         {"poison": {"tensor": "x", "at": [0, 0], "value": math.nan}},
-        "poison: [0, 0] is no index of x of shape (4, 2, 3)",
+        "poison: [0, 0] is not an index of x of shape (4, 2, 3)",
         {"poison": {"tensor": "x", "at": [3, 1, 2], "value": math.nan}},
     ),
     (
         {"poison": {"tensor": "x", "at": [4, 0, 0], "value": math.nan}},
-        "poison: [4, 0, 0] is no index of x",
+        "poison: [4, 0, 0] is not an index of x",
         {"poison": {"tensor": "x", "at": [0, 0, 0], "value": 7.0}},
     ),
     (
         {"poison": {"tensor": "x", "at": [-1, 0, 0], "value": math.nan}},
-        "poison: [-1, 0, 0] is no index of x",
+        "poison: [-1, 0, 0] is not an index of x",
         {"poison": {"tensor": "peephole.0", "at": [2, 4], "value": math.nan}, "peephole": True},
     ),
 ]

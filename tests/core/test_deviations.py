@@ -132,7 +132,7 @@ def test_an_adapter_without_a_file_has_no_deviations(tmp_path):
         ("reason: sums", "outcome: passed\n  reason: sums", "2: outcome: Input should be 'failed', 'errored'"),
         (ENTRY, "cases: []\n", "1: a deviations file is a list"),
         ("- cases", "- plain text\n- cases", "1: a deviation is a mapping"),
-        ("{torch", "{{torch", "4: not valid YAML"),
+        ("{torch", "[{torch", "4: not valid YAML"),
         (ENTRY, "", "1: the file is empty"),
     ],
 )  # fmt: skip

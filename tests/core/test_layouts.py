@@ -12,6 +12,7 @@ from conformance.adapters import layouts
 from conformance.adapters.layouts import (
     DEEP_BREATHE,
     KERAS,
+    KERAS2_CUDNN,
     ONNX,
     TF1_CELL,
     TF_BLOCK,
@@ -25,9 +26,13 @@ from conformance.adapters.litert_model import LITERT
 from conformance.case.tensors import Array, LayerWeights
 
 SEPARATE = Layout("figo", {"{gate}_w": ("W",), "{gate}_r": ("R",), "{gate}_b": ("b",)}, separate=True)
+SEPARATE_FOLDED = Layout(
+    "gifo", {"{gate}_m": ("W", "b_w"), "{gate}_r": ("R",), "b_{gate}": ("b_r",)}, folded=True, separate=True
+)
 SEPARATE_COLUMNS = Layout("ogfi", {"{gate}": ("R", "b", "W")}, transposed=True, separate=True)
 LAYOUTS = {name: layout for name, layout in vars(layouts).items() if isinstance(layout, Layout)}
 LAYOUTS |= {"LITERT": LITERT, "SEPARATE": SEPARATE, "SEPARATE_COLUMNS": SEPARATE_COLUMNS}
+LAYOUTS |= {"SEPARATE_FOLDED": SEPARATE_FOLDED}
 
 i, f, g, o = 1000, 2000, 3000, 4000
 GATES = np.array([i, f, g, o])
@@ -186,6 +191,21 @@ def test_keras_is_i_f_g_o_in_columns_with_one_bias() -> None:
     }
 
 
+def test_keras_2_s_cudnnlstm_holds_each_gate_s_matrix_row_by_row_in_its_block_of_columns() -> None:
+    assert listed(pack(KERAS2_CUDNN, weights())) == {
+        "kernel": [  # the input gate's matrix is [1100, 1101, 1102], [1110, 1111, 1112]
+            [1100, 1101, 2100, 2101, 3100, 3101, 4100, 4101],
+            [1102, 1110, 2102, 2110, 3102, 3110, 4102, 4110],
+            [1111, 1112, 2111, 2112, 3111, 3112, 4111, 4112],
+        ],
+        "recurrent_kernel": [
+            [1200, 1201, 2200, 2201, 3200, 3201, 4200, 4201],
+            [1210, 1211, 2210, 2211, 3210, 3211, 4210, 4211],
+        ],
+        "bias": [1300, 1310, 2300, 2310, 3300, 3310, 4300, 4310, 1400, 1410, 2400, 2410, 3400, 3410, 4400, 4410],
+    }
+
+
 def test_tensorflow_s_block_kernels_have_x_above_h_in_one_matrix() -> None:
     assert listed(pack(TF_BLOCK, weights())) == {
         "w": [
@@ -232,6 +252,8 @@ def test_a_tensor_for_every_gate() -> None:
     assert packed.keys() == {f"{gate}_{kind}" for gate in "ifgo" for kind in "wrb"}
     assert packed["f_w"] == rows((f,), 100, 3) and packed["g_r"] == rows((g,), 200, 2)
     assert packed["o_b"] == [8700, 8720]
+    two_biases = Layout("ogfi", {"{gate}_b": ("b_r", "b_w")}, separate=True)
+    assert listed(pack(two_biases, weights()))["f_b"] == [2400, 2410, 2300, 2310]
     assert listed(pack(SEPARATE_COLUMNS, weights()))["i"] == [
         [1200, 1210],
         [1201, 1211],
@@ -362,6 +384,7 @@ def test_the_text_says_how_many_columns_are_needed() -> None:
         ({"gates": "ifo"}, "gates 'ifo': needs an order of "),
         ({"tensors": {"w": ("W", "U")}}, "w: has no part 'U'; the parts are W, R, b_w, b_r, b"),
         ({"tensors": {"bias": "b_w"}}, "bias: has no part '_'; "),
+        ({"transposed": True, "folded": True}, "matrices are transposed or folded: give one of the two"),
     ],
 )
 def test_a_layout_that_cannot_be_is_refused(fields, problem):

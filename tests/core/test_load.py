@@ -16,6 +16,7 @@ from conformance.case.load import CASE_KEYS, load_spec, load_specs
 from conformance.case.model import Case
 from conformance.case.schema import spec_schema
 from conformance.data import default_folders
+from conformance.golden.inputs import make_arrays
 
 SHIPPED = sorted(default_folders().specs.rglob("*.yaml"))
 CASE = """\
@@ -279,7 +280,6 @@ REFUSED = {
     "x: {normal: {deviation: -1}}": "x.normal.deviation: Input should be greater than 0 (got -1)",
     "x: {ramp: {first: 1, divisor: 0}}": "x.ramp.divisor: Input should be greater than or equal to 1",
     "x: {integers: {low: 0, high: 4294967296}}": "x.integers.high: Input should be less than 2147483648",
-    "seed: 99999999999999999999": "99999999999999999999 does not fit into 64 bits",
     # sources
     "x: {}": "x: a source is exactly one of values, constant, uniform, normal, integers, ramp, torch, keras; got none",
     "x: {constant: 1, ramp: {first: 1}}": "x: a source is exactly one of values, constant, uniform,",
@@ -294,23 +294,6 @@ REFUSED = {
     "activations: {cell: {name: tanh, alpha: 1}}": "activations.cell: tanh takes no alpha",
     "activations: {cell: {name: elu, alpha: 1, beta: 1}}": "activations.cell: elu takes no beta",
     "tolerance: {noise: null}": "tolerance: a tolerance needs at least one term: noise, absolute, relative or ulp",
-    # YAML
-    "x: *nowhere": "not valid YAML: found undefined alias",
-    "x: &a {constant: *a}": "an alias points into itself",
-    "x: !!python/object/apply:os.system [ls]": "the tag tag:yaml.org,2002:python/object/apply:os.system is not allowed",
-    "x: !!python/object:os.stat {constant: 1}": "the tag tag:yaml.org,2002:python/object:os.stat is not allowed",
-    "description: !!python/name:os.system x": "not valid YAML: could not determine a constructor for the tag",
-    "x: !mine {constant: 1}": "the tag !mine is not allowed",
-    "<<: {layers: 2}": "not valid YAML: could not determine a constructor for the tag 'tag:yaml.org,2002:merge'",
-    "5: 6": "key 5 is not text",
-    "null: 6": "key None is not text",
-    "? [a]\n    : 1": "key ['a'] is not text",
-    "description: 2001-13-45": "'2001-13-45' is not a valid timestamp",
-    "seed: !!int five": "'five' is not a valid int",
-    "bias: !!bool maybe": "'maybe' is not a valid bool",
-    "seed: " + 5000 * "9": "'" + 40 * "9" + "...' is not a valid int",
-    "x: {values: " + 60 * "[" + 60 * "]" + "}": "nested more than 40 deep",
-    "x: {values: " + 100_000 * "[" + 100_000 * "]" + "}": "nested more than 40 deep",
 }
 
 
@@ -334,10 +317,10 @@ def test_a_problem_names_its_line_its_key_and_what_is_allowed(line: str) -> None
         ("head: {O: 1, after: last_step}\n    lengths: [4, 1]", "head after last_step goes with direction forward"),
         ("activations: [{}, {}]", "activations: give one set, or one for each of the 1 directions"),
         ("h0: {values: [[1, 2, 3, 4, 5]]}", "h0: values of shape (1, 5) where (1, 2, 5) is needed"),
-        ("h0: {values: [[[1, 2, 3, 4, 5], [1, 2, 3, 4]]]}", "h0: values of shape ragged or empty where (1, 2, 5)"),
-        ("h0: {values: []}", "h0: values of shape ragged or empty where (1, 2, 5)"),
-        ("h0: {values: [[[1, 2, 3, 4, a]]]}", "h0: values of shape containing 'a' where (1, 2, 5)"),
-        ("h0: {values: [[[1, 2, 3, 4, true]]]}", "h0: values of shape containing True where (1, 2, 5)"),
+        ("h0: {values: [[[1, 2, 3, 4, 5], [1, 2, 3, 4]]]}", "h0: values that are ragged or empty where (1, 2, 5)"),
+        ("h0: {values: []}", "h0: values that are ragged or empty where (1, 2, 5)"),
+        ("h0: {values: [[[1, 2, 3, 4, a]]]}", "h0: values that hold 'a', which is not a number, where (1, 2, 5)"),
+        ("h0: {values: [[[1, 2, 3, 4, true]]]}", "h0: values that hold True, which is not a number, where (1, 2, 5)"),
         ("weights: {b_w: {values: [[1]]}}", "b_w: values of shape (1, 1) where (4, 5) is needed"),
         ("x: {torch: randn}", "x: a torch source needs torch_seed"),
         (
@@ -370,6 +353,101 @@ def test_values_may_have_a_leading_axis_of_rows() -> None:
     assert case.weights.b_w.values == both
 
 
+def stack(layers: str, W: str) -> str:
+    """T 2, B 1, I 2, H 1, and W given by values."""
+    return f"family: fam\ncases: [{{name: a, T: 2, B: 1, I: 2, H: 1, {layers}, weights: {{W: {{values: {W}}}}}}}]\n"
+
+
+FIRST, SECOND = "[[[1, 2]], [[3, 4]], [[5, 6]], [[7, 8]]]", "[[[9]], [[10]], [[11]], [[12]]]"
+
+
+def test_layers_that_differ_in_input_size_are_given_their_weights_one_by_one() -> None:
+    (case,) = load_spec(written(stack("layers: 2", f"[{FIRST}, {SECOND}]")))
+    rows = make_arrays(case).weights.rows
+    assert rows[0].W.tolist() == [[[1, 2]], [[3, 4]], [[5, 6]], [[7, 8]]]
+    assert rows[1].W.tolist() == [[[9]], [[10]], [[11]], [[12]]]
+
+
+@pytest.mark.parametrize(
+    ("layers", "W", "expected"),
+    [
+        ("layers: 2", FIRST, "4 entries in values where 2 are needed, one for each layer and direction, since their"),
+        ("layers: 2", f"[{FIRST}, {FIRST}]", "values of layer 1 of shape (4, 1, 2) where (4, 1, 1) is needed"),
+        ("layers: 2", f"[{FIRST}, 3]", "values of layer 1 of shape () where (4, 1, 1) is needed"),
+        ("layers: 2", f"[{FIRST}, [[[9]], [[10, 11]]]]", "values of layer 1 that are ragged or empty where (4, 1, 1)"),
+        ("layers: 3", f"[{FIRST}, {SECOND}]", "2 entries in values where 3 are needed, one for each layer and"),
+        (
+            "layers: 2, I: 1, direction: bidirectional",
+            f"[{SECOND}, {SECOND}, {FIRST}, {SECOND}]",
+            "values of layer 1, direction 1 of shape (4, 1, 1) where (4, 1, 2) is needed",
+        ),
+        (
+            "I: 1, direction: bidirectional",
+            f"[{SECOND}, {FIRST}]",
+            "values that are ragged or empty where (4, 1, 1) is needed, or 2 of that shape, one for each layer and",
+        ),
+    ],
+)
+def test_weights_of_another_shape_are_refused_by_their_layer(layers: str, W: str, expected: str) -> None:
+    text = stack(layers, W)
+    text = text.replace("I: 2, ", "") if "I: 1" in layers else text
+    assert problem(text).startswith(f"s.yaml:2: fam/a: W: {expected}")
+
+
+def test_a_name_that_is_too_long_for_a_file_is_refused() -> None:
+    long = "a" * 100
+    assert list(cases(CASE.replace("plain", long).replace(": fam", f": {long}"))) == [f"{long}/{long}"]
+    for text in (CASE.replace("plain", long + "a"), CASE.replace(": fam", f": {long}a")):
+        assert problem(text).startswith("s.yaml:3: id: a family is 1 to 100 of a-z, 0-9 and -, a name with what vary ")
+    assert problem(CASE.replace("plain", long) + "    vary: {dtype: [float32]}\n").startswith("s.yaml:3: id: a family")
+
+
+LONG = 5000 * "k"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CASE.replace("plain", LONG),
+        CASE.replace("fam", LONG),
+        CASE + f"{LONG}: 1\n",
+        *(
+            with_line(line.replace("LONG", LONG))
+            for line in (
+                "LONG: 1",
+                "dtype: LONG",
+                "forget_bias: LONG/3",
+                f"forget_bias: 1/{4400 * '9'}",
+                f"forget_bias: 1/{4200 * '9'}",
+                f"T: {4400 * '9'}",
+                f"x: {{constant: {4400 * '9'}.5x}}",
+                "x: {LONG: 1}",
+                "x: {constant: LONG}",
+                "x: {values: [LONG]}",
+                "x: !LONG {}",
+                "x: *LONG",
+                "? [LONG]\n    : 1",
+                "poison: {tensor: LONG, at: [0], value: 1}",
+                f"poison: {{tensor: x, at: {[0] * 5000}, value: 1}}",
+                "head: {O: 1, after: LONG}",
+                "activations: {gate: LONG}",
+                "vary: {LONG: 3}",
+                "vary: {dtype: [LONG]}",
+                "vary: {LONG: [1]}",
+                "vary: {v: {LONG: {}}}",
+                "vary: {v: {a: {LONG: 1}}}",
+            )
+        ),
+        f"{LONG}: [",
+    ],
+    ids=lambda text: text.replace(LONG, "LONG").splitlines()[-1][:60],
+)
+def test_no_message_repeats_a_long_text(text: str) -> None:
+    for line in problems(text):
+        assert len(line) < 1000
+        assert not re.search(r"(.)\1{130}", line)
+
+
 @pytest.mark.parametrize("key", ["T", "B", "I", "H"])
 @pytest.mark.parametrize("size", [10**9, 10**18, 2**62])
 def test_absurd_sizes_are_refused_at_once(key: str, size: int) -> None:
@@ -390,23 +468,6 @@ def test_the_memory_bound_lets_large_cases_through() -> None:
 def test_a_size_is_needed(key: str) -> None:
     old = next(line for line in CASE.splitlines(keepends=True) if line.strip().startswith(f"{key}:"))
     assert problem(CASE.replace(old, "")) == f"s.yaml:3: {key}: is needed"
-
-
-def test_an_alias_bomb_is_refused_at_once() -> None:
-    levels = ["x0: &x0 [0, 0]"] + [f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 10)}]" for n in range(1, 12)]
-    start = time.monotonic()
-    assert "aliases make this too deep or too large" in problem("\n".join(levels))
-    assert time.monotonic() - start < 20
-
-
-def test_aliases_that_nest_deeply_are_refused() -> None:
-    levels = ["x0: &x0 [0]"] + [f"x{n}: &x{n} [*x{n - 1}]" for n in range(1, 2000)]
-    assert "aliases make this too deep or too large" in problem("\n".join(levels))
-
-
-def test_aliases_are_followed() -> None:
-    (case,) = cases(with_line("weights: {W: &same {constant: 3}, R: *same}")).values()
-    assert case.weights.W == case.weights.R and case.weights.R.constant == 3
 
 
 @pytest.mark.parametrize(
@@ -430,9 +491,9 @@ def test_aliases_are_followed() -> None:
         ("family: fam\ncases:\n  - name: 5\n", "s.yaml:3: name: every case needs one, as text"),
         (CASE.replace(": fam", ": 5"), "s.yaml:1: family: needs a name"),
         (CASE.replace("family: fam\n", ""), "s.yaml:1: family: needs a name"),
-        (CASE.replace(": fam", ": Fam"), "s.yaml:3: id: String should match pattern"),
-        (CASE.replace("plain", "a/b"), "s.yaml:3: id: String should match pattern"),
-        (CASE.replace("plain", "../up"), "s.yaml:3: id: String should match pattern"),
+        (CASE.replace(": fam", ": Fam"), "s.yaml:3: id: a family is 1 to 100 of a-z, 0-9 and -, a name with"),
+        (CASE.replace("plain", "a/b"), "s.yaml:3: id: a family is 1 to 100 of a-z, 0-9 and -, a name with"),
+        (CASE.replace("plain", "../up"), "s.yaml:3: id: a family is 1 to 100 of a-z, 0-9 and -, a name with"),
         (CASE + "default: {}\n", "s.yaml:8: default: unknown key; did you mean 'defaults'? allowed: family,"),
         (CASE + "defaults: []\n", "s.yaml:8: defaults: needs a mapping"),
         (CASE + "defaults:\n", "s.yaml:8: defaults: needs a mapping"),
@@ -441,11 +502,6 @@ def test_aliases_are_followed() -> None:
 )
 def test_a_file_that_is_no_spec_is_refused(text: str | bytes, expected: str) -> None:
     assert problem(text).startswith(expected)
-
-
-def test_a_refused_tag_is_not_carried_out() -> None:
-    problem(with_line("x: !!python/object/apply:pathlib.Path.touch [!!python/object/apply:pathlib.Path [touched]]"))
-    assert not Path("touched").exists()
 
 
 def test_a_folder_named_like_a_spec_is_refused() -> None:
@@ -471,7 +527,7 @@ defaults:
   T: 4
   B: 2
   forget_bias:
-    no
+    false
 cases:
   - name: a
     vary:
