@@ -6,6 +6,7 @@
 The source folder is the project's root, so that a link from a document to `../README.md` means the same here as there.
 """
 
+import dataclasses
 import re
 from html import escape
 from pathlib import Path
@@ -132,10 +133,21 @@ def aliases(app: Sphinx, what: str, name: str, obj: object, options: object, *si
     return tuple(part and re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", part) for part in signature)
 
 
+def fields_alone(
+    app: Sphinx, what: str, name: str, obj: object, options: object, *signature: str | None
+) -> tuple[str | None, ...]:
+    """A dataclass that is a table (conformance.case.tensor_table) by its fields, without the rows of the table."""
+    if not dataclasses.is_dataclass(obj) or "Annotated" not in str(obj.__annotations__):
+        return signature
+    names = (f.name if f.default is dataclasses.MISSING else f"{f.name}={f.default!r}" for f in dataclasses.fields(obj))
+    return f"({', '.join(names)})", signature[1]
+
+
 def setup(app: Sphinx) -> None:
     """Connect them."""
     app.connect("source-read", navigation)
     app.connect("doctree-read", folders)
     app.connect("doctree-read", formulas)
     app.connect("doctree-read", scripts)
+    app.connect("autodoc-process-signature", fields_alone)
     app.connect("autodoc-process-signature", aliases)

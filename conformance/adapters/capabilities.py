@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from conformance.case.model import Case
+from conformance.case.option_table import Supported
 from conformance.case.options import Activation
 
 Parameters = tuple[float | None, float | None]
@@ -55,21 +56,11 @@ class ActivationSupport:
 
 
 @dataclass(frozen=True)
-class Capabilities:
-    """What the interface accepts.
+class Capabilities(Supported):
+    """What the interface accepts: besides the options of `Supported`, what every interface has in some way.
 
     dtypes: formats it computes in. directions: directions it has. max_layers, max_steps: None for any number.
     lengths: `each` row its own, one `common` to the batch, or `none`; min_length: the shortest it accepts.
-    lengths_via: the documented ways of handing lengths over, beside the adapter's own choice (Case.lengths_via).
-    holes: whether a mask may leave out steps in the middle of a row.
-    forget_bias: whether a forget bias can be given at run time. blocks: whether a state can be carried on.
-    head: whether the framework has a dense layer to put behind the LSTM.
-    batch_major: whether the interface can be asked for the batch-major layout.
-    peephole, cell_clip, projection, projection_bias, projection_clip: whether it has the option.
-    gate_clip: the readings of a gate clip that its documentation or its makers state.
-    coupling, layer_norm: the kinds it has.
-    softmax, cross_entropy: whether the framework has them, to put behind the dense layer.
-    gradients: `whole`; `truncated`, where the state carried from block to block can be cut off from its past.
     """
 
     dtypes: frozenset[str] = frozenset({"float32"})
@@ -78,24 +69,7 @@ class Capabilities:
     max_steps: int | None = None
     lengths: Literal["each", "common", "none"] = "none"
     min_length: int = 1
-    lengths_via: frozenset[str] = frozenset()
-    holes: bool = False
     activations: ActivationSupport = field(default_factory=ActivationSupport)
-    forget_bias: bool = False
-    blocks: bool = True
-    head: bool = True
-    batch_major: bool = False
-    peephole: bool = False
-    gate_clip: frozenset[str] = frozenset()
-    cell_clip: bool = False
-    projection: bool = False
-    projection_bias: bool = False
-    projection_clip: bool = False
-    coupling: frozenset[str] = frozenset()
-    layer_norm: frozenset[str] = frozenset()
-    softmax: bool = False
-    cross_entropy: bool = False
-    gradients: frozenset[str] = frozenset()
 
     def to_json(self) -> str:
         """The capabilities for another process."""
@@ -117,42 +91,9 @@ class Capabilities:
         longest = max(case.blocks) if case.blocks else case.T
         if self.max_steps is not None and longest > self.max_steps:
             return f"makes at most {self.max_steps} step(s) a call"
-        if case.blocks is not None and not self.blocks:
-            return "cannot carry a state from call to call"
-        if case.forget_bias and not self.forget_bias:
-            return "has no forget bias at run time"
-        if case.head is not None and not self.head:
-            return "has no dense layer"
-        if case.layout == "batch_major" and not self.batch_major:
-            return "has no batch-major layout"
-        return self._option_refusal(case) or self._lengths_refusal(case) or self._activations_refusal(case)
-
-    def _option_refusal(self, case: Case) -> str | None:
-        if case.head is not None and case.head.softmax and not self.softmax:
-            return "has no softmax"
-        if case.cross_entropy and not self.cross_entropy:
-            return "has no cross-entropy"
-        for option, words in _SWITCHES.items():
-            if getattr(case, option) not in (None, False) and not getattr(self, _FIELDS.get(option, option)):
-                return f"has no {words}"
-        reading = case.gate_clip.reading if case.gate_clip else None
-        kinds = (
-            ("gate_clip", reading),
-            ("coupling", case.coupling),
-            ("layer_norm", case.layer_norm),
-            ("gradients", case.gradients),
-        )
-        for option, kind in kinds:
-            has: frozenset[str] = getattr(self, option)
-            if kind is not None and kind not in has:
-                return f"has no {option} {kind}" + (f"; it has {_words(has)}" if has else "")
-        return None
+        return self.lacking(case) or self._lengths_refusal(case) or self._activations_refusal(case)
 
     def _lengths_refusal(self, case: Case) -> str | None:
-        if case.skip is not None and not self.holes:
-            return "takes no mask with holes"
-        if case.lengths_via is not None and case.lengths_via not in self.lengths_via:
-            return f"does not take lengths by way of {case.lengths_via}"
         if case.lengths is None:
             return None
         if self.lengths == "none":
@@ -186,17 +127,6 @@ class Capabilities:
 @cache
 def _in_json() -> TypeAdapter[Capabilities]:
     return TypeAdapter(Capabilities)
-
-
-_SWITCHES = {
-    "peephole": "peepholes",
-    "cell_clip": "clip of the cell state",
-    "P": "projection",
-    "projection_bias": "projection bias",
-    "projection_clip": "clip of the projection",
-}
-_FIELDS = {"P": "projection"}
-"""The capability's name where it is not the case's."""
 
 
 def _words(names: frozenset[str]) -> str:

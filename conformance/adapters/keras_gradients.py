@@ -16,8 +16,8 @@ import numpy as np
 from conformance.adapters.gradients import of_weights
 from conformance.adapters.keras_model import CaseModel
 from conformance.adapters.layouts import KERAS
-from conformance.case.model import COTANGENTS, Case
-from conformance.case.tensors import Array, Inputs, Outputs
+from conformance.case.model import Case
+from conformance.case.tensors import COTANGENTS, Array, Inputs, Outputs
 
 Loss = Callable[[Sequence[Any]], tuple[Any, list[Any]]]
 """Differentiable tensors to a loss, and to other results that are not differentiated."""

@@ -1,9 +1,9 @@
 """How each framework's weights lie, as data, and the one piece of code that packs and unpacks them.
 
 A `Layout` names the order of the gates and, for each of the framework's tensors, its parts: `W` (4, H, I),
-`R` (4, H, P), the biases `b_w`, `b_r` (4, H), or `b`, their sum. Matrices are laid as rows (gate * H, n) side by side
-along n, transposed, or folded; vectors one behind the other. Peepholes (3, H) and a projection (P, H) are tensors
-beside them, where there are any.
+`R` (4, H, P), the biases `b_w`, `b_r` (4, H), or `b`, their sum; also `gamma` and `beta` of a layer norm. Matrices are
+laid as rows (gate * H, n) side by side along n, transposed, or folded; vectors one behind the other. Peepholes (3, H)
+and a projection (P, H) are tensors beside them, where there are any.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from conformance.case.tensor_table import BY_GATE, LAYER_WEIGHTS
 from conformance.case.tensors import Array, LayerWeights
 
-CANONICAL = "ifgo"
-_PEEPHOLES = "ifo"
-_PARTS = ("W", "R", "b_w", "b_r", "b")
+CANONICAL = LAYER_WEIGHTS["W"].gates
+_PEEPHOLES = LAYER_WEIGHTS["peephole"].gates
+_MATRICES = tuple(name for name in BY_GATE if len(LAYER_WEIGHTS[name].axes.split()) == 3)
+_PARTS = (*BY_GATE, "b")
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,6 @@ TF_BLOCK_V2 = Layout("ifgo", _TF_BLOCK, transposed=True, peephole="wc{gate}")
 _TF1_CELL = {"kernel": ("W", "R"), "bias": ("b",)}
 TF1_CELL = Layout("igfo", _TF1_CELL, transposed=True, peephole="w_{gate}_diag", projection="projection/kernel")
 DEEP_BREATHE = Layout("figo", {"weights": ("b", "R", "W")})
-
-_MATRICES = ("W", "R")
 
 
 def pack(layout: Layout, weights: LayerWeights) -> dict[str, Array]:

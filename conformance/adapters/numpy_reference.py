@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 
 from conformance.adapters.base import Adapter, Model
 from conformance.adapters.capabilities import ActivationSupport, Capabilities, any_of
 from conformance.adapters.settings import of_numpy
+from conformance.case.dtypes import DTypeName
 from conformance.case.model import Case
-from conformance.case.options import DEFAULTS
+from conformance.case.option_table import EVERY_OPTION
+from conformance.case.options import DEFAULTS, Direction
 from conformance.case.tensors import Array, Arrays, Inputs, Outputs, Weights
 from conformance.lstm.activations import FUNCTIONS
 from conformance.lstm.gradients import reference_of
@@ -21,25 +25,13 @@ class NumpyReference(Adapter):
 
     name = "numpy"
     capabilities = Capabilities(
-        dtypes=frozenset({"float16", "bfloat16", "float32", "float64"}),
-        directions=frozenset({"forward", "reverse", "bidirectional"}),
+        **EVERY_OPTION,
+        lengths_via=frozenset({"argument"}),
+        dtypes=frozenset(get_args(DTypeName)),
+        directions=frozenset(get_args(Direction)),
         lengths="each",
         min_length=0,
-        lengths_via=frozenset({"argument"}),
-        holes=True,
         activations=ActivationSupport(_ALL, _ALL, _ALL, per_direction=True, defaults=frozenset(DEFAULTS)),
-        forget_bias=True,
-        peephole=True,
-        gate_clip=frozenset({"gates", "all"}),
-        cell_clip=True,
-        projection=True,
-        projection_bias=True,
-        projection_clip=True,
-        coupling=frozenset({"forget=1-input", "input=1-forget"}),
-        layer_norm=frozenset({"basic-lstm-cell", "nnapi"}),
-        softmax=True,
-        cross_entropy=True,
-        gradients=frozenset({"whole", "truncated"}),
     )
 
     @property
@@ -62,7 +54,7 @@ class NumpyReference(Adapter):
         wide = weights.mapped(cast)
 
         def model(inputs: Inputs) -> Outputs:
-            outputs = reference_of(case).run(Arrays(wide, inputs.mapped(cast), {}))
+            outputs = reference_of(case).run(Arrays(wide, inputs.mapped(cast)))
             return {name: array.astype(case.np_dtype) for name, array in outputs.items()}
 
         return model

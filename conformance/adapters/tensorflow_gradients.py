@@ -15,8 +15,8 @@ import numpy as np
 from conformance.adapters.base import zeros_if_absent
 from conformance.adapters.gradients import of_weights
 from conformance.adapters.layouts import Layout
-from conformance.case.model import COTANGENTS, Case
-from conformance.case.tensors import Inputs, Outputs
+from conformance.case.model import Case
+from conformance.case.tensors import COTANGENTS, Inputs, Outputs
 
 LayerCall = Callable[[Mapping[str, Any], Any, Any, Any, int], tuple[Any, Any]]
 """One layer: its tensors, h, c, x (T', B, I) and the length to the y and the cell states of every step."""

@@ -18,8 +18,8 @@ from conformance.adapters.base import zeros_if_absent
 from conformance.adapters.gradients import of_weights
 from conformance.adapters.layouts import TORCH
 from conformance.adapters.torch_module import to_numpy, to_torch
-from conformance.case.model import COTANGENTS, Case
-from conformance.case.tensors import Inputs, Outputs
+from conformance.case.model import Case
+from conformance.case.tensors import COTANGENTS, Inputs, Outputs
 
 
 def outputs_of(module: Any, case: Case, inputs: Inputs, device: str) -> Outputs:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from conformance.case.fields import Fields
+from conformance.case.source import Source
+from conformance.case.tensor_table import LAYER_WEIGHTS
 from conformance.case.text import shortened
-
-if TYPE_CHECKING:
-    from conformance.case.model import Case
-    from conformance.case.source import Source
 
 MEMORY_BOUND = 2 * 2**30
 """The most bytes the arrays of one case may take together; a larger case is refused when its spec is read."""
 
 
-def problems_of(case: Case) -> list[str]:
+def problems_of(case: Fields) -> list[str]:
     """Every problem of a case whose keys are right one by one."""
     parts = (_shape_problems, _length_problems, _call_problems, _option_problems, _loss_problems, _source_problems)
     return [problem for part in parts for problem in part(case)]
 
 
-def _shape_problems(case: Case) -> list[str]:
+def _shape_problems(case: Fields) -> list[str]:
     shapes = [*case.weight_shapes.values(), *case.input_shapes.values(), *case.outputs.values()]
     # Beside the tensors themselves: the four gates and two states of every step, all in float64.
     steps = case.T * case.B * case.layers * case.D * (4 * case.H + 2 * case.H)
@@ -31,7 +30,7 @@ def _shape_problems(case: Case) -> list[str]:
     return []
 
 
-def _length_problems(case: Case) -> list[str]:
+def _length_problems(case: Fields) -> list[str]:
     """Lengths and holes: which steps of a row there are, and how that is handed over."""
     problems = []
     if case.lengths is not None:
@@ -53,7 +52,7 @@ def _length_problems(case: Case) -> list[str]:
     return problems
 
 
-def _call_problems(case: Case) -> list[str]:
+def _call_problems(case: Fields) -> list[str]:
     """Blocks, calls, and what goes with the last step alone: how steps and rows are cut up."""
     problems = []
     if case.blocks is not None:
@@ -73,7 +72,7 @@ def _call_problems(case: Case) -> list[str]:
     return problems
 
 
-def _option_problems(case: Case) -> list[str]:
+def _option_problems(case: Fields) -> list[str]:
     """Combinations that nobody has given a meaning, or in which an option would do nothing."""
     problems = []
     if len(case.activations) not in (1, case.D):
@@ -101,7 +100,7 @@ def _option_problems(case: Case) -> list[str]:
     return problems
 
 
-def _layer_norm_problems(case: Case) -> list[str]:
+def _layer_norm_problems(case: Fields) -> list[str]:
     if case.layer_norm is None:
         return []
     used = {
@@ -118,7 +117,7 @@ def _layer_norm_problems(case: Case) -> list[str]:
     return [f"layer_norm {case.layer_norm} has no {', '.join(found)}"] if found else []
 
 
-def _loss_problems(case: Case) -> list[str]:
+def _loss_problems(case: Fields) -> list[str]:
     """Softmax, cross-entropy and gradients: what has no value, or none that all would agree on."""
     problems = []
     head, gradients = case.head, case.gradients is not None
@@ -142,7 +141,7 @@ def _loss_problems(case: Case) -> list[str]:
     return problems
 
 
-def _target_problems(case: Case) -> list[str]:
+def _target_problems(case: Fields) -> list[str]:
     assert case.head is not None
     problems = ["cross_entropy of one class is 0 whatever it is: O from 2"] if case.head.O == 1 else []
     source = case.targets
@@ -165,7 +164,7 @@ def _flat(values: Any) -> list[Any]:
     return [leaf for value in values for leaf in _flat(value)] if isinstance(values, list) else [values]
 
 
-def _source_problems(case: Case) -> list[str]:
+def _source_problems(case: Fields) -> list[str]:
     problems = []
     inputs = case.input_shapes
     shapes: dict[str, list[tuple[int, ...]]] = {}  # of a weight in every layer and direction
@@ -194,10 +193,10 @@ def _source_problems(case: Case) -> list[str]:
     return sorted(set(problems))
 
 
-def _values_problem(case: Case, field: str, values: list[Any], wanted: list[tuple[int, ...]]) -> str | None:
+def _values_problem(case: Fields, field: str, values: list[Any], wanted: list[tuple[int, ...]]) -> str | None:
     """What is wrong with the values of a tensor; `wanted`: its shape, for a weight that of each layer and direction."""
     entries = [_nested_shape(value) for value in values]
-    if f"{field}.0" not in case.weight_shapes:
+    if field not in LAYER_WEIGHTS:
         whole = _stacked(entries)
         return None if whole == wanted[0] else f"{field}: values {_described(whole)} where {wanted[0]} is needed"
     if entries == wanted or (len(set(wanted)) == 1 and _stacked(entries) == wanted[0]):

@@ -11,6 +11,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from conformance.case.text import shortened
 
 Direction = Literal["forward", "reverse", "bidirectional"]
+Coupling = Literal["forget=1-input", "input=1-forget"]
+LayerNorm = Literal["basic-lstm-cell", "nnapi"]
+ClipReading = Literal["gates", "all"]
+LengthsVia = Literal["argument", "packed", "packed-sorted", "upstream"]
+GradientKind = Literal["whole", "truncated"]
 ActivationName = Literal[
     "sigmoid",
     "tanh",
@@ -153,7 +158,7 @@ class GateClip(Frozen):
     """Bounds activation inputs to +-bound; `gates`: the four pre-activations only; `all`: the input of Hh(c_t) too."""
 
     bound: Positive
-    reading: Literal["gates", "all"]
+    reading: ClipReading
 
 
 class Poison(Frozen):

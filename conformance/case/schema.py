@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from conformance.case.fields import FAMILY, NAME
 from conformance.case.load import CASE_KEYS
-from conformance.case.model import FAMILY, NAME, Case
+from conformance.case.model import Case
 
 
 def spec_schema() -> dict[str, Any]:

@@ -7,7 +7,7 @@ W (4, H, I_l), R (4, H, P), b_w, b_r (4, H), gates in the order i, f, g, o; row 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
@@ -16,92 +16,13 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from conformance.case.tensor_table import BY_GATE, COTANGENTS, Array, Inputs, LayerWeights, Weights
+
+__all__ = ["BY_GATE", "COTANGENTS", "SENDABLE", "Array", "Arrays", "Inputs", "LayerWeights", "Outputs", "Weights",
+           "from_bytes", "to_bytes"]  # fmt: skip
+
 Outputs = dict[str, Array]
 """Output tensors by name: those of `Case.outputs`."""
-
-
-@dataclass(frozen=True)
-class LayerWeights:
-    """Weights of one layer in one direction; biases are None where the case has none."""
-
-    W: Array
-    R: Array
-    b_w: Array | None = None
-    b_r: Array | None = None
-    peephole: Array | None = None
-    projection: Array | None = None
-    projection_bias: Array | None = None
-    gamma: Array | None = None
-    beta: Array | None = None
-    gamma_cell: Array | None = None
-    beta_cell: Array | None = None
-
-    @property
-    def bias(self) -> Array:
-        """b_w + b_r (4, H), summed in float64 and rounded once to the dtype of W; zeros without biases."""
-        if self.b_w is None or self.b_r is None:
-            return np.zeros(self.W.shape[:2], self.W.dtype)
-        return (self.b_w.astype(np.float64) + self.b_r.astype(np.float64)).astype(self.W.dtype)
-
-    def mapped(self, change: Callable[[Array], Array]) -> LayerWeights:
-        """The same with `change` applied to each tensor that there is."""
-        given = {each.name: getattr(self, each.name) for each in fields(self)}
-        return replace(self, **{name: change(array) for name, array in given.items() if array is not None})
-
-
-@dataclass(frozen=True)
-class Weights:
-    """`rows[layer * D + direction]`, and the head's `W_y` (O, D*P) and `b_y` (O) where there is one."""
-
-    rows: tuple[LayerWeights, ...]
-    W_y: Array | None = None
-    b_y: Array | None = None
-
-    @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Array]) -> Weights:
-        """From the flat names of `Case.weight_shapes`: `W.0`, `R.0`, ..., `W_y`, `b_y`."""
-        rows: dict[int, dict[str, Array]] = {}
-        for name, array in tensors.items():
-            kind, dot, row = name.partition(".")
-            if dot:
-                rows.setdefault(int(row), {})[kind] = array
-        return cls(tuple(LayerWeights(**rows[row]) for row in sorted(rows)), tensors.get("W_y"), tensors.get("b_y"))
-
-    def mapped(self, change: Callable[[Array], Array]) -> Weights:
-        """The same with `change` applied to each tensor that there is."""
-        W_y, b_y = (None if array is None else change(array) for array in (self.W_y, self.b_y))
-        return Weights(tuple(row.mapped(change) for row in self.rows), W_y, b_y)
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """x (T, B, I); lengths (B,) int64 or None for all T; h0 and c0 None for zeros.
-
-    mask (T, B), False at the steps a row leaves out: given where there are holes, and says what lengths say too.
-    targets (T, B) or (B,) int64, -1 at steps a row leaves out. dy, dh_n, dc_n: dL/dy, ..., where gradients are asked of
-    a loss that is not looked into; None for zeros.
-    """
-
-    x: Array
-    lengths: Array | None = None
-    mask: Array | None = None
-    h0: Array | None = None
-    c0: Array | None = None
-    targets: Array | None = None
-    dy: Array | None = None
-    dh_n: Array | None = None
-    dc_n: Array | None = None
-
-    def block(self, steps: slice) -> Inputs:
-        """Those of some steps that follow one another: x, and of each row's length what is left to them, 0 at least."""
-        lengths = None if self.lengths is None else np.clip(self.lengths - steps.start, 0, steps.stop - steps.start)
-        return replace(self, x=self.x[steps], lengths=lengths)
-
-    def mapped(self, change: Callable[[Array], Array]) -> Inputs:
-        """The same with `change` applied to each tensor of real numbers: not to lengths, mask and targets."""
-        given = {name: getattr(self, name) for name in ("x", "h0", "c0", "dy", "dh_n", "dc_n")}
-        return replace(self, **{name: change(array) for name, array in given.items() if array is not None})
 
 
 @dataclass(frozen=True)
@@ -110,20 +31,27 @@ class Arrays:
 
     weights: Weights
     inputs: Inputs
-    flat: Mapping[str, Array] = field(repr=False)
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Array]) -> Arrays:
         """From flat names: `weights.W.0`, ..., `inputs.x`, `inputs.lengths`, ..."""
         weights = {n.removeprefix("weights."): a for n, a in tensors.items() if n.startswith("weights.")}
         inputs = {n.removeprefix("inputs."): a for n, a in tensors.items() if n.startswith("inputs.")}
-        flat = {f"weights.{n}": a for n, a in weights.items()} | {f"inputs.{n}": a for n, a in inputs.items()}
-        return cls(Weights.from_tensors(weights), Inputs(**inputs), flat)
+        return cls(Weights.from_tensors(weights), Inputs(**inputs))
+
+    @property
+    def flat(self) -> dict[str, Array]:
+        """By flat names, the inverse of `from_tensors`."""
+        weights = {f"weights.{name}": array for name, array in self.weights.flat.items()}
+        return weights | {f"inputs.{name}": array for name, array in self.inputs.flat.items()}
+
+    def mapped(self, change: Callable[[Array], Array]) -> Arrays:
+        """The same with `change` applied to each tensor of real numbers: not to lengths, mask and targets."""
+        return Arrays(self.weights.mapped(change), self.inputs.mapped(change))
 
     def in_dtype(self, dtype: type[np.floating[Any]]) -> Arrays:
-        """The same numbers in another dtype; lengths and mask stay what they are."""
-        kept = (np.int64, np.bool_)
-        return Arrays.from_tensors({n: a if a.dtype in kept else a.astype(dtype) for n, a in self.flat.items()})
+        """The same numbers in another dtype; lengths, mask and targets stay what they are."""
+        return self.mapped(lambda array: array.astype(dtype))
 
 
 _FROM_SAFETENSORS = {

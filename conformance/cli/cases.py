@@ -16,7 +16,7 @@ from conformance.cli import options
 @options.as_json
 def list_cases(patterns: tuple[str, ...], specs: Path, as_json: bool) -> None:
     """List the cases: id, shapes and options."""
-    from conformance.run.select import select_cases
+    from conformance.case.select import select_cases
 
     cases = select_cases(specs, patterns)
     if as_json:
@@ -40,10 +40,10 @@ def list_cases(patterns: tuple[str, ...], specs: Path, as_json: bool) -> None:
 @options.as_json
 def show(case_id: str, specs: Path, vectors: Path, as_json: bool) -> None:
     """Show one case: options, shapes, golden values."""
+    from conformance.case.select import select_cases
     from conformance.faces import show as face
     from conformance.golden.cache import cached
     from conformance.golden.store import VectorStore
-    from conformance.run.select import select_cases
 
     for case in select_cases(specs, (case_id,)):
         vector = cached(case) if case.on_demand else VectorStore(vectors).load(case)

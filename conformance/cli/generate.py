@@ -30,10 +30,10 @@ def generate(patterns: tuple[str, ...], specs: Path, vectors: Path, check_only: 
 
     Exit code: 0 all is well, 1 a case could not be made, a stored vector differs, or a mistake is not separated.
     """
+    from conformance.case.select import select_cases
     from conformance.golden import generate as generation
     from conformance.golden import power
     from conformance.golden.store import VectorStore
-    from conformance.run.select import select_cases
 
     if (specs == options.FOLDERS.specs) != (vectors == options.FOLDERS.vectors):
         # Else the suite's own vectors would be taken for stale ones, and removed.

@@ -45,12 +45,12 @@ def mistakes(
     Exit code: 1 if all cases together, no --case and no mistake given, separate a mistake by less than 8 times the
     tolerance.
     """
+    from conformance.case.select import select_cases
     from conformance.faces import explanation
     from conformance.faces import mistakes as face
     from conformance.golden import onnx_node_tests, power
     from conformance.lstm.mistakes import CATALOGUE
     from conformance.results.deviations import load_all
-    from conformance.run.select import select_cases
 
     if ids and (as_markdown or against):
         raise click.UsageError("--markdown and --against are about all mistakes: leave the name out")

@@ -103,7 +103,7 @@ class Run:
             return
         worker = Worker(self.labels[0], self.places, self.memory, load_timeout=self.load_timeout, ready=False)
         with contextlib.closing(worker):
-            importlib.import_module("conformance.run.select")  # much that needs no NumPy
+            importlib.import_module("conformance.case.select")  # much that needs no NumPy
             worker.wait_until_started()
             _import_numpy()
             yield worker
@@ -116,11 +116,11 @@ class Run:
             return self._written_to(file, begun, start, beside)
 
     def _written_to(self, file: ResultsFile | None, begun: Worker | None, start: float, beside: bool) -> Ran:
+        from conformance.case.select import matching, select_cases, shard
         from conformance.golden import cache
         from conformance.golden.store import VectorStore
         from conformance.results.merge import demand_same_run
         from conformance.results.record import Header, selection_digest
-        from conformance.run.select import matching, select_cases, shard
 
         every = select_cases(self.specs, ())
         selected = matching(every, self.patterns) if self.patterns else every
@@ -168,8 +168,8 @@ class Run:
         self, known: Mapping[str, list[Deviation]], loaded: Mapping[str, Runner], cases: list[str]
     ) -> list[str]:
         from conformance.adapters import registry
+        from conformance.case.select import select_cases
         from conformance.results.deviations import idle, unread
-        from conformance.run.select import select_cases
 
         own_specs, own = self.specs == options.FOLDERS.specs, self.deviations == options.FOLDERS.deviations
         if not own_specs and not own and any(known.values()):

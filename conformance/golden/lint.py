@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 import numpy as np
 
 from conformance.case.model import Case
+from conformance.case.tensor_table import LAYER_WEIGHTS
 from conformance.case.tensors import Array, Arrays, LayerWeights
 from conformance.case.text import shortened
 
@@ -55,7 +56,9 @@ def stale(cases: Sequence[Case], found: Mapping[str, Collection[str]]) -> list[s
     ]
 
 
-_NEVER_CONSTANT = ("W", "R", "peephole", "projection")
+_WEIGHTS = tuple(name for name, tensor in LAYER_WEIGHTS.items() if tensor.kind == "weight")
+_BIASES = tuple(name for name, tensor in LAYER_WEIGHTS.items() if tensor.kind == "bias")
+_GATED = tuple(name for name, tensor in LAYER_WEIGHTS.items() if tensor.gates)
 
 
 def _constant(array: Array | None) -> bool:
@@ -64,17 +67,17 @@ def _constant(array: Array | None) -> bool:
 
 def _constant_weights(case: Case, arrays: Arrays) -> Iterator[str]:
     for row, weights in enumerate(arrays.weights.rows):
-        for name in _NEVER_CONSTANT:
+        for name in _WEIGHTS:
             if _constant(getattr(weights, name)):
                 yield f"every number of {name}.{row} is the same"
 
 
 def _equal_gates(case: Case, arrays: Arrays) -> Iterator[str]:
     for row, weights in enumerate(arrays.weights.rows):
-        for name in ("W", "R", "b_w", "b_r", "peephole", "gamma", "beta"):
+        for name in _GATED:
             array: Array | None = getattr(weights, name)
             # Constant weights and zero biases have a rule of their own.
-            if array is None or not array.any() or (name in _NEVER_CONSTANT and _constant(array)):
+            if array is None or not array.any() or (name in _WEIGHTS and _constant(array)):
                 continue
             for a, b in itertools.combinations(range(len(array)), 2):
                 if np.array_equal(array[a], array[b]):
@@ -83,7 +86,7 @@ def _equal_gates(case: Case, arrays: Arrays) -> Iterator[str]:
 
 def _zero_biases(case: Case, arrays: Arrays) -> Iterator[str]:
     for row, weights in enumerate(arrays.weights.rows):
-        for name in ("b_w", "b_r", "projection_bias"):
+        for name in _BIASES:
             array: Array | None = getattr(weights, name)
             if array is not None and not array.any():
                 yield f"{name}.{row} is zero"
@@ -101,7 +104,7 @@ def _zero_states(case: Case, arrays: Arrays) -> Iterator[str]:
 def _equal_directions(case: Case, arrays: Arrays) -> Iterator[str]:
     rows = arrays.weights.rows
     for layer in range(case.layers if case.D == 2 else 0):
-        for name in ("W", "R", "b_w"):
+        for name in LAYER_WEIGHTS:
             if _same(rows[2 * layer], rows[2 * layer + 1], name):
                 yield f"both directions of layer {layer} have the same {name}"
 
@@ -109,7 +112,7 @@ def _equal_directions(case: Case, arrays: Arrays) -> Iterator[str]:
 def _equal_layers(case: Case, arrays: Arrays) -> Iterator[str]:
     rows = arrays.weights.rows[:: case.D]
     for (a, first), (b, second) in itertools.combinations(enumerate(rows), 2):
-        for name in ("W", "R", "b_w"):
+        for name in LAYER_WEIGHTS:
             if _same(first, second, name):
                 yield f"layers {a} and {b} have the same {name}"
 

@@ -198,7 +198,7 @@ def _mapped(arrays: Arrays, wrap: Callable[[Array], Array], tile: Callable[[Arra
         lengths = tile(lengths.reshape(1, -1, 1)).reshape(-1)
     if mask is not None:
         mask = tile(mask[..., None])[..., 0]
-    return Arrays(arrays.weights.mapped(weight), replace(arrays.inputs.mapped(batch), lengths=lengths, mask=mask), {})
+    return Arrays(arrays.weights.mapped(weight), replace(arrays.inputs.mapped(batch), lengths=lengths, mask=mask))
 
 
 def _partial_sums(a: Array, b: Array) -> tuple[Array, Array, Array]:

@@ -14,6 +14,7 @@ from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.case.located import MOST_BYTES
 from conformance.case.model import Case
+from conformance.case.select import matching
 from conformance.case.text import visible
 from conformance.data import default_folders, displayed
 from conformance.files import Claim, FileError, read_file
@@ -26,7 +27,6 @@ from conformance.run.limits import MOST_GIB, MOST_SECONDS
 from conformance.run.places import demand_used, parse_places
 from conformance.run.process import LOAD_SECONDS
 from conformance.run.runner import CASE_SECONDS, Runner
-from conformance.run.select import matching
 
 _LIKE_A_SPEC = re.compile(r"^[{'\"]*(family|cases)\b", re.MULTILINE)
 

@@ -9,9 +9,9 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from conformance.case.errors import ConformanceError
+from conformance.case.shards import parsed, shard_of
 from conformance.files import MEBIBYTE, parse_json, read_file
 from conformance.results.record import FORMAT, Footer, Header, Record
-from conformance.case.shards import parsed, shard_of
 
 MOST_BYTES: Final = 512 * MEBIBYTE
 """That a results file may have."""

@@ -18,8 +18,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from conformance.case.dtypes import UNIT_ROUNDOFF, DTypeName
 from conformance.case.outcomes import OutcomeName
-from conformance.case.text import shortened, visible, visible_data
 from conformance.case.shards import parsed
+from conformance.case.text import shortened, visible, visible_data
 
 FORMAT = 2
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from conformance.case.model import Case
 from conformance.case.outcomes import Suspect
-from conformance.case.tensors import Array, Arrays
+from conformance.case.tensors import BY_GATE, Array, Arrays
 from conformance.lstm.gradients import Gradients
 from conformance.lstm.mistakes import BY_ID
 from conformance.lstm.reference import Reference
@@ -27,7 +27,6 @@ from conformance.verdict.noise import error, noise
 POINTS = 200
 """A series has at most so many; of a longer case's steps, neighbours share a point, the largest of them."""
 SERIES = ("i", "f", "g", "o", "c", "h")
-_BY_GATE = ("W", "R", "b_w", "b_r")
 
 Series = list[float | str | None]
 """A number a point, in the order of time; None where no row has a step that counts, "inf" for what is infinite."""
@@ -59,7 +58,7 @@ def profile(answer: Answer, suspects: Sequence[Suspect] = ()) -> dict[str, Any]:
     gradients = {
         name: [_number(value) for value in np.max(per_gate.reshape(4, -1), axis=1)]
         for name in case.outputs
-        if name.startswith("d_") and name.removeprefix("d_").partition(".")[0] in _BY_GATE
+        if name.startswith("d_") and name.removeprefix("d_").partition(".")[0] in BY_GATE
         for per_gate in [noise(outputs[name], golden[name], kappa[name], precision)]
     }
     return found | ({"gradients": gradients} if gradients else {})

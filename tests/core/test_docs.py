@@ -22,8 +22,8 @@ from conformance.adapters import registry
 from conformance.adapters.base import EmptyRows, PaddedY
 from conformance.adapters.capabilities import Capabilities
 from conformance.case.errors import SpecError
+from conformance.case.fields import WeightSources
 from conformance.case.load import CASE_KEYS, SPEC_KEYS, load_spec, load_specs
-from conformance.case.model import WeightSources
 from conformance.case.options import ActivationName, Tolerance
 from conformance.case.source import KINDS
 from conformance.cli import main

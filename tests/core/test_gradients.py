@@ -165,7 +165,7 @@ def test_a_truncated_gradient_is_that_of_the_blocks_each_by_itself() -> None:
             dh_n=arrays.inputs.dh_n * last,
             dc_n=arrays.inputs.dc_n * last,
         )
-        part = Gradients(block).run(Arrays(arrays.weights, inputs, {}))
+        part = Gradients(block).run(Arrays(arrays.weights, inputs))
         first = first or part
         h0, c0, start = part["h_n"], part["c_n"], start + length
         dxs.append(part["d_x"])
@@ -201,7 +201,7 @@ def test_a_short_row_has_the_gradients_it_has_alone() -> None:
         names = ("x", "h0", "c0", "dy", "dh_n", "dc_n")
         own = {name: getattr(arrays.inputs, name)[:, row : row + 1] for name in names}
         own |= {name: own[name][:length] for name in ("x", "dy")}
-        part = Gradients(alone).run(Arrays(arrays.weights, replace(arrays.inputs, lengths=None, **own), {}))
+        part = Gradients(alone).run(Arrays(arrays.weights, replace(arrays.inputs, lengths=None, **own)))
         np.testing.assert_allclose(got["d_x"][:length, row], part["d_x"][:, 0], rtol=1e-12)
         np.testing.assert_allclose(got["d_h0"][:, row], part["d_h0"][:, 0], rtol=1e-12)
         total = {name: total[name] + part[f"d_{name}"] for name in total}

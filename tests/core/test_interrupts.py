@@ -15,7 +15,7 @@ from harness import COMMAND, gone
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError
 
-import conformance.run.select
+import conformance.case.select
 from conformance.case.source import Source, Uniform
 from conformance.cli import main
 from conformance.cli.interrupts import interrupts, struck
@@ -57,14 +57,14 @@ def test_what_a_library_makes_of_an_interrupt_is_one():
 
 def test_an_interrupt_that_nobody_heard_of_ends_a_run(suite, monkeypatch):
     """Some code catches everything, while it is imported for example."""
-    load_specs = conformance.run.select.load_specs
+    load_specs = conformance.case.select.load_specs
 
     def deaf(*arguments: Any) -> Any:
         with contextlib.suppress(BaseException):
             signal.raise_signal(signal.SIGINT)
         return load_specs(*arguments)
 
-    monkeypatch.setattr(conformance.run.select, "load_specs", deaf)
+    monkeypatch.setattr(conformance.case.select, "load_specs", deaf)
     done = CliRunner().invoke(main, ["run", "--adapter", "numpy", "--case", "tiny/*", *map(str, suite.folders)])
     assert done.exit_code == 130
     assert done.stderr == "\ninterrupted after 0 results\n"

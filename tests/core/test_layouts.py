@@ -382,7 +382,7 @@ def test_the_text_says_how_many_columns_are_needed() -> None:
     [
         ({"gates": "coif"}, "gates 'coif': needs an order of i, f, g and o, where g is the cell candidate"),
         ({"gates": "ifo"}, "gates 'ifo': needs an order of "),
-        ({"tensors": {"w": ("W", "U")}}, "w: has no part 'U'; the parts are W, R, b_w, b_r, b"),
+        ({"tensors": {"w": ("W", "U")}}, "w: has no part 'U'; the parts are W, R, b_w, b_r, gamma, beta, b"),
         ({"tensors": {"bias": "b_w"}}, "bias: has no part '_'; "),
         ({"transposed": True, "folded": True}, "matrices are transposed or folded: give one of the two"),
     ],

@@ -14,7 +14,7 @@ REFUSED = {
     "targets: {integers: {low: 0, high: 1}}": "targets are for a head with cross_entropy",
     "head: {O: 1, cross_entropy: true}": "cross_entropy of one class is 0 whatever it is: O from 2",
     "head: {O: 2, cross_entropy: true}\n    targets: {integers: {low: 0, high: 2}}": "targets are whole numbers from 0",
-    "head: {O: 2, cross_entropy: true}\n    targets: {values: [0, 1]}": "targets: values of shape (2,), needs (4, 2)",
+    "head: {O: 2, cross_entropy: true}\n    targets: {values: [0, 1]}": "targets: values of shape (2,) where (4, 2)",
     "head: {O: 2, cross_entropy: true, after: last_step}\n    targets: {values: [0, 0.5]}": "targets are whole numbers",
     "head: {O: 2, cross_entropy: true}\n    targets: {constant: 1}": "targets: a source that gives",
     "head: {O: 2}\n    gradients: whole": "gradients go through a head only from its cross_entropy",

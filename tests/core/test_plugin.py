@@ -17,9 +17,9 @@ from harness import WAYS as FAULTS
 
 from conformance.case.errors import SpecError
 from conformance.case.load import load_spec
+from conformance.case.select import select_cases
 from conformance.data import default_folders
 from conformance.golden.store import VectorStore
-from conformance.run.select import select_cases
 
 INI = "[pytest]\naddopts = --strict-markers --strict-config -p no:cacheprovider\nfilterwarnings = error\n"
 DEVIATIONS = """\

@@ -13,11 +13,11 @@ from harness import COMMAND, python, started
 
 from conformance.case.errors import ConformanceError
 from conformance.case.load import load_specs
+from conformance.case.select import shard
 from conformance.cli import main
 from conformance.data import default_folders
 from conformance.results.reading import read_results
 from conformance.results.record import Record
-from conformance.run.select import shard
 from conformance.run.together import run_together
 
 

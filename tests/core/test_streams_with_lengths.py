@@ -172,7 +172,7 @@ def by_blocks(case: Case, arrays: Arrays) -> Outputs:
         given = replace(inputs.block(steps), h0=h0, c0=c0, dy=inputs.dy[steps])
         given = replace(given, dh_n=inputs.dh_n * last, dc_n=inputs.dc_n * last)
         update = {"T": len(given.x), "lengths": case.block_lengths[n], "blocks": None, "gradients": "whole"}
-        part = Gradients(case.model_copy(update=update)).run(Arrays(arrays.weights, given, {}))
+        part = Gradients(case.model_copy(update=update)).run(Arrays(arrays.weights, given))
         first = first or part
         h0, c0 = part["h_n"], part["c_n"]
         dxs.append(part["d_x"])

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -252,16 +251,8 @@ def test_a_file_s_size_has_a_bound_that_is_looked_at_before_it_is_read(tmp_path:
     large = tmp_path / "large.yaml"
     with large.open("wb") as file:
         file.truncate(2**40)  # no block of it is written
-    with pytest.raises(SpecError, match=r"^l\.yaml:1: cannot be read: 1,048,576 MiB; at most 128 MiB are allowed$"):
+    with pytest.raises(SpecError, match=r"^l\.yaml:1: cannot be read: it is larger than the 64 MiB that such a file "):
         parse_file(large, "l.yaml")
-
-
-def test_what_is_not_a_regular_file_is_not_opened(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.yaml")
-    (tmp_path / "link.yaml").symlink_to("/dev/zero")
-    for name in ("pipe.yaml", "link.yaml", "."):
-        with pytest.raises(SpecError, match=r"^s\.yaml:1: cannot be read: not a regular file$"):
-            parse_file(tmp_path / name, "s.yaml")
 
 
 def test_a_tensor_of_200_000_numbers_can_be_given(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", folder, ROOT], check=True, cwd=folder)
     (wheel,) = folder.glob("lstm_conformance-*.whl")
     made = Environment(folder)
-    # Golden values of cases made on demand are not in the wheel, and what the user's cache has of them is a matter of luck.
+    # Golden values of cases made on demand are not in the wheel; whether the cache of the user has them is luck.
     made.run("python", "-m", "pip", "--quiet", "install", f"{wheel}[generate]", "pytest")
     return made
 

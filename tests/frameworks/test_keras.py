@@ -36,7 +36,7 @@ def test_the_mask_comes_by_the_way_that_is_asked_for(adapter: str, way: str) -> 
         np.testing.assert_array_equal(marked, unmarked)
     else:
         without = question({"h0": None, "c0": None}).case
-        whole = Reference(without).run(Arrays(asked.arrays.weights, Inputs(x), {}))["h_n"]
+        whole = Reference(without).run(Arrays(asked.arrays.weights, Inputs(x)))["h_n"]
         np.testing.assert_allclose(unmarked, whole, atol=1e-6)
         assert np.abs(marked - unmarked).max() > 1e-3
 

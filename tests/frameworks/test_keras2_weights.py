@@ -49,6 +49,6 @@ def test_lstm_with_weights_of_cudnnlstm_answers_as_the_reference_does(
     layer.set_weights(preprocess_weights_for_loading(layer, list(cudnn_weights.values())))
     x = np.random.default_rng(4).uniform(-2, 2, (T, B, I)).astype(np.float32)
     case = Case(id="cudnn/lstm", T=T, B=B, I=I, H=H, h0=None, c0=None)
-    arrays = Arrays(Weights((unpack(KERAS2_CUDNN, cudnn_weights, I, H),)), Inputs(x), {})
+    arrays = Arrays(Weights((unpack(KERAS2_CUDNN, cudnn_weights, I, H),)), Inputs(x))
     y = reference_of(case).run(arrays)["y"]
     np.testing.assert_allclose(np.asarray(layer(x.swapaxes(0, 1))).swapaxes(0, 1), y, atol=2e-6)

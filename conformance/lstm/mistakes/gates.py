@@ -9,14 +9,12 @@ import numpy as np
 
 from conformance.case.model import Case
 from conformance.case.options import Activations
-from conformance.case.tensors import Array, LayerWeights, Weights
+from conformance.case.tensors import BY_GATE, Array, LayerWeights, Weights
 from conformance.lstm.mistakes.base import Axis
 from conformance.lstm.reference import Reference
 from conformance.lstm.step import I, Scan, State, Step
 
 gates = Axis("gates")
-BY_GATE = ("W", "R", "b_w", "b_r", "gamma", "beta")
-"""The fields of LayerWeights whose first axis is that of the gates (a peephole's is another one)."""
 
 ORDERS = (
     # Two formats and a program that mixed them up, or that reads the one and the other. Each pair of orders moves the

@@ -141,5 +141,5 @@ class Float64InFloat32(Reference):
         def narrow(array: Array) -> Array:
             return array.astype(np.float32)
 
-        outputs = super().run(Arrays(arrays.weights.mapped(narrow), arrays.inputs.mapped(narrow), {}))
+        outputs = super().run(Arrays(arrays.weights.mapped(narrow), arrays.inputs.mapped(narrow)))
         return {name: array.astype(arrays.inputs.x.dtype) for name, array in outputs.items()}

@@ -19,8 +19,8 @@ from conformance.adapters.base import Adapter
 from conformance.adapters.capabilities import ActivationSupport, Capabilities
 from conformance.case.dtypes import DTypeName
 from conformance.case.errors import AdapterUnavailable
-from conformance.case.model import Case
-from conformance.case.options import DEFAULTS, PARAMETERS, Activation, ActivationName, Direction, GateClip
+from conformance.case.option_table import OPTIONS
+from conformance.case.options import DEFAULTS, PARAMETERS, Activation, ActivationName, Direction
 from conformance.run.places import HERE, Place
 from conformance.run.process import LOAD_SECONDS
 
@@ -118,20 +118,10 @@ def faults(kind: Any, name: str) -> list[str]:
     return found + _activation_faults(capabilities.activations)
 
 
-def _literals(annotation: Any) -> tuple[str, ...]:
-    """The texts of a Literal, wherever in the annotation it stands."""
-    arguments = get_args(annotation)
-    return tuple(text for a in arguments for text in ((a,) if isinstance(a, str) else _literals(a)))
-
-
 _WORDS: dict[str, tuple[str, ...]] = {
     "dtypes": get_args(DTypeName),
     "directions": get_args(Direction),
-    "gate_clip": _literals(GateClip.model_fields["reading"].annotation),
-    **{
-        option: _literals(Case.model_fields[option].annotation)
-        for option in ("lengths_via", "coupling", "layer_norm", "gradients")
-    },
+    **{name: option.words for name, option in OPTIONS.items() if option.words},
 }
 """The capabilities that are sets of words, with the words there are: those of the cases."""
 _LENGTHS = ("each", "common", "none")

@@ -19,9 +19,6 @@ Fields = dict[str, Any]
 Edit = Callable[[dict[str, Array]], None]
 """Changes the flat tensors (`weights.W.0`, `inputs.x`) of a case in place."""
 
-WIDE: Fields = {"c0": {"uniform": {"low": -3.0, "high": 3.0}}}
-"""Cell states that a clip has something to do with, and of which it matters which one a gate looks at."""
-NO_STATES: Fields = {"h0": None, "c0": None}
 BIDIRECTIONAL: Fields = {"direction": "bidirectional"}
 
 _SIZES: Fields = {"id": "smoke/case", "seed": 7, "T": 5, "B": 3, "I": 4, "H": 6}

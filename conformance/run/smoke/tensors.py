@@ -6,58 +6,24 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.adapters.capabilities import Capabilities
-from conformance.case.model import COTANGENTS, Case
+from conformance.case.model import Case
+from conformance.case.tensor_table import COTANGENTS, HEAD_WEIGHTS, INPUTS, LAYER_WEIGHTS, Tensor
 from conformance.case.tensors import Array
-from conformance.run.smoke.questions import BIDIRECTIONAL, WIDE, Check, Edit, Fields, Question, added, plain
+from conformance.run.smoke.questions import BIDIRECTIONAL, Check, Edit, Question, added, plain
 
-GATES: dict[str, str] = dict.fromkeys(("W", "R", "b_w", "b_r", "gamma", "beta"), "ifgo") | {"peephole": "ifo"}
-"""The tensors of which each gate is tried by itself, with their gates."""
-
-WITH: list[Fields] = [
-    {},
-    WIDE | {"peephole": True},
-    {"P": 2, "projection_bias": True},
-    {"P": 2},
-    {"bias": False, "layer_norm": "basic-lstm-cell"},
-    {"bias": False, "layer_norm": "nnapi"},
-    {"head": {"O": 2}},
-]
-"""The cases that have a tensor each that the ones before have not."""
-
-_REMEDY = {
-    "b_w": "there are two biases, b_w and b_r; a framework with one wants their sum, LayerWeights.bias",
-    "b_r": "there are two biases, b_w and b_r; a framework with one wants their sum, LayerWeights.bias",
-    "peephole": "weights.rows[row].peephole is (3, H), gates i, f, o",
-}
-_IGNORED = {
-    **{("peephole", gate): "peephole-ignored" for gate in "ifo"},
-    ("b_w", ""): "input-bias-ignored",
-    ("b_r", ""): "recurrent-bias-ignored",
-    ("h0", ""): "initial-h-ignored",
-    ("c0", ""): "initial-c-ignored",
-    ("projection_bias", ""): "projection-bias-ignored",
-    ("b_y", ""): "head-bias-ignored",
-    ("projection", ""): "projection-ignored",
-    ("dh_n", ""): "gradient-of-final-state-ignored",
-    ("dc_n", ""): "gradient-of-final-cell-ignored",
-}
+_BIASES = "there are two biases, b_w and b_r; a framework with one wants their sum, LayerWeights.bias"
+_TABLE = LAYER_WEIGHTS | HEAD_WEIGHTS
 
 
 def checks(capabilities: Capabilities) -> Iterator[Check]:
     """Every check of a tensor; those the interface does not accept are the caller's to leave out."""
     base = plain(capabilities)
     yield from _inputs(base)
-    tried: set[str] = set()
-    for fields in WITH:
-        case = base | fields
-        for tensor in Case.model_validate(case).weight_shapes:
-            kind = tensor.removesuffix(".0")
-            if kind in tried or "." in kind:  # another row: below
-                continue
-            question = Question(case)
-            if capabilities.refusal(question.case) is None:
-                tried.add(kind)
-                yield from _parts(kind, tensor, question)
+    for name, tensor in _TABLE.items():
+        questions = (Question(base | keys) for keys in tensor.tried_with)
+        question = next((q for q in questions if capabilities.refusal(q.case) is None), None)
+        if question is not None:
+            yield from _parts(name, tensor, question)
     # Few steps: what a state is made of fades.
     short = base | {"T": min(base["T"], 2)}
     several = ({"layers": 2} | BIDIRECTIONAL, {"layers": 2}, BIDIRECTIONAL)
@@ -69,12 +35,10 @@ def checks(capabilities: Capabilities) -> Iterator[Check]:
 
 
 def _inputs(base: dict[str, Any]) -> Iterator[Check]:
-    for name, remedy in (
-        ("x", "inputs.x is (T, B, I)"),
-        ("h0", "inputs.h0 is (L*D, B, P)"),
-        ("c0", "inputs.c0 is (L*D, B, H)"),
-    ):
-        yield _counts(f"inputs/{name}", name, Question(base), added(f"inputs.{name}"), remedy)
+    for name, tensor in INPUTS.items():
+        if not tensor.cotangent:
+            remedy = f"inputs.{name} is {tensor}"
+            yield _counts(f"inputs/{name}", name, Question(base), added(f"inputs.{name}"), remedy, tensor.ignored)
     # Only the first row is changed, so the others must not be.
     first, rest = slice(0, 1), slice(1, None)
     one = Question(base, added("inputs.x", (slice(None), first)), rows=rest)
@@ -82,14 +46,16 @@ def _inputs(base: dict[str, Any]) -> Iterator[Check]:
                 "mind the axes: inputs.x is (T, B, I), y is (T, B, D*P), states are (L*D, B, ...)")  # fmt: skip
 
 
-def _parts(kind: str, tensor: str, question: Question) -> Iterator[Check]:
+def _parts(name: str, tensor: Tensor, question: Question) -> Iterator[Check]:
     """A tensor gate by gate, or as a whole."""
-    remedy = _REMEDY.get(kind, f"weights.rows[row].{kind}" if "." in tensor else f"weights.{kind}")
-    for index, gate in enumerate(GATES.get(kind, "")):
-        edit = added(f"weights.{tensor}", index)
-        yield _counts(f"weights/{kind}-{gate}", f"{kind} of gate {gate}", question, edit, remedy, (kind, gate))
-    if kind not in GATES:
-        yield _counts(f"weights/{kind}", kind, question, added(f"weights.{tensor}"), remedy, (kind, ""))
+    in_row = name in LAYER_WEIGHTS
+    flat, remedy = (f"{name}.0", f"weights.rows[row].{name}") if in_row else (name, f"weights.{name}")
+    remedy = _BIASES if name in ("b_w", "b_r") else f"{remedy} is {tensor}"
+    for index, gate in enumerate(tensor.gates):
+        edit = added(f"weights.{flat}", index)
+        yield _counts(f"weights/{name}-{gate}", f"{name} of gate {gate}", question, edit, remedy, tensor.ignored)
+    if not tensor.gates:
+        yield _counts(f"weights/{name}", name, question, added(f"weights.{flat}"), remedy, tensor.ignored)
 
 
 def _rows(fields: dict[str, Any]) -> Iterator[Check]:
@@ -107,14 +73,15 @@ def _rows(fields: dict[str, Any]) -> Iterator[Check]:
         for number in range(case.layers * case.D):
             edit, remedy = added(f"inputs.{name}", number), f"inputs.{name}[layer * D + direction]"
             about = f"{name} of row {number}"
-            yield _counts(f"inputs/{name}.{number}", about, Question(fields), edit, remedy, (name, ""))
+            yield _counts(f"inputs/{name}.{number}", about, Question(fields), edit, remedy, INPUTS[name].ignored)
 
 
 def _gradients(fields: dict[str, Any], *, cross_entropy: bool) -> Iterator[Check]:
     """Each cotangent counts, and each gradient answers to one."""
     for name in COTANGENTS:
         remedy = f"inputs.{name} is dL/d{name[1:]}"
-        yield _counts(f"gradients/{name}", name, Question(fields), added(f"inputs.{name}"), remedy, (name, ""))
+        ignored = INPUTS[name].ignored
+        yield _counts(f"gradients/{name}", name, Question(fields), added(f"inputs.{name}"), remedy, ignored)
     for name in Case.model_validate(fields).outputs:
         if name.startswith("d_"):
             edit = added("inputs.dy")
@@ -148,10 +115,10 @@ def _counts(
     question: Question,
     edit: Edit,
     remedy: str,
-    ignored: tuple[str, str] = ("", ""),
+    ignored: str | None = None,
     names: tuple[str, ...] = (),
 ) -> Check:
     """Another tensor, another answer."""
-    mistakes = tuple(_IGNORED[key] for key in (ignored, (ignored[0], "")) if key in _IGNORED)
+    mistakes = () if ignored is None else (ignored,)
     changed = Question(question.fields, edit)
     return Check(id_, about, "differ", changed, question, f"hand it over: {remedy}", mistakes, names)

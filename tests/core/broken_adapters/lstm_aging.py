@@ -40,7 +40,7 @@ class Aging(NumpyReference):
         """Runs every row over all steps."""
         if case.lengths is None:
             return self._right(case, weights, exact)
-        return lambda inputs: BY_ID["lengths-ignored"].outputs(case, Arrays(weights, inputs, {}))
+        return lambda inputs: BY_ID["lengths-ignored"].outputs(case, Arrays(weights, inputs))
 
     def _crashing(self, case, weights, exact):
         if case.layers > 1:
