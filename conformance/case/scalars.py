@@ -32,6 +32,9 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 _INFINITY = re.compile(r"([-+]?)\.(?:inf|Inf|INF)").fullmatch
 _NAN = re.compile(r"\.(?:nan|NaN|NAN)").fullmatch
 
+NAN: Final = math.copysign(math.nan, -1.0)
+"""What `.nan` is, with the sign that it has in stored vectors. PyYAML divides infinities for it, and the sign of what
+comes of that is the processor's choice."""
 _LONGEST_INTEGER = 80
 """Characters that the longest notation of a 64-bit number takes: in binary, with underscores."""
 
@@ -107,7 +110,7 @@ def _yaml_1_2(text: str) -> Any:
         return float(text)
     if infinity := _INFINITY(text):
         return float(f"{infinity[1]}inf")
-    return math.nan if _NAN(text) else text
+    return NAN if _NAN(text) else text
 
 
 def _yaml_1_1(text: str) -> Any:

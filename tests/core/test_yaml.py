@@ -2,6 +2,7 @@
 
 import json
 import math
+import struct
 import time
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,11 @@ def test_a_scalar_of_one_meaning(text: str, value: Any) -> None:
 @pytest.mark.parametrize(("text", "value"), [("1e3", 1000.0), ("1e-06", 1e-6), ("-2.5E5", -2.5e5), ("1.5e3", 1500.0)])
 def test_a_number_as_json_writes_it_is_a_number(text: str, value: float) -> None:
     assert parse(f"key: {text}", "s.yaml")["key"] == value == json.loads(text)
+
+
+def test_nan_has_the_same_bytes_on_every_processor() -> None:
+    (value,) = parse("- .nan", "s.yaml")
+    assert struct.pack(">d", value).hex() == "fff8000000000000"
 
 
 @given(st.floats(allow_nan=False) | st.integers(-(2**63), 2**64 - 1))
