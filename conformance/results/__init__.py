@@ -1,0 +1,1 @@
+"""Results: what one says, the files they stand in, known deviations, merging and gating. Nothing here runs anything."""
