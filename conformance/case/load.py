@@ -24,11 +24,11 @@ from pydantic import ValidationError
 
 from conformance.case.dtypes import SHORT
 from conformance.case.errors import SpecError
-from conformance.case.located import LocatedDict, LocatedList, line_of, merged, parse_file
 from conformance.case.model import Case
 from conformance.case.options import Frozen
 from conformance.case.source import Source
 from conformance.case.text import shortened
+from conformance.case.yaml_lines import LocatedDict, LocatedList, line_of, merged, parse_file
 from conformance.data import displayed
 
 SPEC_KEYS = ("family", "description", "source", "defaults", "cases")

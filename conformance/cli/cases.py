@@ -41,13 +41,13 @@ def list_cases(patterns: tuple[str, ...], specs: Path, as_json: bool) -> None:
 def show(case_id: str, specs: Path, vectors: Path, as_json: bool) -> None:
     """Show one case: options, shapes, golden values."""
     from conformance.case.select import select_cases
-    from conformance.faces import show as face
     from conformance.golden.cache import cached
     from conformance.golden.store import VectorStore
+    from conformance.views import show as view
 
     for case in select_cases(specs, (case_id,)):
         vector = cached(case) if case.on_demand else VectorStore(vectors).load(case)
-        click.echo(face.as_json(case, vector) if as_json else face.as_text(case, vector))
+        click.echo(view.as_json(case, vector) if as_json else view.as_text(case, vector))
 
 
 @click.command()

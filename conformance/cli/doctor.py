@@ -35,8 +35,8 @@ def doctor(
     """
     from dataclasses import asdict
 
-    from conformance.faces.doctor import Diagnosis, examine
     from conformance.run.places import everywhere, parse_places
+    from conformance.views.doctor import Diagnosis, examine
 
     found: list[dict[str, Any]] = []
     places = parse_places(workers)

@@ -8,17 +8,17 @@ from pathlib import Path
 import click
 
 from conformance.cli import options
-from conformance.cli.judging import Judging, judged
+from conformance.cli.gating import GateOptions, gate_options
 
 
 @click.command()
 @click.argument("before", type=options.FILE)
 @click.argument("after", type=options.FILE)
-@judged
+@gate_options
 def gate(
     before: Path,
     after: Path,
-    judging: Judging,
+    gating: GateOptions,
 ) -> None:
     """Compare the results of two runs, of a framework before and after an upgrade.
 
@@ -29,7 +29,7 @@ def gate(
     """
     from conformance.results.reading import read_results
 
-    sys.exit(judging.exit_code(read_results(before), read_results(after)))
+    sys.exit(gating.exit_code(read_results(before), read_results(after)))
 
 
 @click.command()

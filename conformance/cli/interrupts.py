@@ -10,12 +10,12 @@ from types import FrameType
 
 import click
 
-_struck = threading.Event()
+_interrupted = threading.Event()
 
 
-def struck() -> bool:
+def interrupted() -> bool:
     """Whether Ctrl-C has struck since `interrupts` began, even if nobody heard of it: some code catches everything."""
-    return _struck.is_set()
+    return _interrupted.is_set()
 
 
 @contextlib.contextmanager
@@ -25,14 +25,14 @@ def interrupts() -> Iterator[None]:
     Raises:
         KeyboardInterrupt: also in place of an error after Ctrl-C. pydantic makes such ones, while it builds a model.
     """
-    _struck.clear()
+    _interrupted.clear()
     usual = signal.getsignal(signal.SIGINT)
     if not callable(usual) or threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def strike(number: int, frame: FrameType | None) -> None:
-        _struck.set()
+        _interrupted.set()
         usual(number, frame)
 
     signal.signal(signal.SIGINT, strike)
@@ -41,7 +41,7 @@ def interrupts() -> Iterator[None]:
     except click.exceptions.Exit:
         raise  # the end of a command, not an error
     except Exception as error:
-        if struck():
+        if interrupted():
             raise KeyboardInterrupt from error
         raise
     finally:

@@ -46,11 +46,11 @@ def mistakes(
     tolerance.
     """
     from conformance.case.select import select_cases
-    from conformance.faces import explanation
-    from conformance.faces import mistakes as face
     from conformance.golden import onnx_node_tests, power
     from conformance.lstm.mistakes import CATALOGUE
     from conformance.results.deviations import load_all
+    from conformance.views import explanation
+    from conformance.views import mistakes as view
 
     if ids and (as_markdown or against):
         raise click.UsageError("--markdown and --against are about all mistakes: leave the name out")
@@ -64,7 +64,7 @@ def mistakes(
         powers = power.measure(stored, vectors, chosen, jobs=jobs, report=advance)
     known = load_all(deviations) if ids else {}
     if as_json:
-        told = face.as_json(powers, other)
+        told = view.as_json(powers, other)
         if ids:
             for entry, mistake in zip(told, chosen, strict=True):
                 entry["known_deviations"] = explanation.as_json(mistake, known)
@@ -77,10 +77,10 @@ def mistakes(
         ]
         click.echo("\n\n".join(texts))
     elif as_markdown and other is not None:
-        click.echo(face.as_markdown(powers, other), nl=False)
+        click.echo(view.as_markdown(powers, other), nl=False)
     else:
-        options.console().print(face.table(powers, other))
-        click.echo(face.totals(powers, other))
+        options.console().print(view.table(powers, other))
+        click.echo(view.totals(powers, other))
     whole = not patterns and not ids
     sys.exit(1 if whole and any(found.separation < power.LEAST_SEPARATION for found in powers) else 0)
 

@@ -121,7 +121,7 @@ def run(
 
 def _print(records: list[Record], adapters: list[str], *, verbose: bool, wide: bool) -> None:
     """The messages and the matrix."""
-    from conformance.faces.matrix import LEGEND, matrix
+    from conformance.views.matrix import LEGEND, matrix
 
     console = options.console(wide=wide)
     for record in records:

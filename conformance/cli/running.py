@@ -16,8 +16,8 @@ import click
 from conformance import __version__
 from conformance.case.errors import AdapterUnavailable
 from conformance.cli import options
-from conformance.cli.interrupts import struck
-from conformance.cli.watching import Watching
+from conformance.cli.interrupts import interrupted
+from conformance.cli.progress import RunProgress
 
 if TYPE_CHECKING:
     from conformance.case.model import Case
@@ -242,7 +242,7 @@ class Run:
         start: float,
     ) -> list[Record]:
         """The results of what is left to run and of what is in the file already, in the order they came."""
-        from conformance.run.together import run_together
+        from conformance.run.parallel import run_in_parallel
 
         records = list(found.records) if found else []
         done = {(record.adapter, record.case) for record in records}
@@ -252,22 +252,22 @@ class Run:
         elif file is not None and found is not None and not found.complete:
             file.go_on(found)
         counts = {label: len(waiting) for label, waiting in left.items()}
-        with Watching(counts, len(cases), shown=not self.in_process) as watching:
+        with RunProgress(counts, len(cases), shown=not self.in_process) as progress:
 
             def report(result: Result) -> None:
-                if struck() and not self.in_process:  # a debugger has its own use for Ctrl-C
+                if interrupted() and not self.in_process:  # a debugger has its own use for Ctrl-C
                     raise KeyboardInterrupt
                 record = result.record()
                 records.append(record)
                 if file is not None:
                     file.add(record)
-                watching.came(result.adapter, result.seconds, runners[result.adapter].import_seconds)
+                progress.result_arrived(result.adapter, result.seconds, runners[result.adapter].import_seconds)
 
             jobs = 1 if self.in_process else min(self.jobs or os.cpu_count() or 1, len(runners))
             try:
-                run_together(runners, left, jobs, begun=watching.begun, report=report)
+                run_in_parallel(runners, left, jobs, begun=progress.started, report=report)
             except BaseException as error:
-                if struck() or isinstance(error, KeyboardInterrupt):
+                if interrupted() or isinstance(error, KeyboardInterrupt):
                     resume = f"; {file.place} has them: go on with the same command and --resume" if file else ""
                     kept = resume if self.resumable else ""
                     click.echo(f"\ninterrupted after {len(records)} results{kept}", err=True)

@@ -41,10 +41,10 @@ def smoke(
     from dataclasses import asdict
 
     from conformance.adapters import registry
-    from conformance.faces import smoke as face
     from conformance.results.deviations import load_deviations
     from conformance.run.places import parse_places
     from conformance.run.smoke import Smoke
+    from conformance.views import smoke as view
 
     known = load_deviations(deviations, registry.parse(adapter).name)
     made = Smoke(adapter, known, patterns, timeout, parse_places(workers), load_timeout)
@@ -58,9 +58,9 @@ def smoke(
         told = {"adapter": adapter, "versions": made.versions, "findings": [asdict(finding) for finding in findings]}
         click.echo(json.dumps(told, indent=1))
     else:
-        lines = [face.each(finding) for finding in findings] if verbose else face.groups(findings)
+        lines = [view.each(finding) for finding in findings] if verbose else view.groups(findings)
         click.echo("\n".join(lines))
-        for message in face.messages(findings):
+        for message in view.messages(findings):
             click.echo(f"\n{message}")
-        click.echo(f"\n{adapter}: {len(findings)} checks: {face.total(findings)}")
+        click.echo(f"\n{adapter}: {len(findings)} checks: {view.total(findings)}")
     sys.exit(1 if any(finding.outcome == "failed" for finding in findings) else 0)

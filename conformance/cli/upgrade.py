@@ -13,7 +13,7 @@ import click
 
 from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.cli import options
-from conformance.cli.judging import Judging, judged
+from conformance.cli.gating import GateOptions, gate_options
 from conformance.cli.running import Run
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 @click.option("--timeout", type=options.SECONDS, default=300.0, show_default=True, help="As of run.")
 @options.load_timeout
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Adapters side by side.  [default: one a core]")
-@judged
+@gate_options
 def upgrade(
     before: str,
     after: str,
@@ -73,7 +73,7 @@ def upgrade(
     timeout: float,
     load_timeout: float,
     jobs: int | None,
-    judging: Judging,
+    gating: GateOptions,
 ) -> None:
     """Run the cases with two versions of a package, 'torch==2.13.0' 'torch==2.14.0', and gate the second by the first.
 
@@ -122,7 +122,7 @@ def upgrade(
                 jobs=jobs,
             ).carried_out(beside=True)
             results.append(read_results(output))
-        code = judging.exit_code(results[0], results[1])
+        code = gating.exit_code(results[0], results[1])
         if keep:
             click.echo(f"kept in {keep}: the environments before, after and their results", err=True)
     sys.exit(code)
@@ -138,7 +138,7 @@ def _computing_with(
     """
     from packaging.utils import canonicalize_name
 
-    from conformance.faces.doctor import Diagnosis, examine
+    from conformance.views.doctor import Diagnosis, examine
 
     found: list[set[str]] = []
     for place in places.values():

@@ -12,10 +12,10 @@ import pytest
 from conformance import __version__
 from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable, ConformanceError
-from conformance.case.located import MOST_BYTES
 from conformance.case.model import Case
 from conformance.case.select import matching
 from conformance.case.text import visible
+from conformance.case.yaml_lines import MOST_BYTES
 from conformance.data import default_folders, displayed
 from conformance.files import Claim, FileError, read_file
 from conformance.golden.store import VectorStore

@@ -30,10 +30,10 @@ from packaging.version import InvalidVersion
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 
 from conformance.case.errors import SpecError
-from conformance.case.located import LocatedDict, LocatedList, line_of, parse_file
 from conformance.case.options import Frozen, Listed
 from conformance.case.outcomes import Failed, Outcome, name_of
 from conformance.case.text import shortened
+from conformance.case.yaml_lines import LocatedDict, LocatedList, line_of, parse_file
 from conformance.data import displayed
 
 

@@ -12,8 +12,8 @@ from typing import Literal
 from conformance.adapters import registry
 from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.errors import AdapterUnavailable, ConformanceError
-from conformance.results.record import Record, RecordedSuspect
 from conformance.results.reading import Results, demand_whole
+from conformance.results.record import Record, RecordedSuspect
 
 DRIFT = 4.0
 """Noise of one and the same arithmetic moves by less when a kernel adds in another order."""

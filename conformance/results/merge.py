@@ -7,8 +7,8 @@ from pathlib import Path
 
 from conformance.case.errors import ConformanceError
 from conformance.case.shards import parsed
-from conformance.results.record import Header, Record, selection_digest
 from conformance.results.reading import Results, demand_complete
+from conformance.results.record import Header, Record, selection_digest
 
 
 def demand_same_run(found: Results, header: Header, cases: Collection[str]) -> None:

@@ -16,8 +16,8 @@ from typing import Any, Final, Self
 from pydantic import BaseModel
 
 from conformance.files import Claim, FileError, replace_file, writing
-from conformance.results.record import Footer, Header, Record
 from conformance.results.reading import Results, read_results
+from conformance.results.record import Footer, Header, Record
 
 UNFINISHED: Final = ".unfinished"
 

@@ -33,7 +33,7 @@ def confine() -> tuple[str, int]:
     """Make this process the leader of a group, the kernel's first choice when memory runs out, and silent.
 
     Both standard streams, those of C code too, go to a file; there a fatal signal leaves its traceback as well, and so
-    does `bury`.
+    does `kill`.
 
     Returns:
         The path of that file, and the mark of this process and of all that it will start, 0 where there is none.
@@ -176,18 +176,18 @@ def _mark_of(pid: int) -> int:
     return resource.prlimit(pid, _MARK)[0]
 
 
-def bury(pid: int, log: str, mark: int, *, speak: bool = False) -> str:
+def kill(pid: int, log: str, mark: int, *, dump_stack: bool = False) -> str:
     """Kill what is left of a worker, with all it has started, and remove its log. Runs beside it, not in it.
 
     Args:
         mark: that of the worker, see `confine`.
-        speak: have it write down first where it is.
+        dump_stack: have it write down first where it is.
 
     Returns:
         The end of its log.
     """
     with contextlib.suppress(OSError, AttributeError):  # not there any more; a platform without groups
-        if speak and os.getpgid(pid) == pid:
+        if dump_stack and os.getpgid(pid) == pid:
             os.kill(pid, signal.SIGUSR1)
             time.sleep(_SPEAK_SECONDS)
     end_all(pid, mark)

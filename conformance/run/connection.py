@@ -14,18 +14,18 @@ from typing import Any, Final
 
 import execnet
 
-from conformance.run.confine import bury
+from conformance.run.confine import kill
 from conformance.run.places import Place
 
 _EXIT_SECONDS = 5.0
 _LOOK_SECONDS = 0.25
 _DRAIN_SECONDS = 1.0
-_BURY_SECONDS = 60.0
+_KILL_SECONDS = 60.0
 _BOOTSTRAP = "from conformance.run.worker import serve\nserve(channel)\n"
-_BURY = """
+_KILL = """
 import sys
-from conformance.run.confine import bury
-print(bury(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), speak=len(sys.argv) > 4))
+from conformance.run.confine import kill
+print(kill(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), dump_stack=len(sys.argv) > 4))
 """
 END: Final = object()
 """In place of a message: there can be none any more."""
@@ -54,7 +54,7 @@ class Connection:
         self._mark = 0
         self._inbox: queue.SimpleQueue[tuple[float, object]] = queue.SimpleQueue()
         self._outbox: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        self._buried: str | None = None
+        self._killed: str | None = None
 
     def open(self) -> None:
         """Begin to start the process. Does not wait for it; `close` is called in any case, however this ends."""
@@ -137,34 +137,34 @@ class Connection:
             if not self._started.done():
                 return
         if at_work:
-            self.bury()
+            self.kill()
         with contextlib.suppress(OSError):
             if self._channel is not None:
                 self._channel.close()
         self._group.terminate(timeout=2.0)
         if not self._place.ssh:
-            self.bury()  # what it has started; there is no need to go to a host for a worker that ended well
+            self.kill()  # what it has started; there is no need to go to a host for a worker that ended well
 
-    def bury(self, *, speak: bool = False) -> str:
+    def kill(self, *, dump_stack: bool = False) -> str:
         """Kill the process, with what it has started, and remove its log; the end of that. Once is enough.
 
         Args:
-            speak: have it write down first where it is.
+            dump_stack: have it write down first where it is.
         """
-        if self._buried is None:
-            self._buried = self._bury(speak)
-        return self._buried
+        if self._killed is None:
+            self._killed = self._kill(dump_stack)
+        return self._killed
 
-    def _bury(self, speak: bool) -> str:
+    def _kill(self, dump_stack: bool) -> str:
         if self._pid is None:
             if self._channel is not None:
                 self._popen.kill()
             return ""
         if not self._place.ssh:
-            return bury(self._pid, self._log, self._mark, speak=speak)
-        arguments = [str(self._pid), self._log, str(self._mark), *(["speak"] if speak else [])]
+            return kill(self._pid, self._log, self._mark, dump_stack=dump_stack)
+        arguments = [str(self._pid), self._log, str(self._mark), *(["dump_stack"] if dump_stack else [])]
         try:
-            done = self._place.call(_BURY, *arguments, seconds=_BURY_SECONDS)
+            done = self._place.call(_KILL, *arguments, seconds=_KILL_SECONDS)
         except (OSError, subprocess.TimeoutExpired) as error:
             return f"(its place cannot be reached any more: {error})"
         return (done.stdout if done.returncode == 0 else done.stderr).rstrip("\n")
@@ -178,7 +178,7 @@ class Connection:
         except (EOFError, self._channel.TimeoutError):
             pass
         status = self._exit_status() + note  # first, for a process may print up to its end
-        return "\n".join(filter(None, [status, self.bury()]))
+        return "\n".join(filter(None, [status, self.kill()]))
 
     def _exit_status(self) -> str:
         try:

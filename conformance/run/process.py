@@ -193,7 +193,7 @@ class Worker:
         deadline = began + oldest.timeout
         came, wire = self._connection.receive(deadline)
         if came > deadline:  # or late, while nobody looked
-            return Silent(self._connection.bury(speak=came == inf), oldest.timeout)
+            return Silent(self._connection.kill(dump_stack=came == inf), oldest.timeout)
         if wire is END:
             return Died(self._connection.last_words(self._limit()), came - began)
         try:
@@ -207,7 +207,7 @@ class Worker:
         return reply
 
     def _at_fault(self) -> AtFault:
-        self._connection.bury()
+        self._connection.kill()
         return _NO_ANSWER
 
     @contextlib.contextmanager

@@ -18,11 +18,11 @@ from conformance.golden.store import VectorStore
 from conformance.results.deviations import Deviation, find
 from conformance.results.record import AdapterInfo
 from conformance.results.result import Result
+from conformance.run.assess import Assessment, assess
 from conformance.run.endpoint import Endpoint
 from conformance.run.in_process import InProcess
-from conformance.run.judged import Judged, judged
-from conformance.run.line import InLine, Line
 from conformance.run.messages import Answer, Ending, NotLoaded, is_last
+from conformance.run.pipeline import PendingCase, Pipeline
 from conformance.run.places import Place, place_of
 from conformance.run.process import LOAD_SECONDS, Worker
 
@@ -129,26 +129,26 @@ class Runner:
 
         A worker that runs is given the first ones at once, before the first result is asked for.
         """
-        line = Line(map(self._loaded, cases))
-        self._line_up(line)
-        return self._in_turn(line)
+        pipeline = Pipeline(map(self._loaded, cases))
+        self._refill(pipeline)
+        return self._in_turn(pipeline)
 
-    def _in_turn(self, line: Line) -> Iterator[Result]:
+    def _in_turn(self, pipeline: Pipeline) -> Iterator[Result]:
         try:
-            while line.waiting:
-                first = line.waiting[0]
-                answer = self._answer(line.waiting) if first.vector is not None else None
-                line.served()
-                self._line_up(line)
-                self._replace_the_dead(line.waiting)
+            while pipeline.waiting:
+                first = pipeline.waiting[0]
+                answer = self._answer(pipeline.waiting) if first.vector is not None else None
+                pipeline.pop()
+                self._refill(pipeline)
+                self._replace_the_dead(pipeline.waiting)
                 yield self._result_of(first, answer)
         finally:
-            if line.waiting:
+            if pipeline.waiting:
                 self.close()  # it may be at work on what nobody asks for any more
 
-    def _line_up(self, line: Line) -> None:
+    def _refill(self, pipeline: Pipeline) -> None:
         """Load the next cases, and send them to the worker where one is running."""
-        for each in line.longer():
+        for each in pipeline.refill():
             self._send(each)
 
     def close(self) -> None:
@@ -163,30 +163,30 @@ class Runner:
         if worker is not None:
             worker.close()
 
-    def _replace_the_dead(self, waiting: deque[InLine]) -> None:
+    def _replace_the_dead(self, waiting: deque[PendingCase]) -> None:
         """Begin another worker as soon as this one has died; what it answered before may take a while to judge."""
         if self._begun is None and self._worker is not None and self._worker.ended and len(waiting) > 1:
             with contextlib.suppress(AdapterUnavailable):  # which is told of the case that needs it
                 self._begun = self._new(ready=False)
 
-    def _loaded(self, case: Case) -> InLine:
+    def _loaded(self, case: Case) -> PendingCase:
         reason = self._refusal(case)
         if reason is not None:
-            return InLine(case, None, self._result(case, Judged(Unsupported(reason)), self._deviation(case)))
+            return PendingCase(case, None, self._result(case, Assessment(Unsupported(reason)), self._deviation(case)))
         try:
-            return InLine(case, cached(case) if case.on_demand else self._store.load(case))
+            return PendingCase(case, cached(case) if case.on_demand else self._store.load(case))
         except ConformanceError as error:
             # Not the framework's doing, so no known deviation can explain it.
             result = Result(case, self.adapter, Errored(str(error)), self.versions, options=self._options)
-            return InLine(case, None, result)
+            return PendingCase(case, None, result)
 
-    def _send(self, each: InLine) -> None:
+    def _send(self, each: PendingCase) -> None:
         """Send what this worker has not got yet."""
         if self._worker is not None and each.vector is not None and each.sent_to is not self._worker:
             self._worker.send(each.case, each.vector.arrays, self._timeout)
             each.sent_to = self._worker
 
-    def _answer(self, waiting: deque[InLine]) -> Answer | Ending | NotLoaded:
+    def _answer(self, waiting: deque[PendingCase]) -> Answer | Ending | NotLoaded:
         """What came of asking for the first case; the end of a worker is that case's doing."""
         try:
             worker = self.start()
@@ -200,20 +200,20 @@ class Runner:
             self._end()
         return answer
 
-    def _result_of(self, each: InLine, answer: Answer | Ending | NotLoaded | None) -> Result:
+    def _result_of(self, each: PendingCase, answer: Answer | Ending | NotLoaded | None) -> Result:
         if answer is None:
             assert each.result is not None
             return each.result
         assert each.vector is not None
         deviation = self._deviation(each.case)
         written = deviation.mistake if deviation is not None and deviation.outcome == "failed" else ()
-        found = judged(each.case, each.vector, answer, written, along_time=self._profiles)
+        found = assess(each.case, each.vector, answer, written, along_time=self._profiles)
         return self._result(each.case, found, deviation)
 
     def _deviation(self, case: Case) -> Deviation | None:
         return find(self._deviations, case.id, self.versions)
 
-    def _result(self, case: Case, found: Judged, deviation: Deviation | None) -> Result:
+    def _result(self, case: Case, found: Assessment, deviation: Deviation | None) -> Result:
         return Result(
             case,
             self.adapter,

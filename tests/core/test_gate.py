@@ -12,11 +12,11 @@ from harness import install_broken_adapters
 
 from conformance.case.errors import ConformanceError
 from conformance.cli import main
-from conformance.faces import gate as face
 from conformance.results.gate import Gate, essence, gate
 from conformance.results.reading import Results, read_results
 from conformance.results.record import Header, Record, RecordedSuspect
 from conformance.run.environments import companions, own_requirements, parsed
+from conformance.views import gate as view
 
 
 def conformance(*arguments: Any) -> Result:
@@ -99,7 +99,7 @@ def test_a_failure_of_another_kind_is_told_and_closes_only_if_it_crashes():
     assert kinds([one], [either]) == kinds([either], [one]) == []
     assert kinds([one], [a_record(outcome="failed")]) == ["fails differently"]
     assert kinds([one], [other]) == ["fails differently"]
-    (row,) = face.rows(gate(results([one]), results([other])), everything=True)
+    (row,) = view.rows(gate(results([one]), results([other])), everything=True)
     assert row.why == "looks like clip-ignored, before like peephole-ignored"
     assert not gate(results([one]), results([other])).closed
     assert kinds([one], [one.model_copy(update={"noise": 1e9})]) == []
@@ -119,7 +119,7 @@ def test_a_coarser_precision_than_before_is_drift_however_little_its_noise():
     fine, coarse = a_record(noise=2.0, precision="float32"), a_record(noise=1.0, precision="bfloat16")
     (change,) = gate(results([fine]), results([coarse])).changes
     assert (change.kind, change.factor) == ("drift", 32768)
-    (row,) = face.rows(gate(results([fine]), results([coarse])), everything=True)
+    (row,) = view.rows(gate(results([fine]), results([coarse])), everything=True)
     assert row.change == "passed 2 float32 -> passed 1 bfloat16"
     assert kinds(essence([fine]), [coarse]) == kinds([fine], essence([coarse])) == ["drift"]
     assert kinds([coarse], [fine]) == kinds([coarse], [coarse]) == []

@@ -14,14 +14,14 @@ from rich.console import Console
 from conformance.case.model import Case
 from conformance.case.outcomes import Crashed, Errored, TimedOut, Unsupported
 from conformance.cli import main
-from conformance.faces import gate as gate_face
-from conformance.faces import smoke as face
 from conformance.results.deviations import Deviation
 from conformance.results.gate import gate
 from conformance.results.reading import read_results
 from conformance.results.record import selection_digest
 from conformance.results.result import Result
 from conformance.run.smoke import Finding
+from conformance.views import gate as gate_view
+from conformance.views import smoke as view
 
 HOSTILE = {
     "an escape": ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
@@ -165,7 +165,7 @@ def test_a_gate_shows_it_as_text_too(tmp_path, what):
     shown = conformance("gate", before, after, "--markdown", written[0], "--junit", written[1])
     console = Console(width=1000, color_system=None)
     with console.capture() as captured:
-        console.print(gate_face.table(gate(read_results(before), read_results(after), drift=4.0), everything=True))
+        console.print(gate_view.table(gate(read_results(before), read_results(after), drift=4.0), everything=True))
     assert told in captured.get()
     assert told in shown
     assert_harmless("junit", written[1].read_bytes().decode(), told)
@@ -201,7 +201,7 @@ def test_a_line_of_a_framework_that_is_too_long_is_shortened(outcome):
 def test_smoke_shows_it_as_text(tmp_path):
     text, told = HOSTILE["an escape"]
     finding = Finding("a/b", "about", "failed", text, "remedy", "again")
-    assert told in face.messages([finding])[0] and "\x1b" not in face.messages([finding])[0]
+    assert told in view.messages([finding])[0] and "\x1b" not in view.messages([finding])[0]
 
 
 def test_what_a_spec_is_refused_for_is_shown_as_text(tmp_path):

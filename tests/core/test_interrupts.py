@@ -18,7 +18,7 @@ from pydantic_core import PydanticSerializationError
 import conformance.case.select
 from conformance.case.source import Source, Uniform
 from conformance.cli import main
-from conformance.cli.interrupts import interrupts, struck
+from conformance.cli.interrupts import interrupted, interrupts
 from conformance.golden.store import VectorStore
 from conformance.run.commands import completed
 from conformance.run.messages import Ask
@@ -76,7 +76,7 @@ def test_an_interrupt_of_the_command_before_is_none_of_the_next_ones():
     usual = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in a shell's background job
     try:
         with interrupts():
-            assert not struck()
+            assert not interrupted()
     finally:
         signal.signal(signal.SIGINT, usual)
 
@@ -90,11 +90,11 @@ def test_an_interrupt_while_a_request_is_written_is_one(suite, monkeypatch):
     case = suite.cases["tiny/plain-f32"]
     arrays = VectorStore(suite.vectors).load(case).arrays
 
-    def interrupted(self: Source, other: object) -> bool:
+    def interrupting(self: Source, other: object) -> bool:
         signal.raise_signal(signal.SIGINT)
         return True
 
-    monkeypatch.setattr(Source, "__eq__", interrupted)
+    monkeypatch.setattr(Source, "__eq__", interrupting)
     with pytest.raises(KeyboardInterrupt):
         Ask.of(case.model_copy(update={"x": Source(uniform=Uniform(low=0.0, high=0.5))}), arrays, 1.0)
 
@@ -103,13 +103,13 @@ def test_an_interrupt_while_a_program_is_started_ends_that_too(monkeypatch):
     """It strikes between the start of the process and the moment when anybody knows of it."""
     popen, pids = subprocess.Popen, []
 
-    def interrupted(*arguments: Any, **options: Any) -> "subprocess.Popen[str]":
+    def interrupting(*arguments: Any, **options: Any) -> "subprocess.Popen[str]":
         process = popen(*arguments, **options)
         pids.append(process.pid)
         signal.raise_signal(signal.SIGINT)
         return process
 
-    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    monkeypatch.setattr(subprocess, "Popen", interrupting)
     with pytest.raises(KeyboardInterrupt):
         completed([sys.executable, "-c", "import time; time.sleep(3600)"])
     assert gone(pids[0], 0.0)

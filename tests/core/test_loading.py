@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from conformance.cli import main
-from conformance.faces.doctor import examine
+from conformance.views.doctor import examine
 
 REINSTALL = "; if it was renamed, reinstall its package (pip install), which writes its entry points anew"
 VERSIONS = "it must be a dict of texts, each package that computes and its version, as {'acme-runtime': '1.0'}"

@@ -5,8 +5,8 @@ import re
 import pytest
 from rich.console import Console
 
-from conformance.faces.matrix import matrix
 from conformance.results.record import Record, RecordedDeviation
+from conformance.views.matrix import matrix
 
 DEVIATION = RecordedDeviation(reason="a known mishap")
 KINDS = {

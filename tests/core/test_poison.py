@@ -191,7 +191,7 @@ def test_what_is_not_finite_is_refused_where_the_case_has_no_poison() -> None:
         prove(case.model_copy(update={"poison": None}), make_arrays(case))
 
 
-# Judged: right positions pass; a NaN that is moved, swallowed or spread does not.
+# Assessment: right positions pass; a NaN that is moved, swallowed or spread does not.
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "float64"])

@@ -16,11 +16,11 @@ from conformance.case.options import Tolerance
 from conformance.case.outcomes import Failed
 from conformance.cli import options
 from conformance.data import DataFolders
-from conformance.faces import mistakes as face
 from conformance.golden.power import LEAST_SEPARATION, Effect, Power, effects, measure, too_weak
 from conformance.golden.store import VectorStore
 from conformance.lstm.mistakes import BY_ID, CATALOGUE
 from conformance.verdict.compare import judge
+from conformance.views import mistakes as view
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "mistakes.md"
@@ -159,4 +159,4 @@ def test_the_document_has_every_mistake_as_the_catalogue_has_it():
     again = "make it again: conformance mistakes --markdown > docs/mistakes.md"
     assert re.findall(r"^### (.*)$", text, re.MULTILINE) == [mistake.id for mistake in CATALOGUE], again
     for mistake in CATALOGUE:
-        assert face.entry(mistake) in text, f"{mistake.id}: {again}"
+        assert view.entry(mistake) in text, f"{mistake.id}: {again}"

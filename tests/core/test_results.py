@@ -18,7 +18,7 @@ from conformance.cli import main
 from conformance.data import default_folders
 from conformance.results.reading import read_results
 from conformance.results.record import Record
-from conformance.run.together import run_together
+from conformance.run.parallel import run_in_parallel
 
 
 def conformance(*arguments: Any) -> Result:
@@ -163,7 +163,7 @@ def test_an_interrupt_while_adapters_are_still_being_handed_out_ends_those_that_
     runners: Any = {"first": Hanging(), "second": Hanging()}
     at = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        run_together(runners, {"first": [], "second": []}, 2, begun=begun, report=lambda result: None)
+        run_in_parallel(runners, {"first": [], "second": []}, 2, begun=begun, report=lambda result: None)
     assert time.monotonic() - at < 5
 
 

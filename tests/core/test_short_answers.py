@@ -17,7 +17,7 @@ from conformance.lstm.gradients import completed
 from conformance.lstm.mistakes import BY_ID, CATALOGUE
 from conformance.lstm.reference import Reference
 from conformance.results.result import Result
-from conformance.run.judged import judged
+from conformance.run.assess import assess
 from conformance.run.messages import Computed
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +46,7 @@ def outcome_of(case_id: str, outputs: Outputs, written: tuple[str, ...] = ()) ->
     case = cases()[case_id]
     tensors = to_bytes({name: np.ascontiguousarray(array) for name, array in outputs.items()})
     answer = Computed(tensors, {}, case.dtype, "zeros", "initial", 0.0)
-    outcome = judged(case, vector_of(case_id), answer, written).outcome
+    outcome = assess(case, vector_of(case_id), answer, written).outcome
     assert isinstance(outcome, Failed)
     return outcome
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from conformance.case import located
 from conformance.case.errors import SpecError
 from conformance.case.load import load_spec
-from conformance.case.located import LocatedDict, LocatedList, parse, parse_file
+from conformance.case.yaml_lines import LocatedDict, LocatedList, parse, parse_file
 from conformance.golden.inputs import make_arrays
 
 

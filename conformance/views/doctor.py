@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from conformance.case.errors import AdapterUnavailable
+from conformance.run.parallel import side_by_side
 from conformance.run.places import Place
 from conformance.run.process import Worker
-from conformance.run.together import side_by_side
 
 
 @dataclass(frozen=True)

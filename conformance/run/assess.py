@@ -17,7 +17,7 @@ from conformance.verdict.contracts import Contracts
 
 
 @dataclass(frozen=True)
-class Judged:
+class Assessment:
     """What an answer is worth. precision and seconds: of the computing, where there was one."""
 
     outcome: Outcome
@@ -25,14 +25,14 @@ class Judged:
     seconds: float = 0.0
 
 
-def judged(
+def assess(
     case: Case,
     vector: Vector,
     answer: messages.Answer | Ending | NotLoaded,
     written: tuple[str, ...],
     *,
     along_time: bool = True,
-) -> Judged:
+) -> Assessment:
     """The outcome of a case.
 
     Args:
@@ -44,18 +44,18 @@ def judged(
         case Computed():
             return _of_numbers(case, vector, answer, written, along_time)
         case Refused(reason, seconds):
-            return Judged(Unsupported(reason), seconds=seconds)
+            return Assessment(Unsupported(reason), seconds=seconds)
         case Raised(text, traceback, seconds):
-            return Judged(Errored(text, traceback), seconds=seconds)
+            return Assessment(Errored(text, traceback), seconds=seconds)
         case Died(text, seconds):
-            return Judged(Crashed(text), seconds=seconds)
+            return Assessment(Crashed(text), seconds=seconds)
         case Silent(text, seconds):
-            return Judged(TimedOut(seconds, text), seconds=seconds)
+            return Assessment(TimedOut(seconds, text), seconds=seconds)
         case AtFault(text) | NotLoaded(text):
-            return Judged(Errored(text))
+            return Assessment(Errored(text))
 
 
-def _of_numbers(case: Case, vector: Vector, answer: Computed, written: tuple[str, ...], along_time: bool) -> Judged:
+def _of_numbers(case: Case, vector: Vector, answer: Computed, written: tuple[str, ...], along_time: bool) -> Assessment:
     outputs: dict[str, Any] = from_bytes(answer.tensors) | answer.strange
     precision, contracts = answer.precision, Contracts(answer.padded_y, answer.empty_rows)
     outcome = judge(case, outputs, vector.golden, vector.kappa, precision=precision, contracts=contracts)
@@ -66,14 +66,14 @@ def _of_numbers(case: Case, vector: Vector, answer: Computed, written: tuple[str
 
         whole = lengthened(case, outputs)
         if whole is None:
-            return Judged(outcome, precision, answer.seconds)
+            return Assessment(outcome, precision, answer.seconds)
         numbers = Answer(case, vector.arrays, whole, vector.golden, vector.kappa, precision, contracts)
         suspects = diagnose(numbers, written)
         if not has_the_form(case, outputs):
             # A mistake that shortens is a name for a wrong shape; that none fits says nothing of the numbers.
-            return Judged(replace(outcome, suspects=suspects or None), precision, answer.seconds)
+            return Assessment(replace(outcome, suspects=suspects or None), precision, answer.seconds)
         outcome = replace(outcome, suspects=suspects)
         if along_time:
             found = profile(numbers, suspects)
             outcome = replace(outcome, profile=found)
-    return Judged(outcome, precision, answer.seconds)
+    return Assessment(outcome, precision, answer.seconds)

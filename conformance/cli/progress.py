@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
-class Watching:
+class RunProgress:
     """Told by one thread at a time.
 
     Args:
@@ -34,7 +34,7 @@ class Watching:
         self._progress: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
 
-    def __enter__(self) -> Watching:
+    def __enter__(self) -> RunProgress:
         return self
 
     def __exit__(
@@ -43,7 +43,7 @@ class Watching:
         if self._progress is not None:
             self._progress.stop()
 
-    def begun(self, label: str) -> None:
+    def started(self, label: str) -> None:
         """An adapter's turn has come, and it has got its first cases."""
         for name in ("rich.console", "rich.table"):  # for what is printed at the end; now a worker has something to do
             importlib.import_module(name)
@@ -58,7 +58,7 @@ class Watching:
                 )
         self._progress.start_task(self._tasks[label])
 
-    def came(self, label: str, own: float, loading: float) -> None:
+    def result_arrived(self, label: str, own: float, loading: float) -> None:
         """A result of an adapter is there.
 
         Args:

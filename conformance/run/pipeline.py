@@ -18,7 +18,7 @@ _AHEAD_BYTES = 64 << 20
 
 
 @dataclass
-class InLine:
+class PendingCase:
     """A case on its way: its vector, or the result it came to without being asked, and who was asked."""
 
     case: Case
@@ -32,16 +32,16 @@ class InLine:
         return sum(array.nbytes for array in self.vector.arrays.flat.values()) if self.vector else 0
 
 
-class Line:
+class Pipeline:
     """Cases on their way, in their order; what comes to a result without a worker takes no room at one."""
 
-    def __init__(self, upcoming: Iterator[InLine]) -> None:
-        self.waiting: deque[InLine] = deque()
+    def __init__(self, upcoming: Iterator[PendingCase]) -> None:
+        self.waiting: deque[PendingCase] = deque()
         self._upcoming = upcoming
         self._asked = 0
         self._bytes = 0
 
-    def longer(self) -> Iterator[InLine]:
+    def refill(self) -> Iterator[PendingCase]:
         """The next cases, as each joins, for as long as there is room."""
         while self._asked <= _AHEAD and self._bytes <= _AHEAD_BYTES:
             following = next(self._upcoming, None)
@@ -51,13 +51,13 @@ class Line:
             self.waiting.append(following)
             yield following
 
-    def served(self) -> InLine:
+    def pop(self) -> PendingCase:
         """The first case, whose turn is over."""
         first = self.waiting.popleft()
         self._count(first, -1)
         return first
 
-    def _count(self, each: InLine, by: int) -> None:
+    def _count(self, each: PendingCase, by: int) -> None:
         if each.vector is not None:
             self._asked += by
             self._bytes += by * each.size

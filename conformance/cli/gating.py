@@ -33,7 +33,7 @@ _junit = click.option("--junit", type=options.NEW_FILE, help="Write it as JUnit 
 
 
 @dataclass(frozen=True)
-class Judging:
+class GateOptions:
     """What a gate lets pass, and where it says what it found; the fields are its options."""
 
     drift: float
@@ -49,28 +49,28 @@ class Judging:
         Raises:
             ConformanceError: the two cannot be compared.
         """
-        from conformance.faces import gate as face
         from conformance.files import replace_file
         from conformance.results.gate import gate as compare
+        from conformance.views import gate as view
 
         found = compare(before, after, drift=self.drift, accept_known=self.accept_known)
-        moved = face.versions(before, after)
+        moved = view.versions(before, after)
         if self.as_json:
-            click.echo(json.dumps(face.as_json(found), indent=1))
+            click.echo(json.dumps(view.as_json(found), indent=1))
         else:
             click.echo(moved)
             if found.changes:
-                options.console().print(face.table(found, everything=self.everything))
-            click.echo(face.total(found))
+                options.console().print(view.table(found, everything=self.everything))
+            click.echo(view.total(found))
         if self.markdown is not None:
-            replace_file(self.markdown, face.as_markdown(found, moved))
+            replace_file(self.markdown, view.as_markdown(found, moved))
         if self.junit is not None:
-            replace_file(self.junit, face.as_junit(found))
+            replace_file(self.junit, view.as_junit(found))
         return 1 if found.closed else 0
 
 
-def judged(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of a gate; it gets them as one `judging`."""
+def gate_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a gate; it gets them as one `gating`."""
 
     @functools.wraps(command)
     def taken(
@@ -82,7 +82,7 @@ def judged(command: Callable[..., None]) -> Callable[..., None]:
         junit: Path | None,
         **others: Any,
     ) -> None:
-        command(judging=Judging(drift, accept_known, everything, as_json, markdown, junit), **others)
+        command(gating=GateOptions(drift, accept_known, everything, as_json, markdown, junit), **others)
 
     for option in (_junit, _markdown, options.as_json, _everything, _accept_known, _drift):
         taken = option(taken)

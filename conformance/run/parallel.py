@@ -15,7 +15,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def run_together(
+def run_in_parallel(
     runners: Mapping[str, Runner],
     cases: Mapping[str, Sequence[Case]],
     jobs: int,

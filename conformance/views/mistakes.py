@@ -13,9 +13,9 @@ from typing import Any
 
 from rich.table import Table
 
-from conformance.faces.explanation import what
 from conformance.golden.power import LEAST_SEPARATION, Power
 from conformance.lstm.mistakes import Mistake
+from conformance.views.explanation import what
 
 Caught = Mapping[str, Sequence[str]]
 """Mistake id -> the tests of another suite that catch it."""
