@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.case import located
+from conformance.case import yaml_lines
 from conformance.case.errors import SpecError
 from conformance.case.load import load_spec
 from conformance.case.yaml_lines import LocatedDict, LocatedList, parse, parse_file
@@ -244,7 +244,7 @@ def test_nesting_has_a_bound() -> None:
 
 
 def test_the_number_of_values_has_a_bound_whether_or_not_there_are_aliases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(located, "MOST_VALUES", 10)
+    monkeypatch.setattr(yaml_lines, "MOST_VALUES", 10)
     assert parse("[1, 2, 3, 4, 5,\n 6, 7, 8, 9]", "s.yaml")
     assert problem("[1, 2, 3, 4, 5,\n 6, 7, 8, 9, 10]") == (
         "s.yaml:2: too many values from the first line to here; "
