@@ -1,1 +1,1 @@
-"""Golden vectors: how they are made."""
+"""Golden vectors: how they are generated, stored and checked."""

@@ -1,4 +1,4 @@
-"""Random values that need more than exact operations, computed in ball arithmetic and rounded once to float64.
+"""Random values that cannot be made by exact operations, computed in ball arithmetic and rounded once to float64.
 
 libm and LAPACK differ in their last bits from processor to processor; a correctly rounded value does not.
 Needs python-flint (the extra `generate`).
@@ -26,8 +26,8 @@ def normal(stream: Stream, shape: tuple[int, ...]) -> Array:
 def orthogonal(stream: Stream, rows: int, columns: int) -> Array:
     """keras.initializers.Orthogonal for a (rows, columns) matrix: Q of the QR of a normal matrix, with diag(R) > 0.
 
-    The smaller side's vectors are orthonormal. Gram-Schmidt in ball arithmetic gives the factor with a positive
-    diagonal directly; it is unique, so this is the same Q that Householder and the sign correction give.
+    The vectors along the smaller dimension are orthonormal. Gram-Schmidt in ball arithmetic gives the factor with a
+    positive diagonal directly; it is unique, so this is the same Q as from Householder with the sign correction.
     """
     tall, narrow = max(rows, columns), min(rows, columns)
     u, v = stream.unit((tall * narrow,)), stream.unit((tall * narrow,))

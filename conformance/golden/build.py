@@ -1,4 +1,4 @@
-"""One case to one vector: inputs, the oracle's proof, the reference's agreement, kappa; or a refusal."""
+"""Builds the vector of one case: makes inputs, proves outputs, computes kappa, and checks the reference; or refuses."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from conformance.lstm.kappa import kappa
 from conformance.verdict.noise import noise
 
 REFERENCE_NOISE = 16.0
-"""The most noise the float64 reference may show against the oracle, in its own unit roundoff."""
+"""The most noise that the float64 reference may have against the oracle, in units of float64."""
 
 
 @dataclass(frozen=True)
 class Built:
-    """A vector with what its making showed.
+    """A vector and the findings from building it.
 
     bits: the oracle's. reference_noise: the reference's worst noise against the oracle. lint: what the rules of
-    conformance.golden.lint find in its numbers, exemptions not regarded.
+    conformance.golden.lint find in its numbers, regardless of exemptions.
     """
 
     vector: Vector
@@ -39,8 +39,8 @@ def build(case: Case) -> Built:
     """The vector of a case.
 
     Raises:
-        GenerationError: python-flint is missing; no proof was found; the reference disagrees with the oracle;
-            or rounding alone could move the outputs as far as their own size.
+        GenerationError: python-flint is missing; no proof was found; the reference disagrees with the oracle; or
+            rounding alone could move the outputs by as much as their own size.
     """
     try:
         from conformance.lstm.oracle import prove
@@ -48,7 +48,7 @@ def build(case: Case) -> Built:
         if error.name != "flint":
             raise
         raise GenerationError(
-            f"{case.id}: making golden values needs python-flint: pip install 'lstm-conformance[generate]'"
+            f"{case.id}: generating golden values needs python-flint: pip install 'lstm-conformance[generate]'"
         ) from error
     arrays = make_arrays(case)
     proof = prove(case, arrays)
@@ -78,5 +78,5 @@ def _judgeable(case: Case, vector: Vector) -> None:
         if largest and allowed >= largest:
             raise GenerationError(
                 f"{case.id}: too ill-conditioned to judge in {case.dtype}: honest rounding may move {name} by "
-                f"{allowed:.2g}, and its largest element is {largest:.2g}"
+                f"{allowed:.2g}, but its largest element is {largest:.2g}"
             )

@@ -1,4 +1,4 @@
-"""All vectors from all specs, on every core; or the check that the stored ones are still what the specs give."""
+"""Generates the vectors of all specs on every core, or checks that the stored vectors still match the specs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Report = Callable[[Case, "Built | None"], None]
 
 @dataclass
 class Summary:
-    """What a generation or a check did. `problems` holds a ready line of text each; empty means all is well."""
+    """The result of a generation or a check. `problems` has one line of text per problem; empty means success."""
 
     made: int = 0
     same_bytes: int = 0
@@ -33,7 +33,7 @@ class Summary:
     lint: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def add(self, case: Case, built: Built) -> None:
-        """Count one vector, and note what is wrong with its numbers."""
+        """Count one vector, and add the problems with its numbers."""
         self.made += 1
         self.lint[case.id] = built.lint
         self.problems += lint.problems(case, built.lint)
@@ -42,12 +42,12 @@ class Summary:
 
 
 def generate(cases: Sequence[Case], store: VectorStore, *, prune: bool, jobs: int | None, report: Report) -> Summary:
-    """Make and store the vectors of these cases. An interrupted run keeps, and lists in the manifest, what it made.
+    """Generate and store the vectors of these cases. If interrupted, those already made are kept, with their lines.
 
     Args:
         prune: remove stored vectors that belong to none of `cases`.
-        jobs: processes; None for one a core.
-        report: called after each case, with None where it failed.
+        jobs: number of processes; None for one per core.
+        report: called after each case, with None if it failed.
 
     Raises:
         FileError: the store cannot be written.
@@ -70,10 +70,10 @@ def generate(cases: Sequence[Case], store: VectorStore, *, prune: bool, jobs: in
 
 
 def check(cases: Sequence[Case], store: VectorStore, *, whole: bool, jobs: int | None, report: Report) -> Summary:
-    """Make every vector again and demand the stored bytes (kappa may differ by one step). Writes nothing.
+    """Generate every vector again and compare it to the stored bytes (kappa may differ by one step). Writes nothing.
 
     Args:
-        whole: `cases` are all there are, so that a stored vector of no case is a problem.
+        whole: `cases` are all cases, so a stored vector that belongs to none of them is a problem.
     """
     summary = Summary()
     shipped = [case for case in cases if not case.on_demand]
@@ -101,12 +101,12 @@ def _stored_differs(case: Case, built: Built, store: VectorStore) -> str | None:
         return str(error)
     bits = store.entries[case.id].bits
     if bits != built.bits:
-        return f"the manifest says {bits} bits, the proof took {built.bits}"
+        return f"the manifest says {bits} bits, but the proof took {built.bits}"
     return built.vector.difference(stored)
 
 
 def _build_all(cases: Sequence[Case], jobs: int | None, summary: Summary) -> Iterable[tuple[Case, Built | None]]:
-    """Every case with its vector as it gets ready, the largest first; None and a problem where it failed."""
+    """Every case with its vector as it is completed, the largest started first; None and a problem if it failed."""
     ordered = sorted(cases, key=cost, reverse=True)
     with ProcessPoolExecutor(max_workers=jobs or os.cpu_count() or 1, initializer=end_with_parent) as pool:
         futures: dict[Future[Built], Case] = {pool.submit(build, case): case for case in ordered}
@@ -123,7 +123,7 @@ def _build_all(cases: Sequence[Case], jobs: int | None, summary: Summary) -> Ite
 
 
 def end_with_parent() -> None:
-    """In a worker process: do not outlive a killed parent, for whose next task it would wait for ever."""
+    """In a worker process: exit when the parent is killed, instead of waiting for its next task for ever."""
     parent = multiprocessing.parent_process()
 
     def watch() -> None:
@@ -135,6 +135,6 @@ def end_with_parent() -> None:
 
 
 def cost(case: Case) -> float:
-    """About what a case takes, in operations: for the order of work."""
+    """The approximate cost of a case, in operations; used to order the work."""
     products = sum(float(np.prod(shape)) for shape in case.weight_shapes.values())
     return case.T * case.B * (products + 200.0 * case.H * case.layers * case.D)

@@ -1,4 +1,4 @@
-"""Carries out a case's sources: every weight and input tensor as canonical arrays in the case's dtype."""
+"""Makes a case's weights and inputs from its sources, as canonical arrays in the case's dtype."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from conformance.golden.random import Stream
 from conformance.golden.torch_random import TorchGenerator, linear_parameters, lstm_parameters
 
 _GRID = {"float16": 8, "bfloat16": 6}
-"""Biases are multiples of 2**-grid; in these dtypes the sum of two of them is exact only on a coarser grid."""
+"""Biases are multiples of 2**-grid; in these dtypes, the sum of two biases is exact only on a coarser grid."""
 
 
 def make_arrays(case: Case) -> Arrays:
-    """The weights and inputs of a case, row = layer * D + direction; what x holds at steps left out is `case.padding`.
+    """The weights and inputs of a case, row = layer * D + direction; x is `case.padding` at the steps left out.
 
     Raises:
         GenerationError: a number does not fit the case's dtype, or a source needs a package that is not installed.
@@ -46,11 +46,11 @@ def make_arrays(case: Case) -> Arrays:
         x = tensors["inputs.x"].copy()
         x[~mask] = _in_dtype(case, "padding", case.padding)
         tensors["inputs.x"] = x
-        if "inputs.dy" in tensors:  # what y holds there is a contract, so no loss may look at it
+        if "inputs.dy" in tensors:  # y at these steps depends on the adapter's contract, so no loss may depend on it
             tensors["inputs.dy"] = np.where(mask[..., None], tensors["inputs.dy"], tensors["inputs.dy"].dtype.type(0))
     if case.targets_shape is not None:
         targets = _targets(case, case.targets_shape)
-        if case.masked:  # logits of every step, then
+        if case.masked:  # a masked case has logits of every step
             targets[~mask] = -1
         tensors["inputs.targets"] = targets
     if case.poison is not None:
@@ -62,16 +62,16 @@ def make_arrays(case: Case) -> Arrays:
 
 
 def _targets(case: Case, shape: tuple[int, ...]) -> Array:
-    """Classes, int64; where the case has no source for them, each of 0..O-1 equally likely."""
+    """Classes, int64; uniform over 0..O-1 if the case has no source for them."""
     assert case.head is not None
     source = case.targets or Source(integers=Integers(low=0, high=case.head.O - 1))
     return _fill(case, source, "targets", shape, 0).astype(np.int64)
 
 
 def _fill(case: Case, source: Source, name: str, shape: tuple[int, ...], row: int) -> Array:
-    """One tensor from any source but torch, float64."""
+    """One tensor from any source except torch, float64."""
     if source.values is not None:
-        own = _levels(source.values) > len(shape)  # an entry for each layer and direction
+        own = _levels(source.values) > len(shape)  # one entry per layer and direction
         return np.array(source.values[row] if own else source.values, np.float64)
     if source.constant is not None:
         return np.full(shape, source.constant)
@@ -104,12 +104,12 @@ def _fill(case: Case, source: Source, name: str, shape: tuple[int, ...], row: in
 
 
 def _levels(values: Any) -> int:
-    """How deeply lists nest; 0 for a number."""
+    """The nesting depth of lists; 0 for a number."""
     return 1 + _levels(values[0]) if isinstance(values, list) else 0
 
 
 def _keras(case: Case, source: Source, name: str, shape: tuple[int, ...]) -> Array:
-    """keras.initializers on kernels (n, 4H) and on the one bias (4H), brought to (4, H, n) and (4, H)."""
+    """keras.initializers for kernels (n, 4H) and the single bias (4H), converted to (4, H, n) and (4, H)."""
     if source.keras == "zeros":
         return np.zeros(shape)
     if source.keras == "unit_forget_bias":
@@ -127,7 +127,7 @@ def _keras(case: Case, source: Source, name: str, shape: tuple[int, ...]) -> Arr
 
 
 def _stream(case: Case, seed: int | None, name: str) -> Stream:
-    """The stream of a tensor: the source's seed, else the case's, else one derived from the case's id."""
+    """The stream of a tensor, from the source's seed, else the case's, else one derived from the case's id."""
     if seed is None:
         seed = case.seed
     if seed is None:
@@ -136,7 +136,7 @@ def _stream(case: Case, seed: int | None, name: str) -> Stream:
 
 
 def _torch_tensors(case: Case) -> dict[str, Array]:
-    """The tensors with a torch source, drawn in the order of the usual script (see `Source`)."""
+    """The tensors with a torch source, drawn in the order of a typical script (see `Source`)."""
     if case.torch_seed is None:
         return {}
     generator = TorchGenerator(case.torch_seed)
@@ -158,7 +158,7 @@ def _torch_tensors(case: Case) -> dict[str, Array]:
         if source.torch is not None:
             try:
                 drawn[name] = getattr(generator, source.torch)(*shape, dtype=dtype)
-            except ValueError as error:  # the few numbers that PyTorch does not give alike on every machine
+            except ValueError as error:  # the few numbers for which PyTorch's result depends on the machine
                 raise GenerationError(f"{case.id}: {name}: torch: {source.torch}: {error}") from error
     return drawn
 

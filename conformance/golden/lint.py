@@ -1,7 +1,7 @@
-"""Lint of vectors: numbers and sizes that let mistakes pass, refused unless the spec says why they are wanted.
+"""Lint of vectors: refuses numbers and sizes that hide mistakes, unless the spec says why they are wanted.
 
-Each rule is a way in which a published test was found to hide a real bug: constant weights pass with the gates in any
-order, zero states hide peepholes, equal sizes hide a transposition. A case that needs one says so:
+Each rule is a way in which a published test was found to hide a real bug: with constant weights any order of the gates
+passes, zero states hide peepholes, equal sizes hide a transposition. A case that needs one of these says so:
 
     exempt: {zero-states: absent states are the case}
 """
@@ -20,17 +20,17 @@ from conformance.case.tensors import Array, Arrays, LayerWeights
 from conformance.case.text import shortened
 
 SMALLEST_POISON = 1e3
-"""The least that padding has to hold for a step that is wrongly read to be seen."""
+"""The smallest magnitude of padding at which a step that is wrongly read shows in the result."""
 
 
 def findings(case: Case, arrays: Arrays) -> dict[str, str]:
-    """What each rule finds in a case: rule -> a sentence part. Rules that find nothing are left out."""
+    """What each rule finds in a case: rule -> a clause. Rules that find nothing are left out."""
     found = {rule: next(check(case, arrays), None) for rule, check in RULES.items()}
     return {rule: text for rule, text in found.items() if text is not None}
 
 
 def problems(case: Case, found: dict[str, str]) -> list[str]:
-    """A line for each finding that the case is not exempt from, and for each exemption from no rule."""
+    """One line for each finding that the case is not exempt from, and for each exemption that names no rule."""
     lines = [f"{case.origin}: {case.id}: {rule}: {text}" for rule, text in found.items() if rule not in case.exempt]
     if lines:
         lines[-1] += (
@@ -38,19 +38,19 @@ def problems(case: Case, found: dict[str, str]) -> list[str]:
         )
     unknown = [rule for rule in case.exempt if rule not in RULES]
     return lines + [
-        f"{case.origin}: exempt: no rule {shortened(repr(rule))}; there are {', '.join(RULES)}" for rule in unknown
+        f"{case.origin}: exempt: no rule {shortened(repr(rule))}; allowed: {', '.join(RULES)}" for rule in unknown
     ]
 
 
 def stale(cases: Sequence[Case], found: Mapping[str, Collection[str]]) -> list[str]:
-    """A line for each exemption that no case of its file needs any more; `found`: case id -> the rules that found."""
+    """One line for each exemption that no case of its file needs any more; `found`: case id -> rules with a finding."""
     given: dict[tuple[str, str], list[Case]] = {}
     for case in cases:
         if case.origin is not None and case.id in found:
             for rule in case.exempt:
                 given.setdefault((case.origin.file, rule), []).append(case)
     return [
-        f"{exempted[0].origin}: exempt: {rule}: nothing of the kind is found in this file; take it out"
+        f"{exempted[0].origin}: exempt: {rule}: no case of this file needs it; remove it"
         for (_, rule), exempted in given.items()
         if not any(rule in found[case.id] for case in exempted)
     ]
@@ -76,7 +76,7 @@ def _equal_gates(case: Case, arrays: Arrays) -> Iterator[str]:
     for row, weights in enumerate(arrays.weights.rows):
         for name in _GATED:
             array: Array | None = getattr(weights, name)
-            # Constant weights and zero biases have a rule of their own.
+            # Constant weights and zero biases have their own rules.
             if array is None or not array.any() or (name in _WEIGHTS and _constant(array)):
                 continue
             for a, b in itertools.combinations(range(len(array)), 2):
@@ -122,20 +122,20 @@ def _coinciding_sizes(case: Case, arrays: Arrays) -> Iterator[str]:
     if case.P is not None:
         sizes["P"] = case.P
     for a, b in itertools.combinations(sizes, 2):
-        if sizes[a] == sizes[b] > 1:  # sizes of 1 come together wherever a case is about one of something
+        if sizes[a] == sizes[b] > 1:  # sizes of 1 often coincide, in every case about one of something
             yield f"{a} and {b} are both {sizes[a]}"
 
 
 def _harmless_padding(case: Case, arrays: Arrays) -> Iterator[str]:
     pads = any(len(case.valid_steps(row)) < case.T for row in range(case.B))
     if pads and math.isfinite(case.padding) and abs(case.padding) < SMALLEST_POISON:
-        yield f"padding of {case.padding:g} may be read unnoticed; use {SMALLEST_POISON:g} or more, or .nan"
+        yield f"padding of {case.padding:g} could be read unnoticed; use {SMALLEST_POISON:g} or more, or .nan"
 
 
 def _sorted_lengths(case: Case, arrays: Arrays) -> Iterator[str]:
     lengths = list(case.lengths or ())
     if len(lengths) > 2 and sorted(lengths) in (lengths, lengths[::-1]):
-        yield f"lengths {shortened(str(lengths))} are sorted, as an interface may want them without saying so"
+        yield f"lengths {shortened(str(lengths))} are sorted, which an interface may require without saying so"
 
 
 RULES: dict[str, Callable[[Case, Arrays], Iterator[str]]] = {
@@ -149,7 +149,7 @@ RULES: dict[str, Callable[[Case, Arrays], Iterator[str]]] = {
     "harmless-padding": _harmless_padding,
     "sorted-lengths": _sorted_lengths,
 }
-"""Each rule yields what it finds, one sentence part a finding."""
+"""Each rule yields one clause per finding."""
 
 
 def _same(a: LayerWeights, b: LayerWeights, name: str) -> bool:

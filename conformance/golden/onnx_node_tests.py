@@ -1,7 +1,7 @@
-"""The node tests of the ONNX operator LSTM, as the package `onnx` has them, under this suite's judge.
+"""Which mistakes the node tests of the ONNX operator LSTM, from the package `onnx`, catch under this suite's judge.
 
-They are what backends of ONNX are held to: https://github.com/onnx/onnx/blob/main/docs/OnnxBackendTest.md. A test gives
-inputs and what it expects of the outputs that it names; it need not name all.
+ONNX backends are tested with them: https://github.com/onnx/onnx/blob/main/docs/OnnxBackendTest.md. A test has inputs
+and the expected values of the outputs that it names, which need not be all outputs.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from conformance.lstm.kappa import kappa
 from conformance.lstm.mistakes import CATALOGUE
 
 _OUTPUTS = ("y", "h_n", "c_n")
-"""The canonical names of the operator's outputs, in its order."""
+"""The canonical names of the operator's outputs, in the operator's order."""
 _STATES = {"initial_h": "h0", "initial_c": "c0"}
 _UNDERSTOOD = {"hidden_size", "direction", "layout"}
-"""The attributes that a test may have; others would need to be read."""
+"""The attributes that a test may have; support for others would have to be added."""
 
 
 def caught() -> dict[str, list[str]]:
     """Mistake id -> the tests that catch it, for every mistake of the catalogue.
 
     Raises:
-        ConformanceError: the package is not installed, or has a test that this module cannot read.
+        ConformanceError: the package onnx is not installed, or has a test that this module cannot read.
     """
     found: dict[str, list[str]] = {mistake.id: [] for mistake in CATALOGUE}
     for case, arrays, expected in load():
@@ -42,17 +42,19 @@ def caught() -> dict[str, list[str]]:
 
 
 def load() -> list[tuple[Case, Arrays, Outputs]]:
-    """Each test as a case, its arrays, and the outputs that it expects, by canonical name.
+    """Each test as a case, its arrays, and its expected outputs by canonical name.
 
     Raises:
-        ConformanceError: as above.
+        ConformanceError: the package onnx is not installed, or has a test that this module cannot read.
     """
     try:
         from onnx.backend.test.case.node import collect_testcases
     except ImportError as error:
-        raise ConformanceError(f"ONNX's node tests come with the package onnx, which is not here: {error}") from error
+        raise ConformanceError(
+            f"ONNX's node tests need the package onnx: pip install 'lstm-conformance[onnx]' ({error})"
+        ) from error
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # making the tests of all operators divides by zero here and there
+        warnings.simplefilter("ignore")  # collecting the tests of all operators divides by zero in places
         tests = collect_testcases("LSTM")
     return [_read(test) for test in tests]
 
@@ -97,7 +99,7 @@ def _tensors(named: Mapping[str, Array]) -> dict[str, Array]:
     tensors |= {f"inputs.{ours}": named[theirs] for theirs, ours in _STATES.items() if theirs in named}
     for row in range(named["W"].shape[0]):
         own = {name: named[name][row] for name in ("W", "R", "B", "P") if name in named}
-        zeros = {"B": np.zeros(8 * named["R"].shape[2], named["X"].dtype)}  # unpack asks for every part
+        zeros = {"B": np.zeros(8 * named["R"].shape[2], named["X"].dtype)}  # unpack requires every part
         weights = unpack(ONNX, zeros | own, named["W"].shape[2], named["R"].shape[2])
         kept = ["W", "R", *(["b_w", "b_r"] if "B" in own else []), *(["peephole"] if "P" in own else [])]
         tensors |= {f"weights.{name}.{row}": getattr(weights, name) for name in kept}
@@ -105,11 +107,11 @@ def _tensors(named: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def _turned(array: Array) -> Array:
-    """Batch-major to time-major; the operator's layout turns the states too."""
+    """Batch-major to time-major; the operator's layout applies to the states too."""
     return np.swapaxes(array, 0, 1) if array.ndim == 3 else array.transpose(1, 2, 0, 3)
 
 
 def _canonical(name: str, array: Array, case: Case) -> Array:
-    """Y (T, D, B, H) as y (T, B, D*H); states as they are; in float64, as golden values are."""
+    """Y (T, D, B, H) as y (T, B, D*H), states unchanged; in float64, like golden values."""
     array = array.astype(np.float64)
     return array.transpose(0, 2, 1, 3).reshape(case.T, case.B, -1) if name == "y" else array

@@ -1,7 +1,8 @@
-"""What the vectors can tell apart: every mistake of the catalogue, on every case, held against the golden values.
+"""The power of the vectors: compares every mistake of the catalogue, on every case, to the golden values.
 
-A mistake's separation on a case is its worst error as a multiple of what the case allows; the case catches it above 1.
-No framework runs: mistakes are computed in float64 on the arrays of the vector, under the default contracts.
+A mistake's separation on a case is its worst error as a multiple of the error that the case allows; if it is greater
+than 1, the case catches the mistake. No framework runs: mistakes are computed in float64 on the arrays of the vector,
+under the default contracts.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from conformance.lstm.mistakes import BY_ID, CATALOGUE, Mistake
 from conformance.verdict.noise import allowed, error, noise, times, within_range
 
 LEAST_SEPARATION = 8.0
-"""What the shipped vectors owe to every mistake: a case whose tolerance it exceeds so many times."""
+"""The separation that the shipped vectors must reach for every mistake, on at least one case."""
 _CASES_ENOUGH = 3
-"""A mistake separated by so many cases need not be tried on costlier ones to know that it is."""
+"""A mistake separated by this many cases is not tried on costlier ones."""
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What a mistake does to one case: its noise, and its error over what is allowed; infinite for NaN."""
+    """The effect of a mistake on one case: its noise, and its error as a multiple of that allowed; infinite for NaN."""
 
     case_id: str
     dtype: str
@@ -47,46 +48,46 @@ class Effect:
 
 @dataclass
 class Power:
-    """A mistake with its effect on every case to which it applies."""
+    """A mistake and its effect on every case to which it applies."""
 
     mistake: Mistake
     effects: list[Effect] = field(default_factory=list)
 
     @property
     def counted(self) -> list[Effect]:
-        """The effects that separation is counted by.
+        """The effects that count for the separation.
 
-        Those in float32 where the mistake shows at all there, for that is what every framework computes and a float64
-        case would flatter it; else all. It shows where it is more than the noise of one rounding.
+        Those in float32 if the mistake has an effect there, because every framework computes in float32 and a float64
+        case would overstate the separation; else all. A mistake has an effect if its noise is greater than 1.
         """
         in_float32 = [effect for effect in self.effects if effect.dtype == "float32"]
         return in_float32 if any(effect.noise > 1.0 for effect in in_float32) else self.effects
 
     @property
     def best(self) -> Effect | None:
-        """The case that separates it most: by a number, unless only a NaN or a wrong shape separates it enough."""
+        """The case that separates it best; one with a finite separation is preferred if that is large enough."""
         ranked = sorted(self.counted, key=lambda effect: effect.separation)
         numbered = [effect for effect in ranked if LEAST_SEPARATION <= effect.separation < math.inf]
         return next(reversed(numbered or ranked), None)
 
     @property
     def separation(self) -> float:
-        """That of the best case; 0 where no case has what the mistake takes."""
+        """The separation of the best case; 0 if the mistake applies to no case."""
         return self.best.separation if self.best is not None else 0.0
 
     @property
     def caught(self) -> list[Effect]:
-        """The effects on the cases that catch it, of whatever dtype."""
+        """The effects on the cases that catch it, in any dtype."""
         return [effect for effect in self.effects if effect.caught]
 
     @property
     def least(self) -> float:
-        """The least noise over all cases to which it applies."""
+        """The smallest noise over all cases to which it applies."""
         return min((effect.noise for effect in self.effects), default=0.0)
 
     @property
     def greatest(self) -> float:
-        """The greatest noise."""
+        """The greatest noise over all cases to which it applies."""
         return max((effect.noise for effect in self.effects), default=0.0)
 
 
@@ -98,13 +99,13 @@ def measure(
     jobs: int | None = None,
     report: Callable[[], None] = lambda: None,
 ) -> list[Power]:
-    """Every mistake on every case with its vector below `root`; `report` is called after each case.
+    """Every mistake with its effect on every case, whose vectors are below `root`; `report` is called after each case.
 
-    A case made on demand is made only for mistakes that no shipped case has what it takes to make.
+    A vector made on demand is used only for mistakes that apply to no shipped case.
 
     Raises:
-        VectorError: a case has no vector that can be read.
-        GenerationError: a vector made on demand is not there and cannot be made here.
+        VectorError: a case has no readable vector.
+        GenerationError: a vector made on demand is not in the cache and cannot be generated here.
     """
     powers = {mistake.id: Power(mistake) for mistake in mistakes}
     for found in _measured(cases, root, jobs, powers, lambda: powers):
@@ -120,9 +121,13 @@ def measure(
 def too_weak(
     cases: Sequence[Case], root: Path, *, jobs: int | None = None, report: Callable[[], None] = lambda: None
 ) -> list[str]:
-    """A line for each mistake that no case separates by as much as `LEAST_SEPARATION`.
+    """One line for each mistake that no case separates by at least `LEAST_SEPARATION`.
 
-    The cheap cases go first, and a mistake that enough of them separate is not tried on the others. Raises as above.
+    The cheapest cases go first, and a mistake that enough of them separate is not tried on the others.
+
+    Raises:
+        VectorError: a case has no readable vector.
+        GenerationError: a vector made on demand is not in the cache and cannot be generated here.
     """
     powers = {mistake.id: Power(mistake) for mistake in CATALOGUE}
     open_ids = set(powers)
@@ -140,10 +145,10 @@ def too_weak(
 def _weakness(power: Power) -> str:
     name = f"mistake {power.mistake.id}"
     if power.best is None:
-        return f"{name}: no case has what it takes to make it; add one to specs/"
+        return f"{name}: applies to no case; add one to specs/"
     return (
-        f"{name}: separated by {power.separation:.2g} only, at best ({power.best.case_id}); needs "
-        f"{LEAST_SEPARATION:g}: add a case to specs/ on which it does more"
+        f"{name}: best separation is {power.separation:.2g} ({power.best.case_id}), needs {LEAST_SEPARATION:g}; "
+        "add a case to specs/ on which it has a larger effect"
     )
 
 
@@ -154,7 +159,7 @@ def _measured(
     powers: Mapping[str, Power],
     wanted: Callable[[], Collection[str]],
 ) -> Iterator[dict[str, Effect]]:
-    """The effects of the mistakes wanted at the time, case by case as they get ready, the cheapest cases first."""
+    """The effects of the mistakes that are still wanted, one dict per case as it is completed, cheapest cases first."""
     workers = jobs or os.cpu_count() or 1
     ordered = sorted(cases, key=cost)
     with ProcessPoolExecutor(max_workers=workers, initializer=end_with_parent) as pool:
@@ -179,7 +184,7 @@ def _store(root: Path) -> VectorStore:
 
 
 def _effects_in_worker(root: Path, case: Case, ids: Sequence[str]) -> dict[str, Effect]:
-    """Mistakes travel as their ids, for what they compute cannot be sent."""
+    """Takes ids, because mistakes cannot be pickled."""
     vector = cached(case) if case.on_demand else _store(root).load(case)
     return effects(case, vector.arrays, vector.golden, vector.kappa, [BY_ID[mistake_id] for mistake_id in ids])
 
@@ -187,7 +192,7 @@ def _effects_in_worker(root: Path, case: Case, ids: Sequence[str]) -> dict[str, 
 def effects(
     case: Case, arrays: Arrays, golden: Outputs, kappa: Outputs, mistakes: Sequence[Mistake] = CATALOGUE
 ) -> dict[str, Effect]:
-    """The effect of each mistake that applies to a case; `golden` may have fewer tensors than the case has."""
+    """The effect of each mistake that applies to a case; `golden` may have only some of the case's tensors."""
     exact = arrays.in_dtype(np.float64)
     with np.errstate(all="ignore"):
         return {

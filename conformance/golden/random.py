@@ -1,6 +1,6 @@
-"""Random numbers that are the same on every processor and with every NumPy: Philox bits, mapped by exact operations.
+"""Random numbers that are identical on every processor and NumPy version: Philox bits, mapped by exact operations.
 
-A stream is named by a seed and a text (the tensor's name), so that adding a tensor never changes another one's numbers.
+A stream is identified by a seed and a tensor's name, so that adding a tensor never changes the numbers of another.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Stream:
         return low + (high - low) * self.unit(shape)
 
     def integers(self, low: int, high: int, shape: tuple[int, ...]) -> Array:
-        """float64 whole numbers low..high. Of n numbers, none is likelier than another by more than n / 2**53."""
+        """Integers low..high as float64. Of n numbers, none is likelier than another by more than n / 2**53."""
         span = np.uint64(high - low + 1)
         count = int(np.prod(shape))
         return (low + ((self.words(count) >> np.uint64(11)) % span).astype(np.float64)).reshape(shape)

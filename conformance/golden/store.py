@@ -1,10 +1,10 @@
-"""The store of vectors: one safetensors file for each case, and MANIFEST.json, which says what each must be.
+"""The store of vectors: one safetensors file per case, and MANIFEST.json, which describes each file.
 
     vectors/<family>/<name>.safetensors
     vectors/MANIFEST.json     case id -> file, sha256, spec digest, oracle bits, source
 
-A vector is handed out only if its file lies in the folder, its bytes are those of the manifest, its digest is that of
-the spec, and its tensors have the dtypes and shapes of the case. A line of the manifest that is wrong costs its case.
+A vector is returned only if its file is inside the folder, its SHA-256 and spec digest match, and its tensors have the
+dtypes and shapes of the case. An invalid line of the manifest affects only its own case.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from conformance.golden.vector import Vector, most_bytes
 FORMAT = 1
 MANIFEST = "MANIFEST.json"
 MOST_BYTES: Final = 64 * MEBIBYTE
-"""That a manifest may have: about 200,000 vectors."""
+"""The largest manifest that is read: about 200,000 vectors."""
 AGAIN = "make it with: conformance generate --case '{}'"
 _LONGEST_PATH = 512
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -47,10 +47,10 @@ class VectorStore:
     """The vectors below one folder.
 
     Attributes:
-        entries: what the manifest says of each case, as far as it can be understood.
+        entries: the valid lines of the manifest, by case id.
 
     Raises:
-        VectorError: the manifest is there and cannot be read.
+        VectorError: the manifest exists but cannot be read.
     """
 
     def __init__(self, root: Path) -> None:
@@ -64,8 +64,8 @@ class VectorStore:
         """The vector of a case.
 
         Raises:
-            VectorError: missing, altered, truncated, of other dtypes or shapes, outside the folder, or made from
-                another state of the spec.
+            VectorError: the vector is missing, altered or truncated, has other dtypes or shapes, is outside the
+                folder, or was made from another version of the spec.
         """
         again = AGAIN.format(case.id)
         manifest = self.root / MANIFEST
@@ -78,7 +78,7 @@ class VectorStore:
         if not self._is_inside(path):
             raise VectorError(f"{manifest}: {case.id}: file: {entry.file!r} leads out of the folder; {again}")
         if entry.spec != case.digest():
-            raise VectorError(f"{path}: made from another state of {case.origin}; {again}")
+            raise VectorError(f"{path}: made from another version of {case.origin}; {again}")
         try:
             data = read_file(path, most_bytes(case))
         except FileError as error:
@@ -86,7 +86,7 @@ class VectorStore:
         return verified(case, data, entry.sha256, path, again)
 
     def save(self, case: Case, data: bytes, bits: int) -> None:
-        """Write a vector's file, whole or not at all. The manifest follows with `write_manifest`.
+        """Write a vector's file atomically. `write_manifest` then writes the manifest.
 
         Raises:
             FileError: it cannot be written.
@@ -97,7 +97,7 @@ class VectorStore:
         self._wrong.pop(case.id, None)
 
     def prune(self, kept: Collection[str]) -> None:
-        """Forget the vectors of all but these cases, and delete their files, and what killed commands left."""
+        """Delete the vectors of all cases but these, and the temporary files that killed commands left behind."""
         for path in self.root.rglob(TEMPORARY):
             path.unlink(missing_ok=True)
         for case_id in self.stale(kept):
@@ -107,15 +107,15 @@ class VectorStore:
                 path.unlink(missing_ok=True)
 
     def stale(self, kept: Collection[str]) -> list[str]:
-        """The cases that the manifest has beside these."""
+        """The cases of the manifest that are not among these."""
         return sorted((self.entries.keys() | self._wrong.keys()) - set(kept))
 
     def demand_writable(self) -> None:
-        """Raises FileError if no vector can be written."""
+        """Raise FileError if vectors cannot be written."""
         demand_writable(self.root)
 
     def write_manifest(self) -> None:
-        """Write the manifest, whole or not at all.
+        """Write the manifest atomically.
 
         Raises:
             FileError: it cannot be written.
@@ -126,11 +126,11 @@ class VectorStore:
         self._digest = hashlib.sha256(data).hexdigest()
 
     def digest(self) -> str:
-        """SHA-256 of the manifest file: names the exact set of golden values a run was judged by. Empty without one."""
+        """SHA-256 of the manifest, which identifies the golden values that a run was judged by; empty without one."""
         return self._digest
 
     def _is_inside(self, path: Path) -> bool:
-        """Whether a file is below the folder, links followed."""
+        """Whether a file is inside the folder once links are followed."""
         return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.root))
 
     def _read_manifest(self) -> None:
@@ -147,7 +147,7 @@ class VectorStore:
         if not isinstance(content, dict) or not isinstance(content.get("vectors"), dict):
             raise VectorError(f'{path}: not a manifest: needs an object with "format" and "vectors"')
         if content.get("format") != FORMAT:
-            raise VectorError(f"{path}: format {content.get('format')!r:.40}, this version reads format {FORMAT}")
+            raise VectorError(f"{path}: format {content.get('format')!r:.40}, but this version reads format {FORMAT}")
         self._digest = hashlib.sha256(data).hexdigest()
         for case_id, fields in content["vectors"].items():
             try:
@@ -157,10 +157,10 @@ class VectorStore:
 
 
 def _entry(fields: Any) -> Entry:
-    """A line of the manifest.
+    """A parsed line of the manifest.
 
     Raises:
-        ValueError: it is not one, with the field and what is allowed.
+        ValueError: it is not valid; the message names the field and what is allowed.
     """
     if not isinstance(fields, dict):
         raise ValueError(f"needs an object, not {fields!r:.40}")
@@ -180,7 +180,7 @@ def _entry(fields: Any) -> Entry:
 
 
 def _is_a_path(value: Any) -> bool:
-    """Whether a text can name a file below a folder on any system."""
+    """Whether a value is a relative path that is valid, and stays inside its folder, on any system."""
     if not isinstance(value, str) or not value.isprintable() or len(value) > _LONGEST_PATH:
         return False
     return not ({"..", ""} & set(value.split("/")) or "\\" in value or ":" in value)
@@ -191,15 +191,15 @@ def _is_a_digest(value: Any) -> bool:
 
 
 def entry_of(case: Case, data: bytes, bits: int) -> Entry:
-    """The manifest's line for these bytes."""
+    """The manifest's entry for these bytes."""
     return Entry(f"{case.id}.safetensors", hashlib.sha256(data).hexdigest(), case.digest(), bits, case.source)
 
 
 def verified(case: Case, data: bytes, sha256: str, path: Path, again: str) -> Vector:
-    """The vector of a case in `data`, if these are the bytes whose SHA-256 is given.
+    """The vector of a case in `data`, if the bytes have the given SHA-256.
 
     Raises:
-        VectorError: they are not; the text says whether the file is damaged as a whole, altered, or of another case.
+        VectorError: they do not; the message says whether the file is damaged, altered, or belongs to another case.
     """
     got = hashlib.sha256(data).hexdigest()
     try:

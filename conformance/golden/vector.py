@@ -1,4 +1,4 @@
-"""`Vector`: what is kept of one case: its arrays, its proven outputs, and how far rounding may move them."""
+"""`Vector`: the stored data of one case: its arrays, its proven outputs, and how far rounding may move them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from conformance.case.tensors import Array, Arrays, Outputs, from_bytes, to_byte
 from conformance.files import MEBIBYTE
 
 _ZERO = -128
-"""The stored exponent that stands for a kappa of zero."""
+"""The stored exponent that represents a kappa of zero."""
 
 
 @dataclass(frozen=True)
 class Vector:
-    """A case's numbers.
+    """The numbers of a case.
 
-    arrays: weights and inputs. golden: outputs, float64, proven correctly rounded. kappa: like golden, powers of two.
+    arrays: weights and inputs. golden: outputs, float64, proven correctly rounded. kappa: same shapes, powers of two.
     """
 
     arrays: Arrays
@@ -54,24 +54,24 @@ class Vector:
         golden = {n.removeprefix("golden."): a for n, a in tensors.items() if n.startswith("golden.")}
         kappa = {n.removeprefix("kappa."): _powers(a) for n, a in tensors.items() if n.startswith("kappa.")}
         if not golden or set(golden) != set(kappa):
-            raise ValueError("holds no golden values, or no kappa for some of them")
+            raise ValueError("has no golden values, or golden and kappa have different names")
         if any(kappa[name].shape != array.shape for name, array in golden.items()):
-            raise ValueError("kappa has not the shape of the golden values")
+            raise ValueError("kappa and the golden values have different shapes")
         return cls(arrays, golden, kappa)
 
     def misfit(self, case: Case) -> str | None:
-        """The first tensor that is not one of a case's, is missing, or has another dtype or shape; None if all fit."""
+        """The first tensor that is missing, extra, or of the wrong dtype or shape for a case; None if all fit."""
         wanted = tensors_of(case)
         found = {name: (array.dtype, array.shape) for name, array in self.arrays.flat.items()}
         found |= {f"golden.{name}": (array.dtype, array.shape) for name, array in self.golden.items()}
         for name in sorted(wanted.keys() | found.keys()):
-            has, needs = (_words(each[name]) if name in each else "none" for each in (found, wanted))
+            has, needs = (_described(each[name]) if name in each else "none" for each in (found, wanted))
             if has != needs:
                 return f"{name}: the file has {has}, the case needs {needs}"
         return None
 
     def difference(self, other: Vector) -> str | None:
-        """The first tensor in which two vectors differ, and how; kappa may differ by one step. None if all agree."""
+        """The first tensor that differs between two vectors, and how; kappa may differ by one step. None if equal."""
         for name, array in self.arrays.flat.items():
             if not _same_bytes(array, other.arrays.flat.get(name)):
                 return f"{name} differs"
@@ -82,11 +82,11 @@ class Vector:
             if steps.max(initial=0) > 1:
                 return f"kappa {name} differs by {steps.max()} steps"
         extra = (set(other.arrays.flat) - set(self.arrays.flat)) | (set(other.golden) - set(self.golden))
-        return f"{min(extra)} is not made any more" if extra else None
+        return f"{min(extra)} is stored, but no longer generated" if extra else None
 
 
 def tensors_of(case: Case) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
-    """Name, dtype and shape of every tensor of a case's vector, kappa aside, which is as `golden`."""
+    """Name, dtype and shape of every tensor of a case's vector, except kappa, which has the shapes of `golden`."""
     wanted = {f"weights.{name}": (case.np_dtype, shape) for name, shape in case.weight_shapes.items()}
     wanted |= {f"inputs.{name}": (case.np_dtype, shape) for name, shape in case.input_shapes.items()}
     if case.lengths is not None:
@@ -99,12 +99,12 @@ def tensors_of(case: Case) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
 
 
 def most_bytes(case: Case) -> int:
-    """That the file of a case's vector may have: tensors, kappa (a byte for each golden value), names and shapes."""
+    """The largest file of a case's vector: tensors, kappa (one byte per golden value), names and shapes."""
     sizes = {name: (dtype.itemsize, math.prod(shape)) for name, (dtype, shape) in tensors_of(case).items()}
     return sum((size + name.startswith("golden.")) * count for name, (size, count) in sizes.items()) + MEBIBYTE
 
 
-def _words(tensor: tuple[np.dtype[Any], tuple[int, ...]]) -> str:
+def _described(tensor: tuple[np.dtype[Any], tuple[int, ...]]) -> str:
     dtype, shape = tensor
     return f"{dtype} ({', '.join(map(str, shape))})"
 
@@ -120,7 +120,7 @@ def _exponents(kappa: Array) -> np.ndarray[Any, np.dtype[np.int8]]:
 
 
 _POWERS = np.ldexp(1.0, np.arange(256, dtype=np.uint8).view(np.int8).astype(np.int32))
-"""The power of two of every exponent, by the exponent's bits."""
+"""The power of two for every stored exponent, indexed by the exponent's bits."""
 _POWERS[_ZERO] = 0.0
 
 

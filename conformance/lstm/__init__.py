@@ -1,1 +1,1 @@
-"""The mathematics: the reference, the oracle, rounding noise."""
+"""The mathematics of an LSTM: the reference, the oracle, the rounding noise and the catalogue of mistakes."""

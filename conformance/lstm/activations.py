@@ -1,6 +1,6 @@
 """The activation functions in NumPy, by name (docs/equations.md, section 2). Elementwise; any float dtype.
 
-elu and softplus keep the digits of small and very negative z (expm1, log1p), as careful frameworks do.
+elu and softplus use expm1 and log1p, so they stay accurate for small and very negative z, as in careful frameworks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from conformance.case.tensors import Array
 
 Function = Callable[[Array, float, float], Array]
-"""z, alpha and beta give the activation of z, in z's own shape and dtype; what takes no alpha or beta ignores it."""
+"""Maps z, alpha and beta to the activation of z, with z's shape and dtype; alpha and beta are ignored if unused."""
 
 
 def _sigmoid(z: Array, alpha: float, beta: float) -> Array:
@@ -30,7 +30,7 @@ def _elu(z: Array, alpha: float, beta: float) -> Array:
 
 
 def _thresholded_relu(z: Array, alpha: float, beta: float) -> Array:
-    # Not below the threshold, so that NaN stays what it is.
+    # Compared with "<", so that NaN, which is not below the threshold, stays NaN.
     return np.where(z < alpha, np.zeros_like(z), z)
 
 

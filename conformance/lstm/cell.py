@@ -1,6 +1,6 @@
-"""The cell: one time step of one layer in one direction, equations (1) to (4), every option in its place.
+"""The cell: one time step of one layer in one direction, equations (1) to (4), with every option applied.
 
-Part of the reference (conformance.lstm.reference), in a module by itself because most mistakes are made in it.
+Part of the reference (conformance.lstm.reference). It has its own module because most mistakes are made here.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Cell:
         return z if weights.b_r is None or self.case.layer_norm else z + weights.b_r
 
     def step(self, act: Activations, from_input: Array, old: State, weights: LayerWeights) -> Step:
-        """One step, with all that it computes. `from_input` (B, 4, H): W x and b_w. Equations (1) to (4)."""
+        """One step with its intermediate values. `from_input` (B, 4, H): W x + b_w. Equations (1) to (4)."""
         z = from_input + self.recurrent_part(old.h, weights)
         gate_i = self.gate(act, I, z[:, I], old.c, weights)
         gate_f = self.gate(act, F, z[:, F], old.c, weights)
@@ -52,9 +52,9 @@ class Cell:
         return Step(act, old, new, (gate_i, gate_f, gate_g, gate_o), i, f, summed, shown, hh, m, unbounded)
 
     def gate(self, act: Activations, gate: int, z: Array, c: Array, weights: LayerWeights) -> Gate:
-        """One gate, from its W x + R h and biases and the cell state that its peephole sees. Equations (1), (2).
+        """One gate, from z = W x + R h + biases and the cell state that its peephole sees. Equations (1), (2).
 
-        In this order: peephole, layer norm, forget bias, clip, activation.
+        Applied in this order: peephole, layer norm, forget bias, clip, activation.
         """
         z = self.with_peephole(gate, z, c, weights)
         unclipped = z if self.case.layer_norm is None else self.normalised_gate(gate, z, weights)
@@ -75,7 +75,7 @@ class Cell:
         return c
 
     def normalised_gate(self, gate: int, z: Array, weights: LayerWeights) -> Array:
-        """Layer norm of a gate over its H units; in NNAPI's form the bias is added after it. Equation (6)."""
+        """Layer norm of a gate over its H units; in NNAPI's form the bias is added afterwards. Equation (6)."""
         assert weights.gamma is not None
         return self.with_bias_of_norm(gate, weights.gamma[gate] * self.normalised(z), weights)
 
@@ -91,7 +91,7 @@ class Cell:
         return deviation / np.sqrt(self.mean(deviation * deviation) + self.epsilon())
 
     def epsilon(self) -> float:
-        """What keeps the divisor of a layer norm from being zero."""
+        """The epsilon that keeps the divisor of a layer norm from being zero."""
         assert self.case.layer_norm is not None
         return EPSILON[self.case.layer_norm]
 
@@ -106,7 +106,7 @@ class Cell:
         return z_f + self.case.forget_bias if self.case.forget_bias else z_f
 
     def clipped_gate(self, gate: int, z: Array) -> Array:
-        """The pre-activation within the gate clip."""
+        """The pre-activation, bounded by the gate clip."""
         return z if self.case.gate_clip is None else self.bounded(z, self.case.gate_clip.bound)
 
     def squashed(self, act: Activations, gate: int, z: Array) -> Array:
@@ -114,7 +114,7 @@ class Cell:
         return self.activation(act.cell if gate == G else act.gate, z)
 
     def coupled(self, i: Array, f: Array) -> tuple[Array, Array]:
-        """i and f, one of them made from the other where they are coupled."""
+        """i and f; where they are coupled, one is computed from the other."""
         if self.case.coupling == "forget=1-input":
             return i, 1.0 - i
         return (1.0 - f, f) if self.case.coupling == "input=1-forget" else (i, f)
@@ -125,18 +125,18 @@ class Cell:
         return c
 
     def stored(self, c: Array, weights: LayerWeights) -> Array:
-        """What is stored of a new cell state: normalised, or within the cell clip."""
+        """The new cell state as it is stored: normalised, then bounded by the cell clip."""
         c = self.normalised_cell(c, weights)
         return c if self.case.cell_clip is None else self.bounded(c, self.case.cell_clip)
 
     def normalised_cell(self, c: Array, weights: LayerWeights) -> Array:
-        """Layer norm of the cell state, in the form that has one. Equation (6)."""
+        """Layer norm of the cell state, in the form of layer norm that has one. Equation (6)."""
         if weights.gamma_cell is None or weights.beta_cell is None:
             return c
         return weights.gamma_cell * self.normalised(c) + weights.beta_cell
 
     def clipped_cell(self, c: Array) -> Array:
-        """The input of Hh: within the gate clip too, in its literal reading."""
+        """The input of Hh; in the literal reading of the gate clip, it is bounded too."""
         clip = self.case.gate_clip
         return self.bounded(c, clip.bound) if clip is not None and clip.reading == "all" else c
 
@@ -157,10 +157,10 @@ class Cell:
         return h if weights.projection_bias is None else h + weights.projection_bias
 
     def clipped_projection(self, h: Array) -> Array:
-        """The projected h within the projection clip."""
+        """The projected h, bounded by the projection clip."""
         return h if self.case.projection_clip is None else self.bounded(h, self.case.projection_clip)
 
-    # What all of it is made of.
+    # Building blocks.
 
     def product(self, rows: Array, matrix: Array) -> Array:
         """The matrix times each row: (N, K) and (M, K) give (N, M)."""
@@ -168,10 +168,10 @@ class Cell:
 
     def activation(self, activation: Activation, z: Array) -> Array:
         """The activation of every element."""
-        # Python floats take the array's dtype, so alpha and beta are rounded to it once, as a framework would.
+        # Python floats adopt the array's dtype, so alpha and beta are rounded to it once, as in a framework.
         return FUNCTIONS[activation.name](z, activation.alpha or 0.0, activation.beta or 0.0)
 
     def bounded(self, v: Array, bound: float) -> Array:
-        """V within +-bound."""
+        """V limited to [-bound, bound]."""
         result: Array = np.minimum(np.maximum(v, -bound), bound)
         return result

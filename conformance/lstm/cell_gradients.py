@@ -1,6 +1,6 @@
-"""The gradients of one time step: equations (14) to (17), every option in its place.
+"""The gradients of one time step: equations (14) to (17), with every option applied.
 
-The way back through conformance.lstm.cell; part of the reference's gradients (conformance.lstm.gradients).
+The backward pass of conformance.lstm.cell; part of the reference's gradients (conformance.lstm.gradients).
 """
 
 from __future__ import annotations
@@ -14,23 +14,24 @@ from conformance.lstm.slopes import slope
 from conformance.lstm.step import PEEPHOLES, F, G, I, O, State, Step
 
 Parts = dict[str, Array]
-"""What a step adds to the gradients of its weights, for each batch row by itself: (B, ...)."""
+"""What a step contributes to the gradients of its weights, separately for each batch row: (B, ...)."""
 
 
 class CellGradients(Cell):
-    """The cell of one case with its way back. dv stands for dL/dv."""
+    """The cell of one case with its backward pass. dv stands for dL/dv."""
 
     def projected(self, m: Array, weights: LayerWeights) -> Array:
-        """The cell's; where it is then clipped, computed twice.
+        """The cell's projection, computed twice where it is clipped.
 
-        To no effect but that kappa, which draws random numbers for each operation in turn, stays what is stored.
+        The first result is discarded. It is computed only because kappa draws random numbers operation by operation,
+        and the stored kappa values were drawn with this operation performed twice.
         """
         if weights.projection is not None and self.case.projection_clip is not None:
             super().projected(m, weights)
         return super().projected(m, weights)
 
     def step_back(self, step: Step, d: State, weights: LayerWeights) -> tuple[State, Parts]:
-        """dL/dh_{t-1} and dL/dc_{t-1} from dL/dh_t and dL/dc_t of later steps; the step's parts of the weights."""
+        """dL/dh_{t-1} and dL/dc_{t-1} from dL/dh_t and dL/dc_t, and the step's parts of the weight gradients."""
         kinds = ["z", "bias"] + (["gamma"] if weights.gamma is not None else [])
         parts: Parts = {kind: np.zeros_like(np.stack([gate.z for gate in step.gates], axis=1)) for kind in kinds}
         dm = self.projection_back(step, d.h, weights, parts)
@@ -64,7 +65,7 @@ class CellGradients(Cell):
         return self.clip_back(dc, step.new.c, clip.bound) if clip is not None and clip.reading == "all" else dc
 
     def stored_back(self, step: Step, dc: Array, weights: LayerWeights, parts: Parts) -> Array:
-        """Through the layer norm or the clip of the stored cell state."""
+        """Back through the layer norm or the clip of the stored cell state."""
         if weights.gamma_cell is not None:
             parts["gamma_cell"], parts["beta_cell"] = dc * self.normalised(step.summed), dc
             dc = self.normalised_back(step.summed, weights.gamma_cell * dc)
@@ -83,7 +84,7 @@ class CellGradients(Cell):
         return dc * step.i
 
     def coupled_back(self, di: Array, df: Array) -> tuple[Array, Array]:
-        """One gate of two that are coupled gets the other's gradient, with its sign changed."""
+        """Where two gates are coupled, the independent one also gets the other's gradient with its sign changed."""
         if self.case.coupling == "forget=1-input":
             return di - df, np.zeros_like(df)
         return (np.zeros_like(di), df - di) if self.case.coupling == "input=1-forget" else (di, df)
@@ -95,7 +96,7 @@ class CellGradients(Cell):
         da = dv * self.slope(activation, kept.argument, kept.value)
         if self.case.gate_clip is not None:
             da = self.clip_back(da, kept.unclipped, self.case.gate_clip.bound)
-        parts["bias"][:, gate] = da  # a bias, beta too, is added after the norm, or there is no norm
+        parts["bias"][:, gate] = da  # every bias, beta included, is added after the norm, if there is a norm
         if weights.gamma is not None:
             parts["gamma"][:, gate] = da * self.normalised(kept.z)
             da = self.normalised_back(kept.z, weights.gamma[gate] * da)
@@ -107,11 +108,11 @@ class CellGradients(Cell):
         return slope(activation, argument, value)
 
     def clip_back(self, dv: Array, unclipped: Array, bound: float) -> Array:
-        """Through a clip: 0 where it has bounded something."""
+        """Back through a clip: 0 where it bounded the value."""
         return np.where(np.abs(unclipped) < bound, dv, np.zeros_like(dv))
 
     def normalised_back(self, v: Array, dn: Array) -> Array:
-        """Through n = (v - mean) / root: (dn - mean(dn) - n mean(n dn)) / root."""
+        """Back through n = (v - mean) / root: (dn - mean(dn) - n mean(n dn)) / root."""
         deviation = v - self.mean(v)
         root = np.sqrt(self.mean(deviation * deviation) + self.epsilon())
         n = deviation / root
@@ -119,7 +120,7 @@ class CellGradients(Cell):
         return result
 
     def cell_from_peephole(self, gate: int, da: Array, weights: LayerWeights) -> Array:
-        """What a gate's peephole gives the cell state it sees. Equation (17)."""
+        """The gradient that a gate's peephole passes to the cell state it sees. Equation (17)."""
         return np.zeros_like(da) if weights.peephole is None else weights.peephole[PEEPHOLES[gate]] * da
 
     def recurrent_back(self, dz: Array, weights: LayerWeights) -> Array:
@@ -128,7 +129,7 @@ class CellGradients(Cell):
         return dz.reshape(-1, 4 * H) @ weights.R.reshape(4 * H, P)
 
     def input_back(self, dz: Array, weights: LayerWeights) -> Array:
-        """dL/dx_t = W^T dz of every step: (T, B, I_l). Equation (17)."""
+        """dL/dx_t = W^T dz for every step: (T, B, I_l). Equation (17)."""
         _, H, I_l = weights.W.shape
         dx: Array = (dz.reshape(-1, 4 * H) @ weights.W.reshape(4 * H, I_l)).reshape(*dz.shape[:2], I_l)
         return dx

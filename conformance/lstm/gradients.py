@@ -1,13 +1,13 @@
-"""The reference's gradients: back-propagation through time in NumPy, beside docs/equations.md, section 8.
+"""The reference's gradients: back-propagation through time in NumPy, following docs/equations.md, section 8.
 
-    run             the forward pass, which leaves a tape, then the way back along it
-    from_loss       what the loss gives y, h_n and c_n (dL/dy, dL/dh_n, dL/dc_n), and the head
+    run             the forward pass, which records a tape, then the backward pass along it
+    from_loss       dL/dy, dL/dh_n and dL/dc_n, and the gradients of the head
     layer_back      one or two directions
     scan_back       the steps of a sequence, last one first
     step_back       one time step (conformance.lstm.cell_gradients)
-    weights_back    the gradients of a layer's and direction's weights, sums over all steps and rows
+    weights_back    the gradients of the weights of one layer and direction, summed over all steps and rows
 
-dv stands for dL/dv throughout. As in the reference, a variant, a mistake among them, is a subclass that replaces one
+dv stands for dL/dv throughout. As in the reference, a variant (for example a mistake) is a subclass that replaces one
 method.
 """
 
@@ -39,11 +39,11 @@ class Gradients(Recorded, CellGradients):
         return {name: outputs[name] for name in self.case.outputs}
 
     def scan(self, given: Scan) -> tuple[Array, State]:
-        """The reference's scan, and what is put on tape, of x without its padding."""
+        """The reference's scan, computed and recorded on an x whose padding is replaced by zeros."""
         return super().scan(given if given.valid is None else replace(given, x=self.put_away(given.x, given.valid)))
 
     def put_away(self, x: Array, valid: Array) -> Array:
-        """x without what it holds at steps left out: it may be NaN, and 0 * NaN is NaN on the way back."""
+        """x with zeros at the steps that a row leaves out: padding may be NaN, and 0 * NaN is NaN going backward."""
         return np.where(valid[..., None], x, np.zeros_like(x))
 
     # From the loss to y, h_n and c_n.
@@ -62,7 +62,7 @@ class Gradients(Recorded, CellGradients):
         return found
 
     def from_loss(self, arrays: Arrays, outputs: Outputs, found: Outputs) -> tuple[Array, Array, Array]:
-        """dL/dy, dL/dh_n and dL/dc_n; the gradients of a head's weights are put into `found`."""
+        """dL/dy, dL/dh_n and dL/dc_n; the gradients of a head's weights are added to `found`."""
         inputs, y = arrays.inputs, outputs["y"]
         if self.case.cross_entropy:
             dy = self.head_back(arrays.weights, inputs, outputs, found)
@@ -99,7 +99,7 @@ class Gradients(Recorded, CellGradients):
     def layer_back(
         self, layer: int, dy: Array, dh_n: Array, dc_n: Array, starts: dict[int, State], found: Outputs
     ) -> Array:
-        """dL/dx of a layer (T, B, I_l); its states' and weights' gradients are put into `starts` and `found`."""
+        """dL/dx of a layer (T, B, I_l); the gradients of its states and weights are added to `starts` and `found`."""
         dxs: list[Array] = []
         for direction in range(self.case.D):
             row = layer * self.case.D + direction
@@ -110,12 +110,12 @@ class Gradients(Recorded, CellGradients):
         return self.dx_of(dxs)
 
     def dy_of(self, direction: int, dy: Array, dxs: Sequence[Array]) -> Array:
-        """The direction's own part of dL/dy; `dxs`: the dL/dx of the directions before it."""
+        """The direction's part of dL/dy; `dxs`: the dL/dx of the directions before it."""
         P = self.case.output_size
         return dy[..., direction * P : (direction + 1) * P]
 
     def dx_of(self, dxs: Sequence[Array]) -> Array:
-        """dL/dx of a layer from that of its directions: their sum, for all of them read x."""
+        """dL/dx of a layer: the sum over its directions, because all of them read x."""
         return dxs[0] if len(dxs) == 1 else dxs[0] + dxs[1]
 
     # One direction.
@@ -129,7 +129,7 @@ class Gradients(Recorded, CellGradients):
             d = State(carried.h + dy[t], carried.c)
             if scan.valid is None:
                 before, parts[t] = self.step_back(steps[t], d, scan.weights)
-            else:  # where a row leaves the step out, its state stood still, and nothing comes of the step
+            else:  # where a row leaves the step out, its state was held, and the step has no gradient
                 valid = scan.valid[t][:, None]
                 before, parts[t] = self.step_back(steps[t], self.held(valid, d, zeros_like(d)), scan.weights)
                 before = self.past_left_out(valid, before, carried)
@@ -140,25 +140,25 @@ class Gradients(Recorded, CellGradients):
         return dx, carried, self.weights_back(scan, [steps[t] for t in in_time], by_name)
 
     def past_left_out(self, valid: Array, before: State, carried: State) -> State:
-        """What goes back past a step: where a row leaves it out, all that came to it. `valid` (B, 1)."""
+        """The gradient passed back past a step; unchanged for a row that leaves the step out. `valid` (B, 1)."""
         return self.held(valid, before, carried)
 
     def across(self, t: int, before: State) -> State:
-        """What goes back from step t to the step before it: nothing where that is a truncated stream's block border.
+        """The gradient passed from step t to the step before it: zero across a block border of a truncated stream.
 
-        Not even of a row that has ended: its state is carried over the border like any other.
+        This holds for a row that has ended, too: its state is carried over the border like any other.
         """
         border = self.case.gradients == "truncated" and t in [steps.start for steps in self.case.block_steps[1:]]
         return self.detached(before) if border else before
 
     def detached(self, before: State) -> State:
-        """The gradient of a state that counts as a constant."""
+        """The gradient of a state that is treated as a constant: zero."""
         return zeros_like(before)
 
     # Weights.
 
     def weights_back(self, scan: Scan, steps: Sequence[Step], parts: Parts) -> Outputs:
-        """The gradients of a row's weights from every step's parts (T, B, ...); `steps` in the order of time."""
+        """The gradients of one row's weights from every step's parts (T, B, ...); `steps` are in time order."""
         weights = scan.weights
         dz = parts["z"]
         found = {"W": outer(dz, scan.x), "R": outer(dz, np.stack([self.seen_h(step) for step in steps]))}
@@ -177,11 +177,11 @@ class Gradients(Recorded, CellGradients):
         return found
 
     def seen_h(self, step: Step) -> Array:
-        """The h that dL/dR is taken with. Equation (18)."""
+        """The h used for dL/dR. Equation (18)."""
         return step.old.h
 
     def seen_c(self, step: Step) -> Array:
-        """The c that the peepholes of i, f and o see, and their gradients are taken with: (B, 3, H). Equation (18)."""
+        """The c that the peepholes of i, f and o see, used for their gradients: (B, 3, H). Equation (18)."""
         return np.stack([step.old.c, step.old.c, step.new.c], axis=1)
 
     def bias_back(self, scan: Scan, da: Array) -> tuple[Array, Array]:
@@ -190,19 +190,19 @@ class Gradients(Recorded, CellGradients):
 
 
 def zeros_like(state: State) -> State:
-    """A state's gradient of zeros."""
+    """A zero gradient for a state."""
     return State(np.zeros_like(state.h), np.zeros_like(state.c))
 
 
 def total(parts: Array) -> Array:
-    """The sum over all axes but those of one row's part: (T, B, ...) to (...), or (N, n) to (n)."""
+    """The sum over the leading axes: (T, B, ...) to (...), or (N, n) to (n)."""
     shape = parts.shape[1:] if parts.ndim == 2 else parts.shape[2:]
     flat = parts.reshape(-1, int(np.prod(shape)))
     return (np.ones((1, flat.shape[0]), parts.dtype) @ flat).reshape(shape)
 
 
 def outer(d: Array, v: Array) -> Array:
-    """The sum over steps and rows of d v^T: (T, B, ...), (T, B, n) to (..., n)."""
+    """The sum of d v^T over steps and rows: (T, B, ...) and (T, B, n) to (..., n)."""
     return (d.reshape(-1, int(np.prod(d.shape[2:]))).T @ v.reshape(-1, v.shape[-1])).reshape(*d.shape[2:], v.shape[-1])
 
 
@@ -212,9 +212,9 @@ def reference_of(case: Case) -> Reference:
 
 
 def completed(variant: type[Reference], case: Case, arrays: Arrays) -> Outputs:
-    """Every tensor of `case.outputs` from a variant that may know nothing of losses and gradients.
+    """Every tensor of `case.outputs` from a variant that may not compute losses and gradients itself.
 
-    A loss is that of the variant's logits; gradients are the right ones, unless they are what the variant is about.
+    The loss is computed from the variant's logits. Gradients are the correct ones unless the variant changes them.
     """
     if not case.has_loss or issubclass(variant, Gradients):
         return variant(case).run(arrays)

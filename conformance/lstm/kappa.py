@@ -1,16 +1,16 @@
 """kappa: how far honest rounding moves each output element, in unit roundoffs (docs/noise-units.md).
 
-Monte Carlo arithmetic (D. S. Parker, UCLA CSD-970002, 1997): the reference is evaluated in float64 many times over, the
-result of every elementary operation multiplied by 1 + s * r with r uniform on [-1, 1], and the standard deviation of
-the outputs is divided by s. s is small enough for the outputs to move in proportion to it, and large enough to stand
-far above float64's own rounding. An array class does the perturbing, so the reference has no line for it.
+Monte Carlo arithmetic (D. S. Parker, UCLA CSD-970002, 1997): the reference is evaluated many times in float64, with the
+result of every elementary operation multiplied by 1 + s * r, where r is uniform on [-1, 1]; the standard deviation of
+the outputs is divided by s. s is small enough that the outputs move in proportion to it, and large enough to be far
+above float64's own rounding. An array class does the perturbing, so the reference needs no code for it.
 
-A gate's pre-activation may be summed as W x and R h apart, or as one chain of the terms of both, [x h] with [W R], as
-TensorFlow does it; where W x is large, every partial sum of R h is rounded at its size. Each element gets the larger of
-the two.
+A gate's pre-activation may be summed as W x and R h separately, or as one chain of the terms of both, [x h] with [W R],
+as TensorFlow does it; where W x is large, every partial sum of R h is then rounded at the size of W x. Each element
+gets the larger of the two.
 
-The samples are run as one batch of samples * B rows, all rows of one sample together; one after the other where rows
-meet, in a loss and in the gradients of weights.
+The samples are run as one batch of samples * B rows, with all rows of one sample together. Where rows are combined (in
+a loss and in the gradients of weights), they are run one after the other instead.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SAMPLES = 48
 FEWEST_SAMPLES = 16
 SCALE = 2.0**-32
 _BUDGET = 2**23
-"""Samples times T * B * H that one evaluation may hold; a large case gets fewer samples, down to the fewest."""
+"""The most samples * T * B * H in one evaluation; a large case gets fewer samples, but at least FEWEST_SAMPLES."""
 _EXACT = frozenset(
     {
         np.negative,
@@ -51,7 +51,7 @@ _EXACT = frozenset(
         np.sign,
     }
 )
-"""Operations that round nothing. Every other ufunc's result is perturbed."""
+"""Operations that are exact. The result of every other ufunc is perturbed."""
 _MOVES = frozenset(
     {
         np.where,
@@ -74,11 +74,11 @@ _MOVES = frozenset(
         np.take_along_axis,
     }
 )
-"""Functions beside the ufuncs that move or choose numbers and round nothing. No other one is let through."""
+"""Functions other than ufuncs that only move or select numbers, without rounding. Any other function is refused."""
 
 
 class Perturbed(np.ndarray[Any, np.dtype[np.float64]]):
-    """An array of float64 whose every elementary operation rounds at random."""
+    """A float64 array in which every elementary operation is rounded at random."""
 
     generator: np.random.Generator
     samples: int
@@ -90,7 +90,7 @@ class Perturbed(np.ndarray[Any, np.dtype[np.float64]]):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__" or "out" in kwargs or ufunc.nout != 1:
-            raise TypeError(f"kappa knows no {ufunc.__name__}.{method} like this; write it with plain operations")
+            raise TypeError(f"kappa does not support this use of {ufunc.__name__}.{method}; use plain operations")
         plain = [np.asarray(value) if isinstance(value, Perturbed) else value for value in inputs]
         result = ufunc(*plain, **kwargs)
         if ufunc in _EXACT or result.dtype != np.float64:
@@ -101,7 +101,7 @@ class Perturbed(np.ndarray[Any, np.dtype[np.float64]]):
 
     def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
         if func not in _MOVES:
-            raise TypeError(f"kappa knows no {func.__name__}; write it with plain operations")
+            raise TypeError(f"kappa does not support {func.__name__}; use plain operations")
         result = func(*_plain(args), **_plain(kwargs))
         return self._wrap(result) if isinstance(result, np.ndarray) and result.dtype == np.float64 else result
 
@@ -111,28 +111,28 @@ class Perturbed(np.ndarray[Any, np.dtype[np.float64]]):
         return wrapped
 
     def _dot_noise(self, a: Array, b: Array, shape: tuple[int, ...]) -> Array:
-        """The roundings of the n partial sums of every dot product: one normal number with their joint variance.
+        """The rounding of the n partial sums of every dot product, as one normal number with their joint variance.
 
-        Partial sums differ between samples by no more than s, so the first sample's stand for all.
+        Partial sums differ between samples by no more than s, so those of the first sample are used for all.
         """
         return self._spread(_partial_sums(self._first(a), b)[2], shape)
 
     def chained(self, b: Array, start: Perturbed) -> Perturbed:
-        """`start` (..., 4, H), with what the roundings of self @ b have more where the partial sums begin with it."""
+        """`start` (..., 4, H) plus the extra rounding of self @ b if its partial sums began with `start`."""
         first = self._first(np.asarray(start).reshape(*start.shape[:-2], -1))
         terms, sums, _ = _partial_sums(self._first(np.asarray(self)), b)
         more = np.maximum(terms * first**2 + 2.0 * first * sums, 0.0)
         return self._wrap(np.asarray(start) + self._spread(more, (self.shape[0], b.shape[1])).reshape(start.shape))
 
     def _first(self, a: Array) -> Array:
-        """The rows of the first sample, of each step: all samples' lie together in the step's rows."""
-        if self.samples == 1:  # and then no product need have a row for each batch row
+        """The rows of the first sample at each step; the rows of all samples are stored together within a step."""
+        if self.samples == 1:  # in this case a product may have any number of rows, not only batch rows
             return a
         steps = a.shape[0] // (self.samples * self.rows)
         return a.reshape(steps, self.samples, self.rows, -1)[:, 0].reshape(steps * self.rows, -1)
 
     def _spread(self, squares: Array, shape: tuple[int, ...]) -> Array:
-        """Normal numbers with the variance that the first sample's sums of squares give every sample."""
+        """Normal numbers for every sample, with the variance given by the first sample's sums of squares."""
         if self.samples == 1:
             return self._normal(squares.reshape(shape))
         by_step = squares.reshape(-1, 1, self.rows, shape[-1])
@@ -141,11 +141,11 @@ class Perturbed(np.ndarray[Any, np.dtype[np.float64]]):
 
     def _normal(self, variance: Array) -> Array:
         noise: Array = SCALE * np.sqrt(variance / 3.0) * self.generator.standard_normal(variance.shape)
-        return np.where(np.isfinite(noise), noise, 0.0)  # an infinity stays what it is, and a NaN is one already
+        return np.where(np.isfinite(noise), noise, 0.0)  # an infinity or a NaN in the result stays as it is
 
 
 class _InOneChain(Reference):
-    """The reference, its recurrent product rounded as the end of the input's, where that is the larger error."""
+    """The reference with W x and R h summed as one chain, if that has the larger rounding error."""
 
     def step(self, act: Activations, from_input: Array, old: State, weights: LayerWeights) -> Step:
         if isinstance(old.h, Perturbed):  # an absent h0 is zero, and adding its zeros rounds nothing
@@ -155,7 +155,7 @@ class _InOneChain(Reference):
 
 
 def kappa(case: Case, arrays: Arrays) -> Outputs:
-    """kappa of every output element, float64, in the output's unit: an honest error has a deviation of u * kappa."""
+    """kappa of every output element, float64, in the output's unit: an honest error has deviation u * kappa."""
     digest = hashlib.sha256(f"kappa:{case.id}".encode()).digest()
     generator = np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16], "little")))
     exact = reference_of(case).run(_mapped(arrays, lambda a: a))
@@ -176,7 +176,7 @@ def kappa(case: Case, arrays: Arrays) -> Outputs:
     result: Outputs = {}
     for name, plain in exact.items():
         sampled = np.stack([np.asarray(run[name]) for run in runs])
-        if at_once > 1:  # one run, every sample a part of its batch axis
+        if at_once > 1:  # there was one run, whose batch axis holds all samples
             sampled = np.moveaxis(sampled[0].reshape(*plain.shape[:-2], samples, *plain.shape[-2:]), -3, 0)
         with np.errstate(invalid="ignore"):
             spread = np.sqrt(np.mean(((sampled - plain) / SCALE) ** 2, axis=0))
@@ -185,7 +185,7 @@ def kappa(case: Case, arrays: Arrays) -> Outputs:
 
 
 def _mapped(arrays: Arrays, wrap: Callable[[Array], Array], tile: Callable[[Array], Array] = lambda a: a) -> Arrays:
-    """The arrays in float64, weights and inputs wrapped, the inputs' batch axis tiled."""
+    """The arrays in float64, with weights and inputs wrapped and the batch axis of the inputs tiled."""
 
     def weight(array: Array) -> Array:
         return wrap(array.astype(np.float64))
@@ -202,14 +202,14 @@ def _mapped(arrays: Arrays, wrap: Callable[[Array], Array], tile: Callable[[Arra
 
 
 def _partial_sums(a: Array, b: Array) -> tuple[Array, Array, Array]:
-    """Of every dot product a[m] @ b[:, n]: how many terms are not 0, the sum of its partial sums, and of their squares.
+    """For every dot product a[m] @ b[:, n]: its count of nonzero terms, and the sums of its partial sums and squares.
 
-    A term of 0 makes no partial sum of its own: to add it rounds nothing.
+    A term of 0 does not count as a partial sum, because adding it does not round.
     """
     M, K = a.shape
     N = b.shape[-1]
     terms, sums, squares = np.empty((M, N)), np.empty((M, N)), np.empty((M, N))
-    block = max(1, 2_000_000 // (K * N))  # some rows at a time, to bound memory
+    block = max(1, 2_000_000 // (K * N))  # rows at a time, to bound memory
     for start in range(0, M, block):
         rows = slice(start, start + block)
         products = a[rows, :, None] * b[None]

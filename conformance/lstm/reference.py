@@ -1,12 +1,12 @@
-"""The reference: an LSTM in NumPy, written to be read beside docs/equations.md, in whatever float dtype it is given.
+"""The reference: an LSTM in NumPy, written to be read alongside docs/equations.md; it computes in its input's dtype.
 
     run        the stack of layers and the head
     layer      one or two directions
-    scan       the steps of a sequence, forward or reverse, each batch row's own steps only
+    scan       the steps of a sequence, forward or reverse, only the valid steps of each batch row
     step       one time step of one layer in one direction (conformance.lstm.cell)
-    observe    called with each step, for those who look on
+    observe    called with each step, for subclasses that record or check it
 
-Every method does one thing, so that a variant of the LSTM, a mistake among them, is a subclass that replaces one.
+Every method does one thing, so a variant of the LSTM (for example a mistake) is a subclass that replaces one method.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Reference(Cell):
     # One layer.
 
     def layer(self, layer: int, x: Array, weights: Weights, inputs: Inputs) -> tuple[Array, list[State]]:
-        """One layer: y (T, B, D*P), directions side by side, and each direction's final state."""
+        """One layer: y (T, B, D*P), the directions concatenated, and the final state of each direction."""
         valid = self.valid(x, inputs)
         ys, finals = [], []
         for direction in range(self.case.D):
@@ -58,13 +58,13 @@ class Reference(Cell):
         return self.joined(ys), finals
 
     def valid(self, x: Array, inputs: Inputs) -> Array | None:
-        """(T, B), whether a step counts for a row; None where all do."""
+        """(T, B), whether a step counts for a row; None if all do."""
         if inputs.mask is not None:
             return inputs.mask
         return None if inputs.lengths is None else np.arange(x.shape[0])[:, None] < inputs.lengths
 
     def initial_state(self, row: int, x: Array, inputs: Inputs) -> State:
-        """The given state of a layer and direction, zeros for what is absent."""
+        """The initial state of a layer and direction; zeros where none is given."""
         batch = x.shape[1]
         h = inputs.h0[row] if inputs.h0 is not None else np.zeros((batch, self.case.output_size), x.dtype)
         c = inputs.c0[row] if inputs.c0 is not None else np.zeros((batch, self.case.H), x.dtype)
@@ -75,15 +75,15 @@ class Reference(Cell):
         return weights.rows[row]
 
     def joined(self, ys: Sequence[Array]) -> Array:
-        """The y of all directions as the layer's y."""
+        """The layer's y, from the y of its directions."""
         return np.concatenate(ys, axis=-1)
 
     # One direction.
 
     def scan(self, given: Scan) -> tuple[Array, State]:
-        """All steps of one direction: y (T, B, P), zero at the steps a row leaves out, and the state after the last.
+        """All steps of one direction: y (T, B, P), zero at the steps a row leaves out, and the final state.
 
-        A row's state stands still where it leaves a step out, so a reverse scan starts at the row's last valid step.
+        A row's state is held where it leaves a step out, so its reverse scan starts at its last valid step.
         """
         x, valid, state = given.x, given.valid, given.start
         y: list[Array] = [x[0]] * x.shape[0]
@@ -104,7 +104,7 @@ class Reference(Cell):
         return self.case.activations_of(direction)
 
     def observe(self, given: Scan, t: int, step: Step) -> None:
-        """Called with every step as soon as it is computed, `t` its place on the time axis of the scan's x."""
+        """Called with every step as soon as it is computed; `t` is its index on the time axis of the scan's x."""
 
     def order(self, direction: int, steps: int) -> Sequence[int]:
         """The steps in the order in which the direction takes them."""
@@ -127,7 +127,7 @@ class Reference(Cell):
         return logits.reshape(*y.shape[:-1], weights.b_y.size)
 
     def of_logits(self, logits: Array, inputs: Inputs) -> Outputs:
-        """What the head makes of its logits."""
+        """The outputs computed from the logits: probabilities and loss, as far as the case has them."""
         found: Outputs = {}
         if self.case.head is not None and self.case.head.softmax:
             found["probabilities"] = np.exp(self.log_softmax(logits))
@@ -144,7 +144,7 @@ class Reference(Cell):
         return result
 
     def cross_entropy(self, logits: Array, inputs: Inputs) -> Array:
-        """The mean over all that counts of -log softmax(logits) at the target: (). Equation (12)."""
+        """The mean of -log softmax(logits) at the target, over all targets that count: (). Equation (12)."""
         assert inputs.targets is not None
         counted, weight = self.targets_counted(inputs)
         classes = np.where(counted, inputs.targets, 0)[..., None]
@@ -152,7 +152,7 @@ class Reference(Cell):
         return (self.product(terms.reshape(1, -1), np.ones((1, terms.size), logits.dtype)) * weight).reshape(())
 
     def targets_counted(self, inputs: Inputs) -> tuple[Array, float]:
-        """Which of the targets count, bool, and the weight of each: one over their number."""
+        """Which targets count (bool), and the weight of each: one over their number."""
         assert inputs.targets is not None
         counted = inputs.targets >= 0
         return counted, 1.0 / int(counted.sum())

@@ -1,7 +1,7 @@
 """The derivatives of the activation functions in NumPy, by name (docs/equations.md, section 2). Elementwise.
 
-Where the value itself gives the derivative, as s (1 - s) of the sigmoid, it is taken from there, as frameworks do. At a
-kink the derivative is that of the side on which it is smaller; no vector stands on one.
+Where the derivative can be computed from the value, like s (1 - s) for the sigmoid, it is, as in frameworks. At a kink
+the derivative is that of the side on which it is smaller; no vector has a value at a kink.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Slope = Callable[[Array, Array, float, float], Array]
 
 
 def slope(activation: Activation, z: Array, value: Array) -> Array:
-    """The derivative at z of an activation whose value there is `value`, in z's own shape and dtype."""
+    """The derivative at z of an activation whose value there is `value`, with z's shape and dtype."""
     return SLOPES[activation.name](z, value, activation.alpha or 0.0, activation.beta or 0.0)
 
 
@@ -47,7 +47,7 @@ def _softplus(z: Array, value: Array, alpha: float, beta: float) -> Array:
 
 
 def _choice(chosen: Array, yes: float, no: float, z: Array) -> Array:
-    """One of two numbers for each element, in the dtype of z."""
+    """`yes` where chosen, `no` elsewhere, in the dtype of z."""
     result: Array = np.where(chosen, z.dtype.type(yes), z.dtype.type(no))
     return result
 

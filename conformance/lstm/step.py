@@ -1,7 +1,7 @@
-"""What a scan is given and what one of its time steps comes to: the records that the reference passes on.
+"""The records that the reference passes on: the inputs of a scan and the results of one of its time steps.
 
-The tape, the profile and the diagnosis look at a computation through them (`Reference.observe`). Nothing changes one
-once it is made; those made at every step are not frozen only because that would triple what making one costs.
+The tape, the profile and the diagnosis inspect a computation through them (`Reference.observe`). They are never
+modified; those created at every step are not frozen only because that would triple the cost of creating one.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from conformance.case.options import Activations
 from conformance.case.tensors import Array, LayerWeights
 
 I, F, G, O = range(4)
-"""The gates' places on the axis of 4: input, forget, cell candidate, output."""
+"""The index of each gate on the axis of 4: input, forget, cell candidate, output."""
 PEEPHOLES = {I: 0, F: 1, O: 2}
-"""The gates' places on the axis of 3."""
+"""The index of each gate's peephole on the axis of 3."""
 
 
 @dataclass(slots=True, eq=False)
@@ -27,10 +27,10 @@ class State:
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """One layer in one direction, and what it is given.
+    """One layer in one direction, with its inputs.
 
     row: layer * D + direction. x (T, B, I_l). start: the state before the first step. valid (T, B): whether a step
-    counts for a batch row; None where all do.
+    counts for a batch row; None if all do.
     """
 
     row: int
@@ -45,7 +45,7 @@ class Scan:
 class Gate:
     """One gate of one step, each (B, H).
 
-    z: W x + R h with biases and peephole. unclipped: what the clip is given. argument, value: those of the activation.
+    z: W x + R h with biases and peephole. unclipped: the input of the clip. argument, value: those of the activation.
     """
 
     z: Array
@@ -58,7 +58,7 @@ class Gate:
 class Step:
     """One time step of one layer in one direction.
 
-    old, new: the states before and after it. gates: i, f, g, o. i, f: as they are used, after a coupling. summed:
+    old, new: the states before and after it. gates: i, f, g, o. i, f: as used, that is, after a coupling. summed:
     f c_{t-1} + i g. shown: the argument of Hh. hh: Hh(c). m: o Hh(c). unbounded: h before its clip.
     """
 

@@ -1,1 +1,1 @@
-"""Is an answer right, and if not, where does it go wrong."""
+"""Decides whether an answer is right, and if not, finds out where and why it is wrong."""

@@ -1,4 +1,4 @@
-"""`Answer`: what an implementation gave for a case, with all that it is judged by."""
+"""`Answer`: the outputs of an implementation for a case, with everything they are judged by."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from conformance.verdict.contracts import DEFAULTS, Contracts
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """An answer that is wrong somewhere; what looks for the reason takes this.
+    """A wrong answer; the input of the diagnosis and the profile.
 
-    outputs: every tensor of `case.outputs`, of its shape and of the case's dtype. golden, kappa: of the same names and
-    shapes, under the default contracts. precision, contracts: those the answer was judged by (see `judge`).
+    outputs: every tensor of `case.outputs`, with its shape and the case's dtype. golden, kappa: same names and shapes,
+    under the default contracts. precision, contracts: those the answer was judged by (see `judge`).
     """
 
     case: Case
@@ -27,7 +27,7 @@ class Answer:
     contracts: Contracts = DEFAULTS
 
     def under_contracts(self) -> Answer:
-        """The same with golden and kappa as the contracts want them, and right where they promise nothing."""
+        """The same, with golden and kappa under the contracts, and outputs made right where nothing is promised."""
         golden, kappa = (self.contracts.applied(self.case, dict(each)) for each in (self.golden, self.kappa))
         outputs = {n: self.contracts.settled(self.case, n, self.outputs[n], golden[n]) for n in self.case.outputs}
         return replace(self, outputs=outputs, golden=golden, kappa=kappa, contracts=DEFAULTS)

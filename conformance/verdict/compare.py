@@ -1,4 +1,4 @@
-"""The one place where an answer is held against its golden values."""
+"""The judge: the only place where an answer is compared to its golden values."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def judge(
     precision: str,
     contracts: Contracts = DEFAULTS,
 ) -> Passed | Failed:
-    """Whether every output tensor of a case is right.
+    """Decide whether every output tensor of a case is right.
 
     Args:
-        outputs: NumPy arrays by name; a text in an array's place says what was returned instead.
+        outputs: NumPy arrays by name; a text in place of an array says what was returned instead.
         golden, kappa: of the same names and shapes as `case.outputs`, under the default contracts.
-        precision: the format the arithmetic was done in; its unit roundoff is the one allowed.
-        contracts: what the adapter declares where the equations leave room; it is held to that.
+        precision: the format of the arithmetic, whose unit roundoff is the unit of the tolerance.
+        contracts: what the adapter declares where the equations leave a choice; the answer is judged by it.
     """
     golden, kappa = contracts.applied(case, dict(golden)), contracts.applied(case, dict(kappa))
     differences: list[Difference] = []
@@ -48,7 +48,7 @@ def judge(
         most = float(np.max(found, initial=0.0))
         worst = max(worst, most)
         if case.tolerance.noise is not None and most < _SURELY * case.tolerance.noise:
-            continue  # whatever the rounding of the quotient, and whatever wider terms there are
+            continue  # certainly within the tolerance, despite the quotient's rounding; wider terms cannot change that
         wrong = ~_within(got, want, allowed(want, scale, case.tolerance, precision, case.np_dtype))
         if wrong.any():
             differences.append(_difference(name, got, want, found, wrong, case.tolerance))
@@ -60,18 +60,18 @@ def judge(
 
 
 def has_the_form(case: Case, outputs: Mapping[str, Any]) -> bool:
-    """Whether every output is there, an array of the right shape and dtype: there are numbers to look at."""
+    """Whether every output is an array of the right shape and dtype, so that its numbers can be compared."""
     return not form_problems(case, outputs)
 
 
 def form_problems(case: Case, outputs: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the outputs before any number is looked at, a line each."""
+    """What is wrong with the form of the outputs (presence, type, shape, dtype), one line per output."""
     found = ((name, _form_problem(outputs.get(name), shape, case)) for name, shape in case.outputs.items())
     return [f"{name}: {problem}" for name, problem in found if problem is not None]
 
 
 def _form_problem(got: Any, shape: tuple[int, ...], case: Case) -> str | None:
-    """What is wrong with an output before any number is looked at."""
+    """What is wrong with the form of an output; None if nothing is."""
     if got is None:
         return "not returned"
     if not isinstance(got, np.ndarray):
@@ -84,19 +84,19 @@ def _form_problem(got: Any, shape: tuple[int, ...], case: Case) -> str | None:
 
 
 def _within(got: Array, golden: Array, largest: Array) -> Array:
-    """Which elements are right: equal, or no further from the golden value than the largest error allowed."""
+    """Which elements are right: equal to the golden value, or off by no more than the largest error allowed."""
     apart = error(got.astype(np.float64), golden)
     result: Array = (apart == 0.0) | (np.isfinite(golden) & (apart <= largest))
     return result
 
 
 def _difference(name: str, got: Array, golden: Array, found: Array, wrong: Array, tolerance: Tolerance) -> Difference:
-    """One tensor's count, worst element and allowance, in words."""
+    """One tensor's number of wrong elements, worst element and tolerance, as text."""
     # The worst wrong element; where several are infinitely wrong, the first.
     index = np.unravel_index(int(np.argmax(np.where(wrong, found, -1.0))), found.shape)
     at = ", ".join(str(int(i)) for i in index)
     value, want = float(got[index]), float(golden[index])
-    digits = 17 if got.dtype == np.float64 else 9  # enough to tell any two numbers of the dtype apart
+    digits = 17 if got.dtype == np.float64 else 9  # enough to distinguish any two numbers of the dtype
     problem = (
         f"{int(wrong.sum())} of {wrong.size} elements differ; worst {abs(value - want):.2g} at ({at}): "
         f"got {value:.{digits}g}, golden {want:.{digits}g}; noise {found[index]:.3g}, allowed {_allowed(tolerance)}"
@@ -111,7 +111,7 @@ def _allowed(tolerance: Tolerance) -> str:
 
 
 def _first_wrong(case: Case, wrong: Array) -> str:
-    """The first step, in the order of processing, at which y is wrong: direction, step, batch row."""
+    """Where y is first wrong, in the order of processing: direction, step, batch row."""
     P = case.output_size
     for direction in range(case.D):
         half: Array = np.any(wrong[..., direction * P : (direction + 1) * P], axis=-1)

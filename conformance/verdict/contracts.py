@@ -1,4 +1,4 @@
-"""What the equations leave open, as an adapter declares it, applied to golden values before they are compared."""
+"""Contracts: what an adapter declares where the equations leave a choice, applied to golden values first."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from conformance.case.tensors import Array, Outputs
 
 @dataclass(frozen=True)
 class Contracts:
-    """An adapter's declarations; stored golden values are those of the defaults.
+    """An adapter's declarations; stored golden values follow the defaults.
 
-    padded_y: what y (and logits of every step) hold where a row leaves a step out: `zeros`; the y computed before it
-    (`last`; zeros where there was none in the same call); or nothing that is promised (`undefined`). empty_rows: h_n
-    and c_n of a row of length 0: `initial` state, or `zeros`.
+    padded_y: the value of y (and of logits of every step) where a row leaves a step out: `zeros`; the last y computed
+    before it (`last`; zeros if there was none in the same call); or unspecified (`undefined`). empty_rows: h_n and c_n
+    of a row of length 0: the `initial` state, or `zeros`.
     """
 
     padded_y: str = "zeros"
     empty_rows: str = "initial"
 
     def applied(self, case: Case, tensors: Outputs) -> Outputs:
-        """Golden values, or kappa, or a mistake's outputs, as these contracts want them."""
+        """Golden values, kappa or a mistake's outputs, changed to follow these contracts."""
         if not case.masked or self == DEFAULTS:
             return tensors
         result = dict(tensors)
         if self.padded_y == "last":
-            # Final states are never padded; logits of the last step alone go without lengths. With two directions the
-            # logits of a step left out would mix two steps: they stay those of zeros.
+            # Final states are never padded, and a head on the last step does not go with lengths. With two directions,
+            # the logits of a step left out would mix two steps, so they stay those of zeros.
             carried = _PER_STEP if case.D == 1 else ("y",)
             result |= {name: _carried(case, result[name]) for name in carried if name in result}
         if self.empty_rows == "zeros":
-            # In a stream they are those of the last call, whose length is 0 for a row that has ended before.
+            # In a stream, final states are those of the last call, in which a row that has ended has length 0.
             last = case.block_steps[-1]
             empty = [row for row in range(case.B) if not any(t in range(case.T)[last] for t in case.valid_steps(row))]
             for name in ("h_n", "c_n"):
@@ -42,10 +42,10 @@ class Contracts:
         return result
 
     def settled(self, case: Case, name: str, got: Array, want: Array) -> Array:
-        """An answer's tensor with the value that is wanted in place of each that nothing is promised of.
+        """An answer's tensor, with the golden value in place of every element that the contracts leave unspecified.
 
         Args:
-            got: of the shape that the case gives the tensor.
+            got: of the tensor's shape in the case.
             want: the golden values, of the same shape, under these contracts.
         """
         if self.padded_y != "undefined" or not case.masked or name not in _PER_STEP:
@@ -59,20 +59,20 @@ class Contracts:
 
 DEFAULTS = Contracts()
 _PER_STEP = ("y", "logits", "probabilities")
-"""The outputs that have a value for each step; with lengths or holes, all of them do."""
+"""The outputs with a time axis; with lengths or holes, all of these have one."""
 
 
 def _carried(case: Case, per_step: Array) -> Array:
-    """A tensor (T, B, n) in which a step that is left out repeats the one before it in the order of the scan.
+    """A tensor (T, B, n) in which a step that is left out repeats the previous one in the order of the scan.
 
-    Where a case has two directions, n falls into two halves, and each has its own order.
+    With two directions, n consists of two halves, each with its own order.
     """
     carried = per_step.copy()
     halves = np.split(np.arange(per_step.shape[-1]), case.D)
     for row in range(case.B):
         valid = set(case.valid_steps(row))
         for direction, half in enumerate(halves):
-            for steps in case.block_steps:  # a call knows nothing of the y of those before it
+            for steps in case.block_steps:  # a call does not know the y of earlier calls
                 before = None
                 for t in range(case.T)[steps][:: -1 if case.reverse(direction) else 1]:
                     if t in valid:

@@ -1,12 +1,12 @@
-"""Which mistakes of the catalogue explain a wrong answer.
+"""The diagnosis: which mistakes of the catalogue explain a wrong answer.
 
-    one mistake    it comes to the same answer, within the case's tolerance; several, where they coincide on the case
+    one mistake    it produces the same answer, within the case's tolerance; several, if they coincide on the case
     a precision    the answer is right within the tolerance of a coarser format
-    a likeness     the error is of the kind and size of a mistake whose digits are each framework's own
-    two mistakes   made at once, they come to the same answer; or one of them in a coarser format
+    a likeness     the error has the kind and size of a mistake whose digits differ between frameworks
+    two mistakes   made together, they produce the same answer; or one of them does, in a coarser format
 
-in this order; what comes later is looked for only where nothing before it fits. Before all of them comes what a known
-deviation names: where that is the answer, the question is answered.
+They are tried in this order, each only if nothing before it fits. The mistakes that a known deviation names are tried
+first; if they produce the answer, nothing else is tried.
 """
 
 from __future__ import annotations
@@ -30,24 +30,23 @@ from conformance.verdict.noise import error
 from conformance.verdict.reproduce import NEAR, Budget, OutOfTime, Trial, keeps_the_order
 
 SECONDS = 0.8
-"""What a diagnosis may take; where it does not suffice, the unlikeliest mistakes are left out."""
+"""The time limit of a diagnosis; if it is too short, the least likely mistakes are left out."""
 _IN_FULL = 0.4
-"""Of these, what single mistakes may take when each is computed to its end, as pairs need them."""
+"""The part of it that single mistakes may use if each is computed to its end, which pairs require."""
 _NEARER, _MUCH_NEARER = 2.0, 30.0
-"""A mistake explains an answer that is so many times nearer to its own than to the golden one; the second, where it is
-not within the tolerance but for the mistake's own rounding."""
+"""A mistake explains an answer that is this many times closer to its own answer than to the golden one. The second
+factor applies if the answer is within the tolerance only when the mistake's own rounding is taken into account."""
 _LARGER, _SMALLER = 8.0, 16.0
-"""An error is like that of a mistake if it is at most so many times larger or smaller."""
+"""An error resembles that of a mistake if it is at most this many times larger or smaller."""
 
 
 def diagnose(answer: Answer, written: Collection[str] = ()) -> tuple[Suspect, ...]:
-    """The mistakes that explain a wrong answer, best first; none if none does.
+    """The mistakes that explain a wrong answer, best first; empty if none does.
 
     Args:
-        answer: of the form it should have, with what it was judged by; what it lacks is NaN
-            (conformance.verdict.short_answer).
-        written: ids of the catalogue that a known deviation names; they are tried first, however long it takes, and
-            nothing else is where they, made at once, come to the same answer.
+        answer: with outputs of the right form; missing steps or rows are NaN (conformance.verdict.short_answer).
+        written: ids of the mistakes that a known deviation names; they are tried first, without a time limit, and if
+            they produce the same answer when made together, nothing else is tried.
     """
     search = _Search(Trial(answer), written)
     steps = (search.written, search.singles, search.inexact, search.pairs, search.precisions_of_others)
@@ -56,7 +55,7 @@ def diagnose(answer: Answer, written: Collection[str] = ()) -> tuple[Suspect, ..
 
 @dataclass(frozen=True)
 class _Shown:
-    """A mistake that shows on the case: its answer, which is not the right one."""
+    """A mistake that has an effect on the case, with its answer, which differs from the right one."""
 
     mistake: Mistake
     found: Array
@@ -69,12 +68,12 @@ class _Search:
         self._shown: list[_Shown] = []
 
     def written(self) -> list[Suspect]:
-        """What a known deviation names, all at once."""
+        """The mistakes that a known deviation names, made together."""
         orders = dict.fromkeys((self._written, self._written[::-1])) if self._written else ()
         return next((found for order in orders if (found := self._together(order, budget=None))), [])
 
     def singles(self) -> list[Suspect]:
-        """Those written down first; where time is short, then those that can be refuted at the first step."""
+        """Single mistakes: those a deviation names first, then, if time is short, those that one step can refute."""
         trial, budget, fitting = self._trial, self._budget, list[Suspect]()
         for mistake in sorted(self._applicable, key=self._place):
             limit = None if mistake in self._written else budget
@@ -90,7 +89,7 @@ class _Search:
 
     @cached_property
     def _budget(self) -> Budget:
-        """Beginning with the first use."""
+        """The time limit, which starts at the first use."""
         return Budget(SECONDS)
 
     @cached_property
@@ -107,7 +106,8 @@ class _Search:
     def _together(self, mistakes: Sequence[Mistake], budget: Budget | None) -> list[Suspect]:
         variants = [mistake.variant for mistake in mistakes]
         found = self._trial.computed(*variants, budget=budget, watched=True)
-        # Padding of 1000 in bfloat16: hardly nearer than the right answer, which is enough to confirm, not to guess.
+        # With padding of 1000 in bfloat16, a mistake's answer is hardly nearer than the right one. That is enough to
+        # confirm a mistake that a deviation names, but not to guess one.
         nearer = 1.0 if budget is None else _MUCH_NEARER
         return [] if found is None else self._reproducing(found, *mistakes, nearer=nearer)
 
@@ -118,7 +118,7 @@ class _Search:
         return not self._in_full and not _inexact(mistake) and keeps_the_order(mistake.variant)
 
     def _reproducing(self, found: Array, *mistakes: Mistake, nearer: float = _MUCH_NEARER) -> list[Suspect]:
-        """The mistakes as a suspect, if what they come to is the answer."""
+        """The mistakes as a suspect, if their result `found` is the answer."""
         trial = self._trial
         apart = trial.distance(trial.got, found)
         if apart <= 1.0 and apart * _NEARER <= trial.wrong:
@@ -132,7 +132,7 @@ class _Search:
         return [Suspect(tuple(mistake.id for mistake in mistakes), "reproduces", noise, trial.precision)]
 
     def inexact(self) -> list[Suspect]:
-        """Coarser formats and likenesses, those whose own error is nearest in size first."""
+        """Coarser formats and likenesses, those whose error is nearest in size first."""
         return _likeliest([*self._precisions(), *self._likenesses()])
 
     def _precisions(self) -> list[tuple[float, Suspect]]:
@@ -144,7 +144,7 @@ class _Search:
         return found
 
     def precisions_of_others(self) -> list[Suspect]:
-        """Those in which it is the answer of another mistake."""
+        """The coarser formats in which the answer is that of another mistake."""
         trial, found = self._trial, []
         for ratio, formats in self._coarser():
             for shown in self._shown:
@@ -154,7 +154,7 @@ class _Search:
         return _likeliest(found)
 
     def _coarser(self) -> list[tuple[float, list[_Shown]]]:
-        """The formats coarser than that of the answer: how much coarser they are, and their mistakes."""
+        """The formats coarser than the answer's: the factor by which they are coarser, and their mistakes."""
         coarser: dict[float, list[_Shown]] = {}
         for shown in self._shown:
             if shown.mistake.precision is not None:
@@ -165,7 +165,7 @@ class _Search:
     def _computed_in(
         self, formats: Sequence[_Shown], right: Array, ratio: float, *others: Mistake
     ) -> list[tuple[float, Suspect]]:
-        """The formats whose own rounding is about as far from `right` as the answer is, with their unlikeness."""
+        """The formats whose rounding error is about as large as the answer's distance from `right`, with unlikeness."""
         trial = self._trial
         noise = trial.noise(trial.got, right) / ratio
         ids = tuple(mistake.id for mistake in others)
@@ -178,7 +178,7 @@ class _Search:
         return found
 
     def _likenesses(self) -> list[tuple[float, Suspect]]:
-        """Mistakes of approximation whose error is, step by step, about that of the answer; with their unlikeness."""
+        """Mistakes of approximation whose error at each step is about as large as the answer's, with unlikeness."""
         trial = self._trial
         wrong = error(trial.got, trial.golden)
         found = []
@@ -194,7 +194,7 @@ class _Search:
         return found
 
     def _unlikeness(self, wrong: Array, shown: _Shown) -> float:
-        """How many times larger or smaller an error is than a mistake's own, step by step; a mean of logs."""
+        """How far an error is from a mistake's own in size: the root mean square of the log ratio at each step."""
         trial = self._trial
         own = error(shown.found, trial.golden)
         sizes = [trial.spread(_finite(each)) + trial.allowed for each in (wrong, own)]
@@ -203,7 +203,8 @@ class _Search:
         return float(np.sqrt(np.mean(logs**2)))
 
     def pairs(self) -> list[Suspect]:
-        # Of a known deviation whose digits are its own, no more is asked than that no other mistake explains them.
+        """Two mistakes made together."""
+        # If a known deviation names an inexact mistake, its digits cannot be reproduced, so pairs are not searched.
         if not self._in_full or any(map(_inexact, self._written)):
             return []
         groups = self._coinciding([shown for shown in self._shown if not _inexact(shown.mistake)])
@@ -216,7 +217,7 @@ class _Search:
         return []
 
     def _coinciding(self, shown: Sequence[_Shown]) -> list[list[_Shown]]:
-        """The mistakes in groups that come to the same answer on this case."""
+        """The mistakes, grouped by equal answers on this case."""
         groups: list[list[_Shown]] = []
         for one in shown:
             for group in groups:
@@ -228,7 +229,7 @@ class _Search:
         return groups
 
     def _likeliest_first(self, shown: Sequence[_Shown]) -> Iterator[tuple[int, int]]:
-        """All pairs, those whose effects add up best to that of the answer in front."""
+        """All pairs, ordered by how well the sum of their effects matches that of the answer, the best first."""
         if len(shown) < 2:
             return iter(())
         effects = np.stack([self._trial.effect(one.found) for one in shown])
@@ -240,12 +241,12 @@ class _Search:
         return zip(a[order].tolist(), b[order].tolist(), strict=True)
 
     def _pair(self, one: _Shown, other: _Shown) -> list[Suspect]:
-        """Both at once, in either order where that makes a difference."""
+        """Both made together, in either order if that makes a difference."""
         orders = _orders(one.mistake, other.mistake)
         return next((found for order in orders if (found := self._together(order, self._budget))), [])
 
     def _all_pairs(self, some: Sequence[_Shown], others: Sequence[_Shown]) -> list[Suspect]:
-        """The pairs of two groups that come to the answer, as many as there is time for."""
+        """The pairs from two groups that produce the answer, as many as there is time for."""
         fitting = []
         try:
             for one, other in itertools.product(some, others):
@@ -256,7 +257,7 @@ class _Search:
 
 
 def _inexact(mistake: Mistake) -> bool:
-    """Whether its digits are each framework's own, so that only their size can be told."""
+    """Whether the mistake's digits differ between frameworks, so that only the size of its error can be compared."""
     return mistake.approximate or mistake.precision is not None
 
 
@@ -265,7 +266,7 @@ def _finite(values: Array) -> Array:
 
 
 def _orders(one: Mistake, other: Mistake) -> Iterator[tuple[Mistake, Mistake]]:
-    """The orders of inheritance in which two mistakes may stand."""
+    """The orders of inheritance in which two mistakes can be combined."""
     if not issubclass(other.variant, one.variant):
         yield one, other
     if not issubclass(one.variant, other.variant) and _replaced(one.variant) & _replaced(other.variant):
@@ -279,7 +280,7 @@ def _replaced(variant: type[Reference]) -> set[str]:
 
 
 def _best_first(suspects: Sequence[Suspect]) -> list[Suspect]:
-    # Mistakes that coincide differ in the last digit of their noise; they stay in the order of the catalogue.
+    # Mistakes that coincide differ only in the last digit of their noise; they stay in catalogue order.
     return sorted(suspects, key=lambda suspect: float(f"{suspect.noise:.3g}"))
 
 

@@ -1,6 +1,6 @@
-"""Noise units: an error divided by what one honest rounding of every operation would give (docs/noise-units.md).
+"""Noise units: an error divided by the effect of one honest rounding of every operation (docs/noise-units.md).
 
-noise = |got - golden| / (u * max(kappa, max|golden|))        u the unit roundoff of the precision judged at
+noise = |got - golden| / (u * max(kappa, max|golden|)), where u is the unit roundoff of the precision judged at
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from conformance.case.tensors import Array
 
 
 def unit(golden: Array, kappa: Array, precision: str) -> Array:
-    """One noise unit for each element of a tensor, in its own unit; NaN and infinite goldens count for none."""
+    """One noise unit for each element of a tensor, in the tensor's unit; NaN and infinite golden values are ignored."""
     largest = np.max(np.abs(golden), initial=0.0)
     if not np.isfinite(largest):
         largest = np.max(np.where(np.isfinite(golden), np.abs(golden), 0.0), initial=0.0)
@@ -27,25 +27,25 @@ def unit(golden: Array, kappa: Array, precision: str) -> Array:
 def noise(got: Array, golden: Array, kappa: Array, precision: str) -> Array:
     """The noise of each element, float64.
 
-    It is 0 where the two are equal (two NaN and two equal infinities too), and infinite where only one of the two is
-    finite or where nothing but equality is honest (a unit of zero).
+    It is 0 where the two are equal (including two NaN and two equal infinities), and infinite where only one of them is
+    finite or where they differ and the unit is zero.
     """
     return times(error(got.astype(np.float64), golden), unit(golden, kappa, precision))
 
 
 def error(got: Array, golden: Array) -> Array:
-    """|got - golden| of float64 arrays; 0 where they are equal (two NaN too), infinite where one of them is finite."""
+    """|got - golden| of float64 arrays: 0 where they are equal or both NaN, infinite where only one is finite."""
     with np.errstate(invalid="ignore", over="ignore"):
         difference = np.asarray(np.abs(got - golden))
     if np.isfinite(difference).all():
-        return difference  # all there is in most cases, and this is done for every one
+        return difference  # a fast path: this is called for every case, and most have only finite values
     equal = (got == golden) | (np.isnan(got) & np.isnan(golden))
     result: Array = np.where(equal, 0.0, np.where(np.isnan(difference), np.inf, difference))
     return result
 
 
 def times(errors: Array, scale: Array) -> Array:
-    """Each error as a multiple of its scale; an error of a scale of zero is infinite."""
+    """Each error as a multiple of its scale; infinite for a nonzero error with a scale of zero."""
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         quotient = np.asarray(errors / scale)
     if np.isfinite(quotient).all():
@@ -55,7 +55,7 @@ def times(errors: Array, scale: Array) -> Array:
 
 
 def allowed(golden: Array, kappa: Array, tolerance: Tolerance, precision: str, dtype: np.dtype[Any]) -> Array:
-    """The largest error of each element that is within the tolerance, in the tensor's own unit: its largest term."""
+    """The largest error of each element that is within the tolerance, in the tensor's unit: the largest term counts."""
     largest = np.zeros(golden.shape)
     if tolerance.noise is not None:
         largest = tolerance.noise * unit(golden, kappa, precision)
@@ -67,7 +67,7 @@ def allowed(golden: Array, kappa: Array, tolerance: Tolerance, precision: str, d
 
 
 def within_range(values: Array, dtype: np.dtype[Any]) -> Array:
-    """Float64 values with infinities in place of those that are too large for a dtype; nothing else is rounded."""
+    """Float64 values, with infinities in place of those too large for a dtype; nothing else is rounded."""
     with np.errstate(over="ignore"):
         rounded = values.astype(dtype).astype(np.float64)
     return np.where(np.isinf(rounded), rounded, values)

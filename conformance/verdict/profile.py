@@ -1,9 +1,9 @@
-"""Where a wrong answer is wrong: the error along the time steps, gate by gate as far as that is known.
+"""The profile of a wrong answer: its error at each time step, and for each gate as far as that is known.
 
-y          seen: the noise of y at each step
-gates      computed: how far the mistake that reproduces the answer is from the right computation, at each step, for
-           the gates i, f, g, o and the states c, h; a framework shows none of these
-gradients  seen: the noise of each gate's part of the weights' gradients
+y          observed: the noise of y at each step
+gates      computed: the difference at each step between the mistake that reproduces the answer and the right
+           computation, for the gates i, f, g, o and the states c, h, which frameworks do not return
+gradients  observed: the noise of each gate's part of the weight gradients
 """
 
 from __future__ import annotations
@@ -25,19 +25,20 @@ from conformance.verdict.answer import Answer
 from conformance.verdict.noise import error, noise
 
 POINTS = 200
-"""A series has at most so many; of a longer case's steps, neighbours share a point, the largest of them."""
+"""The most points in a series; in a longer case, neighbouring steps share a point, which has their largest value."""
 SERIES = ("i", "f", "g", "o", "c", "h")
 
 Series = list[float | str | None]
-"""A number a point, in the order of time; None where no row has a step that counts, "inf" for what is infinite."""
+"""One number per point, in time order; None where no row has a valid step, "inf" for an infinite value."""
 
 
 def profile(answer: Answer, suspects: Sequence[Suspect] = ()) -> dict[str, Any]:
-    """Of a failed answer, ready for JSON; `suspects` is what `diagnose` found.
+    """The profile of a failed answer, ready for JSON; `suspects` is the result of `diagnose`.
 
-    every: steps per point. y: direction -> noise. mistake: whose gates they are. layer: the first in which these
-    differ. gates: direction -> i, f, g, o, c, h -> the largest absolute difference over rows and units; without a
-    direction that has none. gradients: d_W.0, ... -> noise of i, f, g, o. What does not apply is left out.
+    every: steps per point. y: direction -> noise. mistake: the ids of the mistakes whose gates are compared. layer: the
+    first layer in which the gates differ. gates: direction -> i, f, g, o, c, h -> the largest absolute difference over
+    rows and units; only directions with a difference. gradients: d_W.0, ... -> noise of i, f, g, o. Keys that do not
+    apply are left out.
     """
     answer = answer.under_contracts()
     case, arrays, precision = answer.case, answer.arrays, answer.precision
@@ -46,7 +47,7 @@ def profile(answer: Answer, suspects: Sequence[Suspect] = ()) -> dict[str, Any]:
     counted = np.ones((case.T, case.B), dtype=bool) if valid is None else valid
     of_y = noise(outputs["y"], golden["y"], kappa["y"], precision)
     halves = np.split(of_y, case.D, axis=-1)
-    # Where padding of y is wrong, that is an error of y like any other.
+    # A wrong y in padding is an error of y like any other.
     seen = [counted | np.any(half > 0.0, axis=-1) for half in halves]
     found: dict[str, Any] = {
         "every": _every(case),
@@ -65,10 +66,10 @@ def profile(answer: Answer, suspects: Sequence[Suspect] = ()) -> dict[str, Any]:
 
 
 def _gates(case: Case, arrays: Arrays, mistakes: Sequence[str], counted: Array) -> dict[str, Any]:
-    """How the gates of a mistake differ, in the first layer where they do; nothing where they cannot be set beside."""
+    """The difference of a mistake's gates, in the first layer that has one; empty if they cannot be compared."""
     variants = [BY_ID[mistake].variant for mistake in mistakes]
     if any(issubclass(variant, Gradients) for variant in variants):
-        return {}  # it goes wrong on the way back; the gates are right
+        return {}  # the mistake is in the backward pass; the gates are right
     exact = arrays.in_dtype(np.float64)
     wrong, right = _series_of_rows(case, exact, *variants), _series_of_rows(case, exact)
     for layer in range(case.layers):
@@ -91,19 +92,19 @@ def _alike(some: Mapping[str, Array], others: Mapping[str, Array]) -> bool:
 
 
 def _series_of_rows(case: Case, arrays: Arrays, *variants: type[Reference]) -> dict[int, dict[str, Array]]:
-    """`SERIES` of each layer and direction, (T, B, n) in the order of time; without variants, of the right computation.
+    """`SERIES` of each layer and direction, (T, B, n) in time order; without variants, of the right computation.
 
-    A row is left out where its steps are not the T steps of the case, or differ in shape.
+    A row is left out if its steps are not the T steps of the case, or differ in shape.
     """
     plain = case.model_copy(update={"gradients": None, "head": None})
     trial: Any = type("Trial", (Recorded, *variants), {})(plain)
     try:
         with np.errstate(all="ignore"):
             trial.run(arrays)
-    except Exception:  # a mistake made together with another, or one that is about the head
+    except Exception:  # mistakes that cannot be combined, or one that needs the head
         return {}
     rows: dict[int, list[Step]] = {}
-    for taped in trial.tape:  # several scans of one row are those of a stream's blocks: they go on in time
+    for taped in trial.tape:  # several scans of one row are the blocks of a stream, in time order
         rows.setdefault(taped.scan.row, []).extend(taped.steps[t] for t in sorted(taped.steps))
     found = {}
     for row, steps in rows.items():
@@ -114,7 +115,7 @@ def _series_of_rows(case: Case, arrays: Arrays, *variants: type[Reference]) -> d
 
 
 def _named(step: Step) -> dict[str, Array]:
-    """What of a step is shown: gates (B, H) as they are used, and the states after it."""
+    """The values of `SERIES` at a step: gates (B, H) as used, and the states after it."""
     return {
         "i": step.i,
         "f": step.f,
@@ -134,7 +135,7 @@ def _every(case: Case) -> int:
 
 
 def _series(case: Case, values: Array, counted: Array) -> Series:
-    """The largest of (T, B, n) values at each point, of the rows (T, B) that count."""
+    """The largest of the values (T, B, n) at each point, over the steps of rows that are `counted` (T, B)."""
     every = _every(case)
     largest = np.where(counted[..., None], values, -1.0).reshape(case.T, -1).max(axis=1, initial=-1.0)
     pooled = [largest[t : t + every].max() for t in range(0, case.T, every)]

@@ -1,7 +1,8 @@
-"""`Trial`: whether a wrong computation comes to the same numbers as a wrong answer.
+"""`Trial`: whether a wrong computation produces the same numbers as a wrong answer.
 
-A mistake is computed in float64 on the case's own arrays: as exactly as golden values are, for this purpose. An answer
-that comes of the mistake is then as far from it as an honest answer is from its golden values: a few noise units.
+A mistake is computed in float64 on the case's own arrays, which for this purpose is as exact as golden values are. An
+answer that results from the mistake is then as close to it as an honest answer is to its golden values: within a few
+noise units.
 """
 
 from __future__ import annotations
@@ -23,30 +24,30 @@ from conformance.verdict.noise import allowed, error, times, unit, within_range
 
 
 class OutOfTime(Exception):
-    """The time for a diagnosis is over."""
+    """The time limit of a diagnosis is exceeded."""
 
 
 NEAR = 100.0
-"""So many times what is allowed may lie between an answer and a mistake that is badly conditioned."""
+"""The largest distance, in multiples of what is allowed, between an answer and an ill-conditioned mistake."""
 
 
 class Budget:
-    """So many seconds of this thread's processor: another adapter's work at the same time takes none of them."""
+    """A limit on this thread's processor time, in seconds; other adapters running in parallel do not use it up."""
 
     def __init__(self, seconds: float) -> None:
         self._end = time.thread_time() + seconds
 
     def check(self) -> None:
-        """Raise OutOfTime if they are used up."""
+        """Raise OutOfTime if the limit is exceeded."""
         if time.thread_time() > self._end:
             raise OutOfTime
 
 
 class Trial:
-    """A wrong answer, all tensors as one row of numbers, against which wrong computations are tried.
+    """A wrong answer, with all tensors as one row of numbers, to which wrong computations are compared.
 
-    The unit of an element is that of its golden value or of the answer, whichever is the larger: a mistake may well
-    give larger numbers than are right.
+    The unit of an element is that of its golden value or of the answer, whichever is larger, because a mistake may
+    produce larger numbers than the right ones.
     """
 
     def __init__(self, answer: Answer) -> None:
@@ -70,10 +71,10 @@ class Trial:
         self.y, self.y_allowed = judged.outputs["y"].astype(np.float64), largest["y"]
 
     def _row(self, tensors: Mapping[str, Array]) -> Array:
-        """All tensors one behind the other.
+        """All tensors concatenated.
 
         Raises:
-            ValueError: one has not the shape it has to have.
+            ValueError: one does not have the shape of the case.
         """
         shapes = self.case.outputs
         if any(tensors[name].shape != shape for name, shape in shapes.items()):
@@ -81,7 +82,7 @@ class Trial:
         return np.concatenate([tensors[name].astype(np.float64).reshape(-1) for name in shapes])
 
     def computed(self, *variants: type[Reference], budget: Budget | None, watched: bool) -> Array | None:
-        """What the mistakes together come to; None where they cannot be computed, or are refuted while `watched`.
+        """The result of the mistakes made together; None if they cannot be computed, or are refuted while `watched`.
 
         Raises:
             OutOfTime: the budget is used up.
@@ -96,11 +97,11 @@ class Trial:
                 return within_range(self._row(self._under_contract(outputs)), self.case.np_dtype)
         except OutOfTime:
             raise
-        except Exception:  # made for other cases than this, or not to be made together: then it was not this one
+        except Exception:  # the mistake is for other cases, or the two cannot be combined: it did not cause the answer
             return None
 
     def _under_contract(self, outputs: Outputs) -> Outputs:
-        """As the adapter's contracts want it where it is right; what a mistake leaves there they do not speak of."""
+        """Outputs changed to follow the adapter's contracts, but only where they are right; a mistake's values stay."""
         applied = self._contracts.applied(self.case, outputs)
         if applied is outputs:
             return outputs
@@ -109,7 +110,7 @@ class Trial:
         return {n: self._contracts.settled(self.case, n, array, self._by_default[n]) for n, array in under.items()}
 
     def distance(self, a: Array, b: Array) -> float:
-        """The worst error as a multiple of what is allowed: up to 1 the two are the same answer."""
+        """The worst error as a multiple of what is allowed: up to 1, the two are the same answer."""
         return float(np.max(times(error(a, b), self.allowed), initial=0.0))
 
     def noise(self, a: Array, b: Array) -> float:
@@ -117,10 +118,10 @@ class Trial:
         return float(np.max(times(error(a, b), self._unit), initial=0.0))
 
     def noise_as_computed(self, found: Array, *variants: type[Reference]) -> float:
-        """The noise held against the mistakes' answer, in the unit of their own rounding where that is the larger.
+        """The noise against the mistakes' answer, in the unit of their own rounding where that is larger.
 
-        A mistake may be worse conditioned than the right computation: one that reads padding computes with 1000. How
-        far rounding moves it is seen from a run in float32.
+        A mistake may be worse conditioned than the right computation: one that reads padding computes with 1000. A run
+        in float32 shows how far rounding moves it.
         """
         rounded = self._run(type("Together", variants, {}), self._exact.in_dtype(np.float32))
         if rounded is None:
@@ -132,10 +133,10 @@ class Trial:
         return float(np.max(times(error(self.got, found), units), initial=0.0))
 
     def spread(self, errors: Array) -> Array:
-        """The largest error of all batch rows and units of a step or state, for each element of it."""
+        """For each element, the largest error over all batch rows and units of its step or state."""
         parts = np.split(errors, self._borders)
         shaped = [part.reshape(shape) for part, shape in zip(parts, self.case.outputs.values(), strict=True)]
-        axes = [tuple(range(max(a.ndim - 2, 0), a.ndim)) for a in shaped]  # a loss has none, a bias one
+        axes = [tuple(range(max(a.ndim - 2, 0), a.ndim)) for a in shaped]  # a loss has no axis, a bias has one
         largest = [
             np.broadcast_to(np.max(a, axis=axis, keepdims=True, initial=0.0), a.shape)
             for a, axis in zip(shaped, axes, strict=True)
@@ -143,27 +144,27 @@ class Trial:
         return np.concatenate([a.reshape(-1) for a in largest])
 
     def effect(self, wrong: Array) -> Array:
-        """How an answer differs from the golden one, every tensor of the same weight; what is not finite counts 0."""
+        """An answer's difference from the golden one, with equal weight for every tensor; 0 where it is not finite."""
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             relative = (wrong - self.golden) / self._size
         return np.clip(np.where(np.isfinite(relative), relative, 0.0), -1e3, 1e3)
 
 
 _ORDER = ("run", "layer", "scan", "joined", "left_out")
-"""The methods that decide which h becomes which y."""
+"""The methods that determine which h becomes which y."""
 
 
 def keeps_the_order(*variants: type[Reference]) -> bool:
-    """Whether the h of each step is the y of that step, as it is without a mistake."""
+    """Whether the h of each step is the y of that step, as it is in the reference."""
     return all(getattr(variant, name) is getattr(Reference, name) for variant in variants for name in _ORDER)
 
 
 class _Refuted(Exception):
-    """The computation has left the answer behind; the rest of it is of no interest."""
+    """The computation differs from the answer, so the rest of it is not needed."""
 
 
 class _Timed(Reference):
-    """Mixed into a mistake: ends with the budget."""
+    """A mixin for a mistake: stops when the budget is used up."""
 
     trial: Trial
     budget: Budget | None
@@ -175,7 +176,7 @@ class _Timed(Reference):
 
 
 class _Watched(_Timed):
-    """Mixed into a mistake: ends at the first step whose h is not the answer's y. A long case then costs a step."""
+    """A mixin for a mistake: stops at the first step whose h is not the answer's y, so that long cases stay cheap."""
 
     def observe(self, given: Scan, t: int, step: Step) -> None:
         super().observe(given, t, step)

@@ -1,4 +1,4 @@
-"""An answer of too few steps or rows, brought to the shape that it should have, so that it can be diagnosed."""
+"""Extends an answer with too few steps or rows to the shape that it should have, so that it can be diagnosed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from conformance.lstm.mistakes.base import cut_short
 
 
 def lengthened(case: Case, outputs: Mapping[str, Any]) -> Outputs | None:
-    """The outputs in the shapes of `case.outputs`, with NaN behind what there is, as mistakes that shorten have it.
+    """The outputs extended with NaN to the shapes of `case.outputs`, like those of mistakes that shorten.
 
-    None if anything else is wrong with their form: another dtype, no array, or another size than that of the first
-    axis, which counts steps or rows of states.
+    None if anything else is wrong with their form: the dtype, the type, or a size other than that of the first axis,
+    which counts steps or rows of states.
     """
     found: Outputs = {}
     for name, shape in case.outputs.items():

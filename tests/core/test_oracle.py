@@ -501,7 +501,7 @@ def test_a_tie_that_is_not_computed_exactly_is_refused() -> None:
     z = [[-far, -far], [far, far], [0.0, 0.0], [0.3, -0.3]]
     arrays = gate_inputs(case, z, c0=np.ones((1, 1, 2)))
     head = {"weights.W_y": np.ones((1, 2)), "weights.b_y": np.array([2.0**-53])}
-    with pytest.raises(GenerationError, match=r"test/oracle: not decided with 512 bits: logits\[0, 0, 0\]"):
+    with pytest.raises(GenerationError, match=r"test/oracle: still undecided with 512 bits: logits\[0, 0, 0\]"):
         prove(case, Arrays.from_tensors({**arrays.flat, **head}), most_bits=512)
 
 
@@ -544,8 +544,8 @@ def test_numbers_that_are_not_finite_are_refused(name: str, bad: float) -> None:
         ({"inputs.x": np.zeros((2, 2, 1), np.float32)}, r"x is \(2, 2, 1\), not \(3, 2, 1\)"),
         ({"inputs.h0": np.zeros((1, 1, 1), np.float32)}, r"h0 is \(1, 1, 1\), not \(1, 2, 1\)"),
         ({"weights.R.0": np.zeros((4, 1, 1), np.longdouble)}, r"R.0 has dtype .*, not one of float16"),
-        ({"inputs.lengths": np.array([1, 3])}, "the case has lengths None, its arrays have"),
-        ({f"weights.{name}.1": np.zeros((4, 1, 1)) for name in "WR"}, "weights for 2 rows, not for 1"),
+        ({"inputs.lengths": np.array([1, 3])}, "the case has lengths None, but its arrays have"),
+        ({f"weights.{name}.1": np.zeros((4, 1, 1)) for name in "WR"}, "has weights for 2 rows, needs 1"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(tensors: dict[str, Array], message: str) -> None:
@@ -556,7 +556,7 @@ def test_arrays_that_do_not_fit_are_refused(tensors: dict[str, Array], message: 
 
 def test_a_state_only_the_arrays_have_is_refused() -> None:
     case = a_case()
-    with pytest.raises(GenerationError, match="c0 is in the case or in its arrays, and not in the other"):
+    with pytest.raises(GenerationError, match="c0 is in the case or in its arrays, but not in both"):
         prove(case.model_copy(update={"c0": None}), random_arrays(case))
 
 

@@ -198,7 +198,7 @@ def test_a_vector_of_another_state_of_its_spec_is_refused(suite):
     result = runner.run(changed)
     runner.close()
     assert name_of(result.outcome) == "errored"
-    assert "made from another state of " in result.message()
+    assert "made from another version of " in result.message()
 
 
 def test_known_deviations_reach_the_result(suite, broken_adapters):

@@ -217,7 +217,7 @@ def test_kappa_is_kept_as_the_nearest_power_of_two(kappa: float, kept: float) ->
         ({"golden.y": None, "golden.c_n": None, "kappa.y": None, "kappa.c_n": None}, "no golden values"),
         ({"kappa.y": None}, "no kappa for some"),
         ({"golden.y": None}, "no kappa for some"),
-        ({"kappa.y": np.zeros((2, 2), np.int8)}, "kappa has not the shape"),
+        ({"kappa.y": np.zeros((2, 2), np.int8)}, "kappa and the golden values have different shapes"),
         ({"weights.Q.0": np.zeros(1)}, "unexpected keyword argument 'Q'"),
         ({"weights.R.0": None}, "missing 1 required positional argument: 'R'"),
         ({"weights.W.first": np.zeros(1)}, "invalid literal"),
@@ -271,11 +271,11 @@ def test_equal_vectors_do_not_differ() -> None:
         ({"golden__c_n": np.array([[[0.0, 5e-324]]])}, "golden c_n differs"),
         ({"golden__c_n": np.zeros((1, 2, 1))}, "golden c_n differs"),
         ({"golden__c_n": np.zeros((1, 1, 2), np.float32)}, "golden c_n differs"),
-        ({"golden__z": np.zeros(1), "kappa__z": np.zeros(1)}, "z is not made any more"),
+        ({"golden__z": np.zeros(1), "kappa__z": np.zeros(1)}, "z is stored, but no longer generated"),
         ({"golden__c_n": None, "kappa__c_n": None}, "golden c_n differs"),
         ({"flat__weights__W__0": np.arange(-4, 4).reshape(4, 2, 1).astype(np.float32)}, "weights.W.0 differs"),
         ({"flat__inputs__lengths": None}, "inputs.lengths differs"),
-        ({"flat__inputs__h0": np.zeros(1)}, "inputs.h0 is not made any more"),
+        ({"flat__inputs__h0": np.zeros(1)}, "inputs.h0 is stored, but no longer generated"),
         ({"kappa__c_n": np.array([[[1.0, 0.0]]])}, None),
         ({"kappa__c_n": np.array([[[0.25, 0.0]]])}, None),
         ({"kappa__c_n": np.array([[[2.0, 0.0]]])}, "kappa c_n differs by 2 steps"),
@@ -389,7 +389,7 @@ def test_a_vector_of_another_state_of_the_spec_is_refused(
         VectorStore(root).load(case)
         return
     with pytest.raises(
-        VectorError, match=r"plain\.safetensors: made from another state of .*s\.yaml:4; make it with: "
+        VectorError, match=r"plain\.safetensors: made from another version of .*s\.yaml:4; make it with: "
     ):
         VectorStore(root).load(case)
 
@@ -406,7 +406,7 @@ def test_a_vector_of_another_state_of_the_spec_is_refused(
         (b"{}", "not a manifest: needs an object with"),
         (b'{"format": 1}', "not a manifest: needs an object with"),
         (b'{"format": 1, "vectors": []}', "not a manifest: needs an object with"),
-        (b'{"format": 2, "vectors": {}}', "format 2, this version reads format 1$"),
+        (b'{"format": 2, "vectors": {}}', "format 2, but this version reads format 1$"),
     ],
 )
 def test_an_unreadable_manifest_is_refused(tmp_path: Path, manifest: bytes, said: str) -> None:
@@ -510,7 +510,7 @@ def test_check_notices_a_change_even_with_the_manifest_made_to_match(
 def test_check_notices_other_bits_a_damaged_file_and_a_vector_nobody_asks_for(stored: tuple[Path, list[Case]]) -> None:
     root, (plain, half) = stored
     edit_manifest(root, "fam/plain", bits=4096)
-    assert checked([plain, half], root) == ["fam/plain: the manifest says 4096 bits, the proof took 128"]
+    assert checked([plain, half], root) == ["fam/plain: the manifest says 4096 bits, but the proof took 128"]
     flip(root / "fam/plain.safetensors", -1)
     assert checked([plain], root, whole=False)[0].startswith("fam/plain: ")
     stale, altered = checked([plain], root)

@@ -1,6 +1,6 @@
-"""A product and the sum it feeds with one rounding, as the compiler of PyTorch's kernels fuses them.
+"""Fused multiply-add: a product and a sum with one rounding, as in PyTorch's compiled kernels.
 
-`x * (to - from) + from` and every step of the polynomials is one rounding there; the sources do not show it.
+The compiler rounds `x * (to - from) + from` and each step of the polynomials only once; the sources do not show it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Float64s = NDArray[np.float64]
 
 
 def _add_to_odd(a: Float64s, b: Float64s) -> Float64s:
-    """Return a + b rounded to odd: the exact sum, or else the one neighbour whose last bit is 1.
+    """Return a + b rounded to odd: the exact sum, or else the neighbour whose last bit is 1.
 
     A later rounding to fewer bits then gives what rounding the exact sum would have given (Boldo and
     Melquiond, "Emulation of a FMA and correctly rounded sums", IEEE Transactions on Computers 57, 2008).
@@ -30,7 +30,7 @@ def _add_to_odd(a: Float64s, b: Float64s) -> Float64s:
 
 
 def fma32(a: Float32s, b: Float32s | np.float32, c: Float32s | np.float32) -> Float32s:
-    """Return a * b + c rounded once to float32; the double product of two float32 is exact."""
+    """Return a * b + c rounded once to float32; the product of two float32 is exact in double."""
     product = np.multiply(a, b, dtype=np.float64)
     return _add_to_odd(product, np.asarray(c, dtype=np.float64)).astype(np.float32)
 
@@ -43,7 +43,7 @@ def _split(a: Float64s) -> tuple[Float64s, Float64s]:
 
 
 def fma64(a: Float64s, b: float, c: float) -> Float64s:
-    """Return a * b + c rounded once to float64 (Boldo and Melquiond 2008); no magnitude may be extreme."""
+    """Return a * b + c rounded once to float64 (Boldo and Melquiond 2008); magnitudes must not be extreme."""
     factor = np.full_like(a, b)
     (a_high, a_low), (b_high, b_low) = _split(a), _split(factor)
     product = a * factor

@@ -1,4 +1,4 @@
-"""PyTorch's CPU generator: the Mersenne twister, what is drawn of it, and the numbers that are made of the draws.
+"""PyTorch's CPU generator: the Mersenne twister, the draws from it, and the numbers made from the draws.
 
 Sources: PyTorch ATen/core/MT19937RNGEngine.h (twister), ATen/CPUGeneratorImpl.h (64-bit draws, kept normal),
 ATen/core/TransformationHelper.h (uniform), ATen/native/cpu/DistributionTemplates.h (normal).
@@ -21,7 +21,7 @@ _FLOAT64_LARGEST, _FLOAT64_SMALLEST = 2.0**900, 2.0**-900
 
 
 def check_dtype(dtype: str) -> None:
-    """Raise ValueError for another dtype than PyTorch's two."""
+    """Raise ValueError for a dtype other than float32 and float64."""
     if dtype not in ("float32", "float64"):
         raise ValueError(f'dtype must be "float32" or "float64", not {dtype!r}')
 
@@ -35,7 +35,7 @@ def _check_bounds(low: float, high: float, dtype: str) -> None:
     elif good:
         good = high == low or high - low >= _FLOAT64_SMALLEST
     if not good:
-        raise ValueError(f"uniform needs low <= high, neither extreme in {dtype}; got {low!r}, {high!r}")
+        raise ValueError(f"uniform needs low <= high, neither of them extreme for {dtype}; got {low!r}, {high!r}")
 
 
 def _count(shape: Sequence[int]) -> int:
@@ -45,9 +45,9 @@ def _count(shape: Sequence[int]) -> int:
 
 
 class TorchGenerator:
-    """PyTorch's CPU generator after `torch.manual_seed(seed)`: each call continues the stream as there.
+    """PyTorch's CPU generator after `torch.manual_seed(seed)`: each call continues the stream as in PyTorch.
 
-    All numbers are dimensionless; every array is new, C-contiguous and of the dtype asked for.
+    All numbers are dimensionless; every array is new, C-contiguous and of the requested dtype.
 
     Source: PyTorch ATen/core/MT19937RNGEngine.h, ATen/CPUGeneratorImpl.h.
     """
@@ -57,15 +57,15 @@ class TorchGenerator:
 
         Args:
             seed: -2^63 to 2^64 - 1, as `torch.manual_seed` takes it; a negative seed means seed + 2^64.
-                PyTorch seeds the twister with the low 32 bits alone: seeds that agree in those give the same
+                PyTorch seeds the twister with the low 32 bits only, so seeds that agree in them give the same
                 numbers.
 
         Raises:
-            ValueError: the seed is out of that range.
+            ValueError: the seed is out of range.
         """
         if not -(2**63) <= seed < 2**64:
             raise ValueError(f"seed must be from -2^63 to 2^64 - 1, not {seed}")
-        # Matsumoto and Nishimura's init_genrand (2002), written out: NumPy's own call for it is private.
+        # Matsumoto and Nishimura's init_genrand (2002), written out because NumPy's function for it is private.
         key = [seed & 0xFFFFFFFF]
         for j in range(1, 624):
             key.append((1812433253 * (key[-1] ^ (key[-1] >> 30)) + j) & 0xFFFFFFFF)
@@ -91,9 +91,9 @@ class TorchGenerator:
         """Return what `torch.empty(shape, dtype=dtype).uniform_(low, high)` holds: uniform in [low, high).
 
         Args:
-            low: the lower bound, which can come out; for float32 it is first rounded to it.
-            high: the upper bound, likewise, which cannot, unless it equals `low`.
-            shape: any sizes, none for one number.
+            low: the lower bound, inclusive; for float32 it is first rounded to float32.
+            high: the upper bound, exclusive unless it equals `low`; rounded likewise.
+            shape: any sizes; empty for one number.
             dtype: "float32" or "float64".
 
         Raises:
@@ -112,7 +112,7 @@ class TorchGenerator:
             return np.where(wide == high, low, wide).reshape(shape)
         first, last = np.float32(low), np.float32(high)
         values = fma32(self._fractions32(count), last - first, first)
-        # The one rounding can reach the open bound; PyTorch then gives the other one.
+        # Rounding can reach the exclusive upper bound, in which case PyTorch returns the lower one.
         return np.where(values == last, first, values).reshape(shape)
 
     def rand(self, *shape: int, dtype: str = "float32") -> Floats:
@@ -128,13 +128,13 @@ class TorchGenerator:
     def randn(self, *shape: int, dtype: str = "float32") -> Float32s:
         """Return what `torch.randn(*shape)` gives: normal, mean 0, standard deviation 1, float32.
 
-        Fewer than 16 elements are made in pairs; an odd one is kept for the next such call, as in PyTorch.
+        Fewer than 16 elements are generated in pairs; a left-over one is kept for the next such call, as in PyTorch.
 
         Raises:
             ValueError: dtype "float64" (PyTorch's bits then depend on the C library and the processor;
                 nothing is drawn), any other dtype, a negative size, or, for fewer than 16 elements and about
-                twice in 10^8 numbers, a value whose float32 rounding the C library decides (this generator is
-                then out of step with PyTorch's).
+                twice in 10^8 numbers, a value whose float32 rounding depends on the C library (this generator
+                is then out of step with PyTorch's).
 
         Source: PyTorch ATen/native/cpu/DistributionTemplates.h and avx_mathfun.h, and
         ATen/core/DistributionsHelper.h.
@@ -155,7 +155,7 @@ class TorchGenerator:
         return values.reshape(shape)
 
     def _small_normal(self) -> Decimal:
-        """Return the next normal for fewer than 16 elements: the kept one, else the first of a new pair."""
+        """Return the next normal number for fewer than 16 elements: the kept one, else the first of a new pair."""
         if self._next_normal is not None:
             kept, self._next_normal = self._next_normal, None
             return kept
@@ -164,13 +164,13 @@ class TorchGenerator:
         return value
 
     def _large_normal(self, count: int) -> Float32s:
-        """Return `count` >= 16 normals of the vectorised path."""
+        """Return `count` >= 16 normal numbers of the vectorised path."""
         values = self._fractions32(count)
         whole = count - count % BLOCK
         for start in range(0, whole, _CHUNK):
             part = slice(start, min(start + _CHUNK, whole))
             values[part] = box_muller_blocks(values[part])
         if whole < count:
-            # PyTorch draws 16 new uniforms for the last 16 places and overwrites what stood there.
+            # PyTorch draws 16 new uniform numbers and overwrites the last 16 elements.
             values[-BLOCK:] = box_muller_blocks(self._fractions32(BLOCK))
         return values

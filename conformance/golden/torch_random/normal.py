@@ -1,10 +1,10 @@
-"""Uniform numbers made into normal ones (Box and Muller), as PyTorch does it: in blocks of 16, or two at a time.
+"""From uniform to normal numbers (Box and Muller), as PyTorch does it: in blocks of 16, or two at a time.
 
 - 16 elements and more: vectorised, in float32, with a logarithm, sine and cosine whose order of operations is that of
   avx_mathfun.h and whose coefficients are those of Moshier's Cephes library, single precision.
-- Fewer than 16: in double by the C library, then rounded to float32. Here the value is computed to some 40 digits and
-  given out only if every double within 2^-50 (relative) of it rounds to the same float32; no C library within 1 ulp
-  (what glibc documents) can then differ. Otherwise (about twice in 10^8) it is refused.
+- Fewer than 16: PyTorch computes them in double with the C library, then rounds to float32. Here the value is computed
+  to some 40 digits and returned only if every double within 2^-50 (relative) of it rounds to the same float32, so that
+  no C library accurate to 1 ulp (as glibc documents) can differ. Otherwise (about twice in 10^8) it is refused.
 
 Sources: PyTorch ATen/native/cpu/DistributionTemplates.h and avx_mathfun.h, ATen/core/DistributionsHelper.h.
 """
@@ -24,7 +24,7 @@ _HALF = np.float32(0.5)
 _TWO_PI = np.float32(2.0 * math.pi)
 _SQRT_HALF = np.float32(0.707106781186547524)
 _FOUR_OVER_PI = np.float32(1.27323954473516)
-# ln 2 in two parts: the large one has few bits, so that its product with an exponent is exact.
+# ln 2 in two parts: the large one has few bits, so its product with an exponent is exact.
 _LN2_LARGE = np.float32(0.693359375)
 _LN2_SMALL = np.float32(-2.12194440e-4)
 
@@ -58,7 +58,7 @@ _LIBM_SLACK = Decimal(2.0**-50)
 
 
 def _horner(coefficients: Sequence[np.float32], x: Float32s) -> Float32s:
-    """Return the polynomial, highest power first, with one rounding a step."""
+    """Return the polynomial, highest power first, with one rounding per step."""
     value = np.full_like(x, coefficients[0])
     for coefficient in coefficients[1:]:
         value = fma32(value, x, coefficient)
@@ -98,7 +98,7 @@ def _sincos32(x: Float32s) -> tuple[Float32s, Float32s]:
 
 
 def box_muller_blocks(uniforms: Float32s) -> Float32s:
-    """Return the normals that PyTorch makes of `uniforms`, a whole number of blocks of 16; same shape."""
+    """Return the normal numbers that PyTorch makes from `uniforms`, whole blocks of 16; same shape."""
     blocks = uniforms.reshape(-1, 2, BLOCK // 2)
     radius = np.sqrt(np.float32(-2.0) * _log32(_ONE - blocks[:, 0]))
     sine, cosine = _sincos32(_TWO_PI * blocks[:, 1])
@@ -108,7 +108,7 @@ def box_muller_blocks(uniforms: Float32s) -> Float32s:
 
 
 def _sin_cos(x: Decimal) -> tuple[Decimal, Decimal]:
-    """Return sin x and cos x, 0 <= x < 7, by Taylor series; in 60-digit arithmetic, to within 1e-54."""
+    """Return sin x and cos x for 0 <= x < 7, by Taylor series in 60-digit arithmetic; accurate to 1e-54."""
     sums = [Decimal(0), Decimal(1)]
     term, n = Decimal(1), 0
     while n < 8 or abs(term) > Decimal("1e-58"):
@@ -130,19 +130,19 @@ def normal_pair(u1: float, u2: float) -> tuple[Decimal, Decimal]:
 
 
 def decided_float32(value: Decimal) -> np.float32:
-    """Return `value` in float32, if no C library within 1 ulp in log1p, sin and cos could change it.
+    """Return `value` in float32, if no C library that is within 1 ulp in log1p, sin and cos could change it.
 
-    PyTorch's double is off by the errors of two functions and two roundings, below 2^-50 of the value then.
+    PyTorch's double has the errors of two functions and two roundings, which are then below 2^-50 of the value.
 
     Raises:
-        ValueError: the value lies too near the middle of two float32 numbers.
+        ValueError: the value is too close to the midpoint of two float32 numbers.
     """
     with localcontext(_DIGITS):
         one = np.float32(float(value * (1 - _LIBM_SLACK)))
         other = np.float32(float(value * (1 + _LIBM_SLACK)))
     if one != other:
         raise ValueError(
-            f"this normal number, {value:.20g}, lies so near the middle of two float32 numbers that "
-            "PyTorch's own rounding depends on the C library: use another seed"
+            f"this normal number, {value:.20g}, is so close to the midpoint of two float32 numbers that "
+            "PyTorch's own rounding depends on the C library; use another seed"
         )
     return one + np.float32(0.0)  # as PyTorch's "+ mean": never -0

@@ -1,4 +1,4 @@
-"""The initial parameters of PyTorch's modules: which tensors, in which order, drawn between which bounds.
+"""The initial parameters of PyTorch's modules: the tensors, the order in which they are drawn, and their bounds.
 
 Sources: PyTorch torch/nn/modules/rnn.py, torch/nn/modules/linear.py and torch/nn/init.py.
 """
@@ -68,7 +68,7 @@ def linear_parameters(
     check_dtype(dtype)
     if min(in_features, out_features) < 1:
         raise ValueError(f"nn.Linear needs at least one feature each way, not {in_features}, {out_features}")
-    # Kaiming's bound is 1 / sqrt(I) only on paper; its roundings in double are kept, step by step.
+    # Kaiming's bound equals 1 / sqrt(I) only in exact arithmetic, so each of its roundings in double is reproduced.
     slope = math.sqrt(5.0)
     gain = math.sqrt(2.0 / (1.0 + slope * slope))
     bound = math.sqrt(3.0) * (gain / math.sqrt(in_features))

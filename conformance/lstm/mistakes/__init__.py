@@ -1,8 +1,8 @@
 """The catalogue of mistakes: every known way to get an LSTM wrong, each as an actual wrong computation.
 
-It serves three masters: the generator (the vectors have to tell each mistake from a right answer), the diagnosis of a
-failure (which mistakes reproduce the wrong numbers?), and the tests (each mistake as an adapter that must fail and be
-named). docs/mistakes.md is made from it.
+It has three users: the generator (the vectors must tell each mistake from a right answer), the diagnosis of a failure
+(which mistakes reproduce the wrong numbers?) and the tests (each mistake, as an adapter, must fail and be named).
+docs/mistakes.md is generated from it.
 """
 
 from conformance.lstm.mistakes.base import Mistake

@@ -1,4 +1,4 @@
-"""Mistakes of the alpha and beta that an activation is computed with."""
+"""Mistakes in the alpha and beta of an activation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from conformance.lstm.reference import Reference
 parameters = Axis("activation parameters")
 
 NEUTRAL = DEFAULTS["onnx"] | {"affine": {"alpha": 1.0, "beta": 0.0}, "scaled_tanh": {"alpha": 1.0, "beta": 1.0}}
-"""What a framework takes that does not read the parameters: ONNX's defaults, and ones where it has none."""
+"""What a framework uses if it does not read the parameters: ONNX's defaults, or neutral values where it has none."""
 
 
 def _parameters_given(case: Case) -> bool:
@@ -28,31 +28,31 @@ def _hard_sigmoid_changed(**fields: float) -> type[Reference]:
 
 parameters(
     "hard-sigmoid-slope-sixth",
-    "takes 1/6 for the slope of a hard sigmoid",
+    "uses 1/6 as the slope of a hard sigmoid",
     "https://github.com/PaddlePaddle/Paddle/issues/44820",
     applies=lambda case: any(a.name == "hard_sigmoid" and a.alpha != 1 / 6 for a in all_of(case)),
 )(_hard_sigmoid_changed(alpha=1 / 6))
 parameters(
     "hard-sigmoid-slope-fifth",
-    "takes 0.2 for the slope of a hard sigmoid",
+    "uses 0.2 as the slope of a hard sigmoid",
     "https://github.com/tensorflow/tensorflow/issues/65381",
     applies=lambda case: any(a.name == "hard_sigmoid" and a.alpha != 0.2 for a in all_of(case)),
 )(_hard_sigmoid_changed(alpha=0.2))
 parameters(
     "hard-sigmoid-beta-zero",
-    "takes 0 for the beta of a hard sigmoid",
+    "uses 0 as the beta of a hard sigmoid",
     "https://github.com/OAID/Tengine/pull/1122",
     applies=uses("hard_sigmoid"),
 )(_hard_sigmoid_changed(beta=0.0))
 parameters(
     "activation-parameters-ignored",
-    "takes the default alpha and beta, whatever is given",
+    "uses the default alpha and beta even where others are given",
     "https://github.com/PINTO0309/onnx2tf/issues/300",
     applies=_parameters_given,
 )(changing(lambda given: given if given.defaults else given.model_copy(update=NEUTRAL.get(given.name, {}))))
 parameters(
     "default-parameters-zero",
-    "takes 0 for an alpha or beta that is left out",
+    "uses 0 for an alpha or beta that is left out",
     "https://github.com/apache/tvm/pull/12213",
     applies=_parameters_left_out,
 )(changing(lambda a: a.model_copy(update=dict.fromkeys(PARAMETERS[a.name], 0.0)) if a.defaults else a))
@@ -65,26 +65,26 @@ def _of_the_other(given: Activation) -> Activation:
 
 parameters(
     "default-parameters-of-another-framework",
-    "takes Keras' defaults for an alpha or beta that ONNX lets be left out, or the reverse",
+    "uses Keras' default instead of ONNX's for an alpha or beta that is left out, or the reverse",
     "https://github.com/tensorflow/tensorflow/issues/65381",
     applies=_parameters_left_out,
 )(changing(_of_the_other))
 parameters(
     "alpha-and-beta-swapped",
-    "takes alpha for beta and beta for alpha",
+    "uses alpha as beta and beta as alpha",
     applies=lambda case: any(a.beta is not None and a.alpha != a.beta for a in all_of(case)),
 )(changing(lambda a: a if a.beta is None else a.model_copy(update={"alpha": a.beta, "beta": a.alpha})))
 
 
 def _lists(case: Case) -> dict[str, list[float]]:
-    """ONNX's activation_alpha and activation_beta of a case: those that are given, in order."""
+    """ONNX's activation_alpha and activation_beta of a case: the given values, in order."""
     given = [a for d in range(case.D) for a in three(case.activations_of(d)) if not a.defaults]
     return {name: [v for a in given if (v := getattr(a, name)) is not None] for name in ("alpha", "beta")}
 
 
 @parameters(
     "activation-parameters-by-position",
-    "gives the n-th activation the n-th alpha and beta, though activations that take none have no place in those lists",
+    "gives the n-th activation the n-th alpha and beta, though the lists skip activations that take none",
     "https://github.com/PINTO0309/onnx2tf/issues/300",
     applies=_parameters_given,
 )
@@ -102,7 +102,7 @@ class ParametersByPosition(Reference):
 
 @parameters(
     "activation-parameters-restart-for-second-direction",
-    "reads alpha and beta of the second direction from the start of the lists again",
+    "restarts at the beginning of the lists of alpha and beta for the second direction",
     "https://github.com/PINTO0309/onnx2tf/pull/289",
     applies=lambda case: len(case.activations) > 1 and any(a.name in PARAMETERS for a in all_of(case)),
 )

@@ -1,4 +1,4 @@
-"""Mistakes of which activation is computed, and where. Those of its parameters are in activation_parameters."""
+"""Mistakes in which activation is computed, and where. Those in its parameters are in activation_parameters."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ HARD_SIGMOID = Activation(name="hard_sigmoid", alpha=0.2, beta=0.5)
 
 
 def all_of(case: Case) -> list[Activation]:
-    """Every activation the case names: S, G and Hh of each set."""
+    """Every activation of the case: S, G and Hh of each set."""
     return [activation for each in case.activations for activation in three(each)]
 
 
 def three(each: Activations) -> tuple[Activation, Activation, Activation]:
-    """S, G and Hh, the order in which ONNX lists them."""
+    """S, G and Hh, in ONNX's order."""
     return each.gate, each.cell, each.hidden
 
 
 def uses(*names: str) -> Callable[[Case], bool]:
-    """Whether a case has one of these activations anywhere."""
+    """A predicate: whether a case uses any of these activations."""
     return lambda case: any(activation.name in names for activation in all_of(case))
 
 
@@ -44,7 +44,7 @@ def with_each(case: Case, change: Callable[[Activation], Activation]) -> Case:
 
 
 def each_changed(given: Activations, change: Callable[[Activation], Activation]) -> Activations:
-    """A direction's set of three with each changed, in the order S, G, Hh."""
+    """A direction's set of three with each activation changed, in the order S, G, Hh."""
     return given.model_copy(
         update={"gate": change(given.gate), "cell": change(given.cell), "hidden": change(given.hidden)}
     )
@@ -72,19 +72,19 @@ def rearranging(change: Callable[[Activations], Activations]) -> type[Reference]
 
 activations(
     "activations-ignored",
-    "computes sigmoid, tanh and tanh, whatever is asked for",
+    "computes sigmoid, tanh and tanh regardless of the activations of the case",
     "https://github.com/sonos/tract/issues/2751",
     applies=lambda case: any(each != Activations() for each in case.activations),
 )(rearranging(lambda given: Activations()))
 activations(
     "hard-sigmoid-as-sigmoid",
-    "computes the sigmoid where a hard sigmoid is asked for",
+    "computes the sigmoid instead of a hard sigmoid",
     "https://github.com/tensorflow/tensorflow/issues/47495",
     applies=uses("hard_sigmoid"),
 )(changing(lambda given: SIGMOID if given.name == "hard_sigmoid" else given))
 activations(
     "sigmoid-as-hard-sigmoid",
-    "computes a hard sigmoid (0.2 z + 0.5) where the sigmoid is asked for",
+    "computes a hard sigmoid (0.2 z + 0.5) instead of the sigmoid",
     "https://github.com/minimaxir/textgenrnn/issues/153",
     applies=uses("sigmoid"),
 )(changing(lambda given: HARD_SIGMOID if given.name == "sigmoid" else given))
@@ -107,14 +107,14 @@ activations(
 )(rearranging(lambda given: given.model_copy(update={"gate": given.cell, "cell": given.gate})))
 activations(
     "candidate-with-gate-activation",
-    "computes the cell candidate with S too",
+    "computes the cell candidate with S instead of G",
     applies=lambda case: any(each.gate != each.cell for each in case.activations),
 )(rearranging(lambda given: given.model_copy(update={"cell": given.gate})))
 
 
 @activations(
     "activations-listed-by-gate",
-    "reads the list S, G, Hh as those of the gates i, o and f, with tanh for what is left",
+    "reads the list S, G, Hh as the activations of the gates i, o and f, with tanh for everything else",
     "https://github.com/onnx/onnx/pull/237",
 )
 class ListedByGate(Reference):
@@ -162,7 +162,7 @@ class HiddenAfterOutputGate(Reference):
 
 @activations(
     "activation-on-h-only",
-    "computes h = Hh(o c) from a cell candidate without its activation",
+    "computes h = Hh(o c), with a cell candidate that has no activation",
     "https://github.com/apache/tvm/pull/19634",
     applies=lambda case: any(a.name != "linear" for each in case.activations for a in (each.cell, each.hidden)),
 )

@@ -1,4 +1,4 @@
-"""Mistakes of how an activation is computed: overflow, digits lost, approximations too coarse for the dtype."""
+"""Mistakes in how an activation is computed: overflow, lost digits, approximations too coarse for the dtype."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ approximation = Axis("approximation")
 
 
 def computing(*names: str, by: Callable[[Array, float], Array]) -> type[Reference]:
-    """The reference with these activations computed by `by(z, u)`, in the dtype of the case, whose unit roundoff u is.
+    """The reference with these activations computed by `by(z, u)` in the dtype of the case, whose unit roundoff is u.
 
-    Of scaled_tanh and elu, `by` is the tanh and the e^z - 1 in them.
+    For scaled_tanh and elu, `by` computes the tanh and the e^z - 1 in them.
     """
 
     class Computing(Reference):
@@ -46,7 +46,7 @@ def _sigmoid(z: Array) -> Array:
 def _coarse(v: Array, u: float) -> Array:
     """V with an absolute error as large as that of one rounding at 1, however small v is.
 
-    Where such an error comes from rounding, it has another size and sign for every v; this is the most it can be.
+    Real rounding errors differ in size and sign for every v; this is the largest possible one.
     """
     result: Array = v + u / 2.0
     return result
@@ -59,14 +59,14 @@ def _wavering(v: Array) -> Array:
 
 
 def _from_table(function: Callable[[Array], Array]) -> Callable[[Array, float], Array]:
-    """A function between -8 and 8 by straight lines between points 1/16 apart, and constant beyond."""
+    """A function interpolated linearly on [-8, 8] between points 1/16 apart, and constant beyond."""
     points = np.linspace(-8.0, 8.0, 257)
     values = function(points)
     return lambda z, u: np.interp(z, points, values).astype(z.dtype)
 
 
 def _fraction(z: Array) -> Array:
-    """Tanh by the first terms of its continued fraction, a quotient of polynomials, bounded to +-1."""
+    """Tanh by the first terms of its continued fraction, a quotient of polynomials, limited to [-1, 1]."""
     s = z * z
     top = z * (135135.0 + s * (17325.0 + s * (378.0 + s)))
     result: Array = top / (135135.0 + s * (62370.0 + s * (3150.0 + s * 28.0)))
@@ -75,14 +75,14 @@ def _fraction(z: Array) -> Array:
 
 approximation(
     "coarse-sigmoid",
-    "computes a sigmoid that is good to an absolute error, so that small values have no correct digit",
+    "computes a sigmoid that is accurate in absolute terms only, so that small values have no correct digit",
     "https://github.com/microsoft/onnxruntime/issues/22557",
     applies=uses("sigmoid"),
     approximate=True,
 )(computing("sigmoid", by=lambda z, u: _coarse(_sigmoid(z), u)))
 approximation(
     "coarse-tanh",
-    "computes a tanh that is good to an absolute error, so that small values lose their digits",
+    "computes a tanh that is accurate in absolute terms only, so that small values lose their digits",
     "https://github.com/pytorch/pytorch/pull/21384",
     applies=uses("tanh", "scaled_tanh"),
     approximate=True,
@@ -96,7 +96,7 @@ approximation(
 )(computing("elu", by=lambda z, u: _coarse(np.expm1(np.minimum(z, 0.0)), 2.0 * u)))
 approximation(
     "coarse-softplus",
-    "takes z itself for softplus above a threshold of 20",
+    "returns z itself for softplus above a threshold of 20",
     "https://docs.pytorch.org/docs/stable/generated/torch.nn.Softplus.html",
     applies=uses("softplus"),
 )(computing("softplus", by=lambda z, u: np.where(z > 20.0, z, np.log1p(np.exp(np.minimum(z, 20.0))))))
@@ -115,7 +115,7 @@ approximation(
 )(computing("sigmoid", by=lambda z, u: np.exp(z) / (1.0 + np.exp(z))))
 approximation(
     "sigmoid-of-bounded-input",
-    "bounds the input of the sigmoid to -10 from below, so that it stays away from 0",
+    "bounds the input of the sigmoid from below at -10, so that the result stays away from 0",
     applies=uses("sigmoid"),
     approximate=True,
 )(computing("sigmoid", by=lambda z, u: 1.0 / (1.0 + np.exp(-np.maximum(z, -10.0)))))
@@ -135,14 +135,14 @@ approximation(
 )(computing("tanh", "scaled_tanh", by=lambda z, u: _wavering(np.tanh(z))))
 approximation(
     "sigmoid-from-table",
-    "takes the sigmoid from a table, with straight lines between its points",
+    "looks the sigmoid up in a table, with linear interpolation between its points",
     "https://github.com/tenstorrent/tt-metal/issues/53258",
     applies=uses("sigmoid"),
     approximate=True,
 )(computing("sigmoid", by=_from_table(_sigmoid)))
 approximation(
     "tanh-from-table",
-    "takes tanh from a table, with straight lines between its points",
+    "looks tanh up in a table, with linear interpolation between its points",
     "https://github.com/tensorflow/tensorflow/pull/34589",
     applies=uses("tanh", "scaled_tanh"),
     approximate=True,

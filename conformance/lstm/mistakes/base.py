@@ -1,4 +1,4 @@
-"""`Mistake`: one way to get an LSTM wrong, as data and as the wrong computation itself; `Axis` collects them."""
+"""`Mistake`: one way to get an LSTM wrong, as data and as the wrong computation; `Axis` collects mistakes."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ Variant = TypeVar("Variant", bound=type[Reference])
 class Mistake:
     """One entry of the catalogue.
 
-    id: as it is printed, and named by deviations. axis: the part of the LSTM it belongs to. what: what is done wrong,
-    a phrase that goes on from "it". variant: the reference with that one thing done wrong. link: a real framework's bug
-    of this kind. applies: whether the case has what it takes for the mistake to be made at all; cheap, and never false
-    where the answer would differ.
+    id: as printed, and as named by deviations. axis: the part of the LSTM it belongs to. what: what is done wrong, a
+    phrase that continues the word "it". variant: the reference with that one thing done wrong. link: a real framework's
+    bug of this kind. applies: whether the mistake can be made on a case; cheap, and never false if the answer would
+    differ.
 
-    precision: the format it computes in, for a mistake of precision: its own digits are good to that format only.
-    approximate: it stands for a kind of error whose digits are each implementation's own, so that an answer can be
-    no more than as wrong as this.
-    shortens: it returns fewer rows or steps than there are to be; what is missing is NaN, behind what is there.
+    precision: for a mistake of precision, the format it computes in; its digits are good only to that format.
+    approximate: it stands for a kind of error whose digits differ between implementations, so an answer can resemble it
+    in size but not reproduce it.
+    shortens: it returns fewer rows or steps than it should; NaN is appended in place of the missing ones.
     """
 
     id: str
@@ -43,14 +43,14 @@ class Mistake:
 
     def outputs(self, case: Case, arrays: Arrays) -> Outputs:
         """The wrong answer, in the dtype of the arrays."""
-        with np.errstate(all="ignore"):  # a wrong computation may well divide by zero
+        with np.errstate(all="ignore"):  # a wrong computation may divide by zero
             return completed(self.variant, case, arrays)
 
 
 class Axis:
-    """The mistakes of one part of the LSTM. Called, it enters the class that follows as the variant of a new mistake.
+    """The mistakes of one part of the LSTM. Calling it gives a decorator that registers a class as a mistake's variant.
 
-    Variants replace as narrow a method of the reference as they can and leave the rest to super(), so that
+    A variant replaces the narrowest method of the reference that it can and leaves the rest to super(), so that
     `type("Both", (A, B), {})` makes two mistakes at once.
     """
 
@@ -69,7 +69,7 @@ class Axis:
         approximate: bool = False,
         shortens: bool = False,
     ) -> Callable[[Variant], Variant]:
-        """A decorator that takes the other fields of `Mistake`."""
+        """A decorator that registers a variant; the arguments are the other fields of `Mistake`."""
 
         def enter(variant: Variant) -> Variant:
             entry = Mistake(id, self.name, what, variant, link, applies, precision, approximate, shortens)
@@ -83,13 +83,13 @@ class Axis:
 
 
 def cut_short(array: Array, rows: int) -> Array:
-    """An array of fewer rows than it is to have, with NaN behind them: what a mistake that shortens returns."""
+    """An array with too few rows, filled up with NaN to `rows` rows: what a mistake that shortens returns."""
     missing = np.full((rows - len(array), *array.shape[1:]), np.nan, array.dtype)
     return np.concatenate([array, missing])
 
 
 def as_if(**fields: Any) -> type[Reference]:
-    """The reference of the case with other options than it has."""
+    """The reference, computing the case with these options changed."""
 
     class AsIf(Reference):
         def __init__(self, case: Case) -> None:

@@ -1,4 +1,4 @@
-"""Mistakes of a model that is called again: what one call leaves to the next, with other rows of the batch."""
+"""Mistakes in a model that is called repeatedly, with other batch rows each time: what is left from an earlier call."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ calls = Axis("calls")
 
 
 class Calling(Reference):
-    """The reference called with the batch rows of each of the case's calls in turn.
+    """The reference, called with the batch rows of each of the case's calls in turn.
 
-    `next_call` makes a call's inputs of those that belong to it and of the call before; `returned` makes what is found,
-    after the last call, in what a call returned.
+    `next_call` gives the inputs of a call, from its own inputs and those and the outputs of the calls before it.
+    `returned` gives what the outputs of a call hold after the last call.
     """
 
     def run(self, arrays: Arrays) -> Outputs:
@@ -52,7 +52,7 @@ def _of_call(inputs: Inputs, rows: slice) -> Inputs:
 
 
 def _rows(array: Array, count: int, axis: int = 1) -> Array:
-    """So many batch rows of an array; if it has fewer, they begin again with the first."""
+    """The first `count` batch rows of an array; if it has fewer, they repeat from the first."""
     taken: Array = np.take(array, np.arange(count) % max(array.shape[axis], 1), axis)
     return taken
 
@@ -63,7 +63,7 @@ def _has_calls(case: Case) -> bool:
 
 @calls(
     "later-call-continues",
-    "starts a later call without initial state from where the call before ended",
+    "starts a later call that has no initial state from the final state of the previous call",
     "https://github.com/alibaba/MNN/issues/4447",
     applies=lambda case: _has_calls(case) and (case.h0 is None or case.c0 is None),
 )
@@ -77,8 +77,8 @@ class LaterCallContinues(Calling):
 
 @calls(
     "state-baked-in-at-export",
-    "starts every later call without initial state from where the first one ended, as when a stateful layer is "
-    "exported after it has run: what its state held becomes part of the model",
+    "starts every later call that has no initial state from the final state of the first call, as when a stateful "
+    "layer is exported after it has run and its state becomes part of the model",
     "https://github.com/onnx/tensorflow-onnx/issues/1152",
     applies=lambda case: _has_calls(case) and (case.h0 is None or case.c0 is None),
 )
@@ -92,7 +92,7 @@ class StateBakedInAtExport(Calling):
 
 @calls(
     "later-call-keeps-first-state",
-    "starts every call from the first one's initial state, as when that was made part of the model",
+    "starts every call from the first call's initial state, as when that was made part of the model",
     applies=lambda case: _has_calls(case) and (case.h0 is not None or case.c0 is not None),
 )
 class LaterCallKeepsFirstState(Calling):
@@ -104,7 +104,7 @@ class LaterCallKeepsFirstState(Calling):
 
 @calls(
     "later-call-keeps-first-lengths",
-    "takes the first call's lengths for every call, as when they were made part of the model",
+    "uses the first call's lengths for every call, as when they were made part of the model",
     "https://github.com/pytorch/pytorch/issues/62240",
     applies=lambda case: _has_calls(case) and leaves_out(case),
 )
@@ -117,7 +117,7 @@ class LaterCallKeepsFirstLengths(Calling):
 
 @calls(
     "earlier-call-overwritten",
-    "overwrites what an earlier call returned when it is called again",
+    "overwrites the outputs of an earlier call when it is called again",
     applies=_has_calls,
 )
 class EarlierCallOverwritten(Calling):

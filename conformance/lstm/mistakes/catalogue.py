@@ -1,4 +1,4 @@
-"""Collects the mistakes of every module beside this one into the one list."""
+"""Collects the mistakes of all modules of this package into one list."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ BY_ID: dict[str, Mistake] = {mistake.id: mistake for mistake in CATALOGUE}
 
 
 def unknown(mistake: str) -> str:
-    """What to say of an id that the catalogue does not have."""
+    """The message for an id that is not in the catalogue."""
     near = difflib.get_close_matches(mistake, BY_ID, 3, 0.5)
     hint = f"near it: {', '.join(near)}" if near else "they are listed by: conformance mistakes"
     return f"no mistake '{shortened(mistake)}' in the catalogue; {hint}"

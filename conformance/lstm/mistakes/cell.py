@@ -1,4 +1,4 @@
-"""Mistakes of the cell's own equations: biases, the forget bias, the new state."""
+"""Mistakes in the cell's equations: biases, the forget bias, the new state."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CandidateGatedByForgetGate(Reference):
 
 @cell(
     "candidate-added",
-    "computes c = f c + i + g, a sum where a product belongs",
+    "computes c = f c + i + g, with a sum in place of the product i g",
     "https://github.com/MartinuzziFrancesco/torchrecurrent/issues/22",
 )
 class CandidateAdded(Reference):
@@ -38,7 +38,7 @@ class CandidateAdded(Reference):
         return f * old_c + i + g
 
 
-@cell("forget-gate-left-out", "computes c = c + i g, the LSTM before it had a forget gate")
+@cell("forget-gate-left-out", "computes c = c + i g, as in the original LSTM without a forget gate")
 class ForgetGateLeftOut(Reference):
     def cell(self, i: Array, f: Array, g: Array, old_c: Array) -> Array:
         return super().cell(i, np.ones_like(f), g, old_c)
@@ -50,7 +50,7 @@ class OutputGateLeftOut(Reference):
         return super().output(act, np.ones_like(o), hh)
 
 
-@cell("output-of-previous-cell", "computes h from the cell state of the step before")
+@cell("output-of-previous-cell", "computes h from the cell state of the previous step")
 class OutputOfPreviousCell(Reference):
     old_c: Array
 
@@ -62,7 +62,7 @@ class OutputOfPreviousCell(Reference):
         return super().clipped_cell(self.old_c)
 
 
-@cell("output-from-candidate", "computes h = o Hh(g), from the candidate for the cell state")
+@cell("output-from-candidate", "computes h = o Hh(g), from the cell candidate instead of the cell state")
 class OutputFromCandidate(Reference):
     g: Array
 
@@ -117,7 +117,7 @@ class InputBiasTwice(Reference):
 
 @bias(
     "bias-twice",
-    "takes b_w + b_r for each of the two biases",
+    "uses b_w + b_r for each of the two biases",
     "https://github.com/kelvinxu/arctic-captions/issues/7",
     applies=_has_bias,
 )
@@ -129,7 +129,7 @@ class BiasTwice(Reference):
         return replace(given, b_w=given.b_w + given.b_r, b_r=given.b_w + given.b_r)
 
 
-@bias("input-bias-for-both", "takes the input bias for the recurrent one too", applies=_has_bias)
+@bias("input-bias-for-both", "uses the input bias as the recurrent bias too", applies=_has_bias)
 class InputBiasForBoth(Reference):
     def row_weights(self, row: int, weights: Weights) -> LayerWeights:
         given = super().row_weights(row, weights)
@@ -138,7 +138,7 @@ class InputBiasForBoth(Reference):
 
 @bias(
     "output-bias-for-forget-gate",
-    "takes the output gate's bias for the forget gate",
+    "uses the output gate's bias for the forget gate",
     "https://github.com/ddbourgin/numpy-ml/issues/42",
     applies=_has_bias,
 )
@@ -200,7 +200,7 @@ class ForgetBiasOnEveryGate(Reference):
 
 @forget_bias(
     "forget-bias-twice",
-    "adds the forget bias twice, as when it is in the stored bias already",
+    "adds the forget bias twice, as when the stored bias already includes it",
     "https://github.com/tensorflow/tensorflow/issues/29622",
     applies=_has_forget_bias,
 )

@@ -1,4 +1,4 @@
-"""Mistakes of the gate clip and the cell clip."""
+"""Mistakes in the gate clip and the cell clip."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def _clipped(case: Case) -> bool:
 
 
 def reading(wanted: str) -> Callable[[Case], bool]:
-    """Whether the case has a gate clip in this reading."""
+    """A predicate: whether the case has a gate clip in this reading."""
     return lambda case: case.gate_clip is not None and case.gate_clip.reading == wanted
 
 
 clip(
     "clip-ignored",
-    "bounds no activation's input",
+    "does not bound the activations' inputs",
     "https://github.com/sonos/tract/issues/2751",
     applies=_clipped,
 )(as_if(gate_clip=None))
@@ -47,7 +47,7 @@ class LeftOutBeforeHidden(Reference):
 
 @clip(
     "clip-before-hidden-too",
-    "bounds the input of Hh too, where the clip is one of the gates only",
+    "bounds the input of Hh too, where the clip applies to the gates only",
     "https://github.com/microsoft/onnxruntime/pull/27239",
     applies=reading("gates"),
 )
@@ -93,7 +93,7 @@ class LeftOutOnCandidate(Reference):
 
 @clip(
     "clip-before-peephole",
-    "bounds W x + R h + b and adds peephole and forget bias after that",
+    "bounds W x + R h + b and adds the peephole and the forget bias afterwards",
     applies=lambda case: case.gate_clip is not None and (case.peephole or case.forget_bias != 0),
 )
 class BeforePeephole(Reference):
@@ -106,7 +106,7 @@ class BeforePeephole(Reference):
 
 @clip(
     "clip-before-bias",
-    "bounds W x + R h and adds everything else after that",
+    "bounds W x + R h and adds everything else afterwards",
     applies=lambda case: case.gate_clip is not None and (case.bias or case.peephole or case.forget_bias != 0),
 )
 class BeforeBias(Reference):
@@ -155,7 +155,7 @@ clip(
 
 @clip(
     "cell-clip-after-output-peephole",
-    "shows the output gate the cell state as it was before the cell clip",
+    "uses the cell state from before the cell clip in the output gate's peephole",
     "https://www.tensorflow.org/versions/r2.13/api_docs/python/tf/raw_ops/LSTMBlockCell",
     applies=lambda case: case.cell_clip is not None and case.peephole,
 )
@@ -170,7 +170,11 @@ class CellClipAfterOutputPeephole(Reference):
         return super().seen_by_output_gate(old_c, self.unclipped)
 
 
-@clip("cell-clip-not-kept", "bounds the cell state for h only and carries it on unbounded", applies=_cell_clipped)
+@clip(
+    "cell-clip-not-kept",
+    "bounds the cell state for h only and passes it to the next step unbounded",
+    applies=_cell_clipped,
+)
 class CellClipNotKept(Reference):
     def step(self, act: Activations, from_input: Array, old: State, weights: LayerWeights) -> Step:
         step = super().step(act, from_input, old, weights)
@@ -181,7 +185,7 @@ class CellClipNotKept(Reference):
 
 @clip(
     "cell-clip-on-gates",
-    "bounds the gates' inputs by the cell clip, and not the cell state",
+    "bounds the gates' inputs by the cell clip instead of the cell state",
     "https://github.com/onnx/onnx/pull/149",
     applies=_cell_clipped,
 )
@@ -193,7 +197,7 @@ class CellClipOnGates(Reference):
 
 @clip(
     "cell-clip-of-three-unasked",
-    "bounds the cell state to 3, the default of TensorFlow's raw operator, where no cell clip is asked for",
+    "bounds the cell state by 3, the default of TensorFlow's raw operator, although the case has no cell clip",
     "https://www.tensorflow.org/versions/r2.13/api_docs/python/tf/raw_ops/LSTMBlockCell",
     applies=lambda case: case.cell_clip is None,
 )

@@ -1,4 +1,4 @@
-"""Mistakes of the direction: the order of a scan, the two directions' weights and states, and how y joins them."""
+"""Mistakes in the direction: the order of a scan, the weights and states of two directions, and how y joins them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _bidirectional(case: Case) -> bool:
 
 @direction(
     "reverse-as-forward",
-    "scans forward where the direction is reverse",
+    "scans forward although the direction is reverse",
     "https://github.com/onnx/onnx/pull/7935",
     applies=_goes_back,
 )
@@ -38,7 +38,7 @@ class ReverseAsForward(Reference):
 
 @direction(
     "reverse-y-in-order-of-processing",
-    "gives the y of a reverse scan with its first step first, not in the order of time",
+    "returns the y of a reverse scan in the order of processing, not in time order",
     "https://github.com/onnx/keras-onnx/issues/523",
     applies=_goes_back,
 )
@@ -49,7 +49,7 @@ class ReverseYInOrderOfProcessing(Reference):
 
 
 class InOrderOfProcessingAt(Reference):
-    """The reference whose reverse y stays in the order of processing in some layers; `in_order` says which."""
+    """The reference whose reverse y stays in the order of processing in the layers selected by `in_order`."""
 
     def scan(self, given: Scan) -> tuple[Array, State]:
         y, final = super().scan(given)
@@ -62,7 +62,7 @@ class InOrderOfProcessingAt(Reference):
 
 @direction(
     "reverse-y-turned-round-after-top-layer-only",
-    "hands the y of a reverse scan to the next layer with its first step first, and turns only the top layer's round",
+    "passes the y of a reverse scan to the next layer in the order of processing, and reverses only the top layer's",
     "https://github.com/keras-team/keras/issues/6022",
     applies=lambda case: _goes_back(case) and case.layers > 1,
 )
@@ -73,8 +73,8 @@ class TurnedRoundAfterTopLayerOnly(InOrderOfProcessingAt):
 
 @direction(
     "reverse-y-of-top-layer-in-order-of-processing",
-    "hands the y of a reverse scan to the next layer in the order of time, and gives the top layer's with its first "
-    "step first",
+    "passes the y of a reverse scan to the next layer in time order, but returns the top layer's in the order of "
+    "processing",
     applies=lambda case: _goes_back(case) and case.layers > 1,
 )
 class OfTopLayerInOrderOfProcessing(InOrderOfProcessingAt):
@@ -84,7 +84,7 @@ class OfTopLayerInOrderOfProcessing(InOrderOfProcessingAt):
 
 @direction(
     "reverse-y-flipped-but-not-x",
-    "scans forward where the direction is reverse, and turns y round",
+    "scans forward although the direction is reverse, and reverses y",
     "https://github.com/stanfordmlgroup/nlc/issues/8",
     applies=_goes_back,
 )
@@ -95,7 +95,7 @@ class ReverseYFlippedButNotX(ReverseYInOrderOfProcessing):
 
 @direction(
     "reverse-over-features",
-    "turns x round along its features, not along time, for a reverse scan",
+    "reverses x along its features instead of along time for a reverse scan",
     "https://github.com/kraiskil/onnx2c/issues/95",
     applies=lambda case: case.direction != "forward",
 )
@@ -128,7 +128,7 @@ class ReverseStartsInPadding(Reference):
 
 @direction(
     "reverse-reads-padding-for-steps",
-    "turns the whole padded row round and reads its first steps, padding among them, as those that count",
+    "reverses the whole padded row and reads its first steps, which include padding, as the valid ones",
     "https://github.com/NervanaSystems/ngraph/issues/3176",
     applies=lambda case: _goes_back(case) and leaves_out(case),
 )
@@ -141,7 +141,7 @@ class ReverseReadsPaddingForSteps(Reference):
 
 @direction(
     "directions-share-input-weights",
-    "multiplies x with the first direction's W in both directions",
+    "multiplies x by the first direction's W in both directions",
     "https://github.com/mravanelli/pytorch-kaldi/issues/240",
     applies=_bidirectional,
 )
@@ -162,7 +162,7 @@ class ShareAllWeights(Reference):
 
 @direction(
     "directions-share-initial-state",
-    "starts both directions from the first one's state",
+    "starts both directions from the first direction's initial state",
     applies=lambda case: case.D == 2 and (case.h0 is not None or case.c0 is not None),
 )
 class ShareInitialState(Reference):
@@ -172,7 +172,7 @@ class ShareInitialState(Reference):
 
 @direction(
     "initial-states-of-directions-swapped",
-    "starts each direction from the other one's state",
+    "starts each direction from the other direction's initial state",
     "https://github.com/onnx/onnx-tensorflow/issues/409",
     applies=lambda case: case.D == 2 and (case.h0 is not None or case.c0 is not None),
 )
@@ -183,7 +183,7 @@ class InitialStatesSwapped(Reference):
 
 @direction(
     "second-direction-starts-from-first-s-end",
-    "starts the second direction from the state in which the first one ended",
+    "starts the second direction from the final state of the first one",
     applies=_bidirectional,
 )
 class SecondStartsFromFirstsEnd(Reference):
@@ -196,7 +196,7 @@ class SecondStartsFromFirstsEnd(Reference):
 
 @direction(
     "final-states-of-directions-swapped",
-    "returns h_n and c_n of the reverse direction before those of the forward one",
+    "returns h_n and c_n of the reverse direction before those of the forward direction",
     applies=_bidirectional,
 )
 class FinalStatesSwapped(Reference):
@@ -224,7 +224,7 @@ class ReverseFinalStateZero(Reference):
 
 @direction(
     "directions-interleaved",
-    "joins y unit by unit, both directions' first unit first",
+    "joins y unit by unit: the first unit of both directions, then the second, and so on",
     "https://github.com/pytorch/pytorch/pull/11368",
     applies=lambda case: case.D == 2 and case.output_size > 1,
 )
@@ -242,7 +242,7 @@ class ReverseHalfFirst(Reference):
 
 @direction(
     "directions-summed-into-first-half",
-    "adds the two directions, though they are to be joined",
+    "adds the two directions instead of joining them",
     applies=_bidirectional,
 )
 class Summed(Reference):

@@ -17,8 +17,8 @@ from conformance.lstm.step import I, Scan, State, Step
 gates = Axis("gates")
 
 ORDERS = (
-    # Two formats and a program that mixed them up, or that reads the one and the other. Each pair of orders moves the
-    # gates in a way of its own; a swap stands for its reverse too.
+    # Two formats, with a program that mixed them up or that reads both. Each pair of orders permutes the gates
+    # differently; a pair that only swaps two gates stands for its reverse too.
     ("iofg", "ifgo", "https://github.com/CrispStrobe/CrispASR/pull/106"),  # ONNX read as PyTorch
     ("ifgo", "iofg", "https://github.com/webmachinelearning/webnn/pull/321"),  # and the reverse
     ("igfo", "ifgo", "https://github.com/tensorflow/tensorflow/issues/29308"),  # BasicLSTMCell and CudnnLSTM
@@ -37,12 +37,12 @@ ORDERS = (
 
 
 def regated(weights: LayerWeights, fields: Sequence[str], take: Callable[[Array], Array]) -> LayerWeights:
-    """The weights with `take` done to each of these fields that there is."""
+    """The weights with `take` applied to each of these fields that is present."""
     return replace(weights, **{n: take(getattr(weights, n)) for n in fields if getattr(weights, n) is not None})
 
 
 def read_as(stored: str, read: str, fields: Sequence[str] = BY_GATE) -> type[Reference]:
-    """The reference whose weights lie in one order of gates and are read in another."""
+    """The reference with weights stored in one order of gates and read in another."""
     places = ["ifgo".index(stored[read.index(gate)]) for gate in "ifgo"]
 
     class ReadAs(Reference):
@@ -59,16 +59,17 @@ def _spelled(order: str) -> str:
 for _stored, _read, _link in ORDERS:
     gates(
         f"gates-{_stored}-read-as-{_read}",
-        f"takes weights whose gates lie in the order {_spelled(_stored)} to lie in the order {_spelled(_read)}",
+        f"reads weights with gates in the order {_spelled(_stored)} as if they were in the order {_spelled(_read)}",
         _link,
     )(read_as(_stored, _read))
 gates(
     "recurrent-gates-iofg-read-as-ifgo",
-    "takes the gates of R, and of R alone, to lie in the order i, f, g, o when they lie in the order i, o, f, g",
+    "reads the gates of R (and only of R), which are in the order i, o, f, g, as if they were in the order i, f, g, o",
 )(read_as("iofg", "ifgo", ["R"]))
 gates(
     "bias-gates-iofg-read-as-ifgo",
-    "takes the gates of the biases, and of them alone, to lie in the order i, f, g, o when they lie in i, o, f, g",
+    "reads the gates of the biases (and only of them), which are in the order i, o, f, g, as if they were in the order "
+    "i, f, g, o",
     applies=lambda case: case.bias,
 )(read_as("iofg", "ifgo", ["b_w", "b_r"]))
 
@@ -79,7 +80,7 @@ def _wide_input(case: Case) -> bool:
 
 @gates(
     "gates-read-unit-by-unit",
-    "reads the four gates of one unit after those of another, though all units of a gate lie together",
+    "reads the weights as if the four gates of each unit were stored together, though all units of each gate are",
     applies=lambda case: case.H > 1,
 )
 class UnitByUnit(Reference):
@@ -111,7 +112,7 @@ class RecurrentWeightsTransposed(Reference):
 
 
 def _transposed(a: Array) -> Array:
-    """Each gate's (H, n), as its memory reads when it is taken for (n, H)."""
+    """Each gate's matrix (H, n) with its memory read as if it were (n, H)."""
     return a.reshape(4, a.shape[2], a.shape[1]).swapaxes(1, 2)
 
 
@@ -142,7 +143,7 @@ class RecurrentPartIgnored(Reference):
 
 @gates(
     "initial-h-at-every-step",
-    "multiplies R with h0 at every step, for h of the step before",
+    "multiplies R by h0 at every step instead of by the h of the previous step",
     applies=lambda case: case.T > 1,
 )
 class InitialHAtEveryStep(Reference):

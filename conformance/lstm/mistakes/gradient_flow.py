@@ -1,4 +1,4 @@
-"""Mistakes of what gradients come to between steps, directions, layers and blocks, and at the ends of a scan."""
+"""Mistakes in how gradients flow between steps, directions, layers and blocks, and at the ends of a scan."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from conformance.lstm.tape import Taped
 flow = Axis("gradient flow")
 
 
-@flow("gradient-of-final-state-ignored", "lets no gradient in through h_n and c_n", applies=final_state)
+@flow("gradient-of-final-state-ignored", "ignores the gradients of h_n and c_n", applies=final_state)
 class FinalStateIgnored(Gradients):
     def from_loss(self, arrays: Arrays, outputs: Outputs, found: Outputs) -> tuple[Array, Array, Array]:
         dy, dh_n, dc_n = super().from_loss(arrays, outputs, found)
@@ -26,7 +26,7 @@ class FinalStateIgnored(Gradients):
 
 @flow(
     "gradient-of-final-cell-ignored",
-    "lets no gradient in through c_n",
+    "ignores the gradient of c_n",
     "https://github.com/deeplearning4j/deeplearning4j/issues/8838",
     applies=lambda case: final_state(case) and case.dc_n is not None,
 )
@@ -38,7 +38,7 @@ class FinalCellIgnored(Gradients):
 
 @flow(
     "gradient-of-initial-state-zero",
-    "gives h0 and c0 no gradient",
+    "returns zero gradients for h0 and c0",
     applies=lambda case: differentiated(case) and not case.h0 is case.c0 is None,
 )
 class InitialStateZero(Gradients):
@@ -49,7 +49,7 @@ class InitialStateZero(Gradients):
 
 @flow(
     "gradient-of-final-state-at-last-step",
-    "lets gradients of h_n and c_n in at the end of the batch, and so not at all for shorter rows",
+    "adds the gradients of h_n and c_n at the last step of the batch, so that shorter rows do not get them",
     applies=lambda case: final_state(case) and case.masked,
 )
 class FinalStateAtLastStep(Gradients):
@@ -62,9 +62,9 @@ class FinalStateAtLastStep(Gradients):
 
 @flow(
     "gradient-dx-overwrites-dy",
-    "writes the dL/dx of the forward direction over the dL/dy that the other one has yet to read",
+    "writes the dL/dx of the forward direction over the dL/dy that the other direction has yet to read",
     "https://github.com/apache/mxnet/pull/18203",
-    # Above the first layer x has the size of y, and one buffer may seem to be enough.
+    # Above the first layer x has the size of y, so one buffer may seem to be enough.
     applies=lambda case: (
         differentiated(case) and case.D == 2 and case.input_size(case.layers - 1) == 2 * case.output_size
     ),
@@ -77,7 +77,7 @@ class InputGradientOverwritesOutputs(Gradients):
 
 @flow(
     "gradient-dx-of-one-direction",
-    "gives x the gradient of the reverse direction alone",
+    "gives x the gradient of the reverse direction only",
     applies=lambda case: differentiated(case) and case.D == 2,
 )
 class InputGradientOfLastDirection(Gradients):
@@ -87,7 +87,7 @@ class InputGradientOfLastDirection(Gradients):
 
 @flow(
     "gradient-truncation-ignored",
-    "lets gradients through the borders of blocks at which they are to end",
+    "lets gradients through the borders of blocks at which they should end",
     "https://github.com/Lightning-AI/pytorch-lightning/pull/8145",
     applies=lambda case: case.gradients == "truncated",
 )
@@ -98,7 +98,7 @@ class TruncationIgnored(Gradients):
 
 @flow(
     "gradient-truncated-in-h-alone",
-    "detaches h at the border of a block, and not c",
+    "detaches h at the border of a block, but not c",
     applies=lambda case: case.gradients == "truncated",
 )
 class TruncationOfHOnly(Gradients):
@@ -128,7 +128,7 @@ class EndedRowNotTruncated(Gradients):
 
 @flow(
     "gradient-truncated-always",
-    "ends every gradient at the border of a block",
+    "ends every gradient at the border of a block, though gradients go through the whole stream",
     applies=lambda case: case.gradients == "whole" and case.blocks is not None,
 )
 class TruncatedAlways(Gradients):
@@ -138,7 +138,7 @@ class TruncatedAlways(Gradients):
 
 @flow(
     "gradient-lost-in-padding",
-    "gives nothing back through the steps that a row leaves out",
+    "passes no gradient back through the steps that a row leaves out",
     applies=lambda case: differentiated(case) and case.masked,
 )
 class PaddingResetsGradient(Gradients):
@@ -148,7 +148,7 @@ class PaddingResetsGradient(Gradients):
 
 @flow(
     "gradient-nan-of-padding",
-    "multiplies what comes of the steps that a row leaves out by 0, which leaves a NaN that x holds there",
+    "multiplies the gradients of the steps that a row leaves out by 0, which keeps the NaN that x holds there",
     applies=lambda case: differentiated(case) and case.masked and not math.isfinite(case.padding),
 )
 class NanOfPadding(Gradients):

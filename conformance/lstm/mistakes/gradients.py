@@ -1,4 +1,4 @@
-"""Mistakes of the gradients within a step and of the weights, where the forward answer is right and training is not."""
+"""Mistakes in the gradients within a step and of the weights: the forward answer is right, but training is not."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ NEURON = "https://github.com/wvabrinskas/Neuron/pull/181"
 
 
 def differentiated(case: Case) -> bool:
-    """Whether there are gradients at all."""
+    """Whether the case has gradients."""
     return case.gradients is not None
 
 
 def final_state(case: Case) -> bool:
-    """Whether a gradient comes in through the final state."""
+    """Whether a gradient enters through the final state."""
     return differentiated(case) and not case.cross_entropy and not case.dh_n is case.dc_n is None
 
 
 def uses(case: Case, name: str) -> bool:
-    """Whether an activation stands in one of the three places."""
+    """Whether an activation is used as S, G or Hh."""
     return any(name in (a.gate.name, a.cell.name, a.hidden.name) for a in case.activations)
 
 
@@ -41,19 +41,21 @@ def clips(case: Case) -> bool:
 # One step.
 
 
-@gradients("gradient-input-gate-uses-input-gate", "takes i for g in dL/di = dL/dc g", NEURON, applies=differentiated)
+@gradients(
+    "gradient-input-gate-uses-input-gate", "uses i instead of g in dL/di = dL/dc g", NEURON, applies=differentiated
+)
 class InputGateUsesInputGate(Gradients):
     def input_gate(self, step: Step, dc: Array) -> Array:
         return dc * step.i
 
 
-@gradients("gradient-forget-gate-uses-new-cell", "takes c_t for c_{t-1} in dL/df", applies=differentiated)
+@gradients("gradient-forget-gate-uses-new-cell", "uses c_t instead of c_{t-1} in dL/df", applies=differentiated)
 class ForgetGateUsesNewCell(Gradients):
     def forget_gate(self, step: Step, dc: Array) -> Array:
         return dc * step.new.c
 
 
-@gradients("gradient-output-gate-uses-cell", "takes c for Hh(c) in dL/do", applies=differentiated)
+@gradients("gradient-output-gate-uses-cell", "uses c instead of Hh(c) in dL/do", applies=differentiated)
 class OutputGateUsesCell(Gradients):
     def output_gate(self, step: Step, dm: Array) -> Array:
         return dm * step.new.c
@@ -61,7 +63,7 @@ class OutputGateUsesCell(Gradients):
 
 @gradients(
     "gradient-tanh-derivative-of-output",
-    "takes the derivative of tanh at tanh(z) for that at z",
+    "uses the derivative of tanh at tanh(z) instead of at z",
     NEURON,
     applies=lambda case: differentiated(case) and uses(case, "tanh"),
 )
@@ -76,7 +78,7 @@ class TanhDerivativeOfOutput(Gradients):
 
 @gradients(
     "gradient-sigmoid-derivative-of-output",
-    "takes the derivative of the sigmoid at sigmoid(z) for that at z",
+    "uses the derivative of the sigmoid at sigmoid(z) instead of at z",
     "https://github.com/nicklashansen/rnn_lstm_from_scratch/issues/1",
     applies=lambda case: differentiated(case) and uses(case, "sigmoid"),
 )
@@ -91,7 +93,7 @@ class SigmoidDerivativeOfOutput(Gradients):
 
 @gradients(
     "gradient-cell-overwritten",
-    "forgets what later steps and c_n say of a cell state, and keeps what its own h says",
+    "overwrites the gradient that a cell state gets from later steps and from c_n with the one from its own h",
     "https://github.com/apache/mxnet/issues/4057",
     applies=differentiated,
 )
@@ -102,7 +104,7 @@ class CellGradientOverwritten(Gradients):
 
 @gradients(
     "gradient-recurrent-dropped",
-    "gives nothing back to h_{t-1}: no gradient flows through R to earlier steps",
+    "passes nothing back to h_{t-1}: no gradient flows through R to earlier steps",
     "https://github.com/ooples/AiDotNet/pull/722",
     applies=differentiated,
 )
@@ -113,7 +115,7 @@ class RecurrentGradientDropped(Gradients):
 
 @gradients(
     "gradient-peephole-to-cell-missing",
-    "gives nothing back to the cell state through the peepholes",
+    "passes no gradient back to the cell state through the peepholes",
     applies=lambda case: differentiated(case) and case.peephole,
 )
 class PeepholeToCellMissing(Gradients):
@@ -123,7 +125,7 @@ class PeepholeToCellMissing(Gradients):
 
 @gradients(
     "gradient-output-peephole-uses-old-cell",
-    "takes c_{t-1} for c_t in the gradient of the output peephole",
+    "uses c_{t-1} instead of c_t in the gradient of the output peephole",
     applies=lambda case: differentiated(case) and case.peephole,
 )
 class OutputPeepholeUsesOldCell(Gradients):
@@ -133,7 +135,7 @@ class OutputPeepholeUsesOldCell(Gradients):
 
 @gradients(
     "gradient-coupling-ignored",
-    "gives the gate that is 1 minus the other no part in the other's gradient",
+    "leaves out of a gate's gradient the part from the coupled gate, which is 1 minus it",
     applies=lambda case: differentiated(case) and case.coupling is not None,
 )
 class CouplingIgnored(Gradients):
@@ -146,7 +148,7 @@ class CouplingIgnored(Gradients):
 
 @gradients(
     "gradient-clip-passed-through",
-    "lets gradients through a clip that has bounded something",
+    "lets gradients through a clip where it bounded the value",
     applies=lambda case: differentiated(case) and clips(case),
 )
 class ClipPassedThrough(Gradients):
@@ -156,7 +158,7 @@ class ClipPassedThrough(Gradients):
 
 @gradients(
     "gradient-norm-as-scale",
-    "takes mean and variance of a layer norm for constants",
+    "treats the mean and variance of a layer norm as constants",
     applies=lambda case: differentiated(case) and case.layer_norm is not None,
 )
 class NormAsScale(Gradients):
@@ -168,7 +170,7 @@ class NormAsScale(Gradients):
 
 @gradients(
     "gradient-gates-igfo-for-ifgo",
-    "computes the gradients of the gates in the order i, g, f, o, and goes on as if it were i, f, g, o",
+    "computes the gradients of the gates in the order i, g, f, o and uses them as if the order were i, f, g, o",
     applies=differentiated,
 )
 class GatesInAnotherOrder(Gradients):
@@ -181,13 +183,15 @@ class GatesInAnotherOrder(Gradients):
     def weights_back(self, scan: Scan, steps: Sequence[Step], parts: Parts) -> Outputs:
         swapped = {name: parts[name][:, :, [I, G, F, O]] for name in ("z", "bias")}
         found, right = (super(GatesInAnotherOrder, self).weights_back(scan, steps, p) for p in (parts | swapped, parts))
-        return found | {name: right[name] for name in ("peephole",) if name in right}  # these are told apart by name
+        return found | {name: right[name] for name in ("peephole",) if name in right}  # peepholes are separate tensors
 
 
 # Weights and logits.
 
 
-@gradients("gradient-recurrent-weight-uses-new-h", "takes h_t for h_{t-1} in dL/dR", NEURON, applies=differentiated)
+@gradients(
+    "gradient-recurrent-weight-uses-new-h", "uses h_t instead of h_{t-1} in dL/dR", NEURON, applies=differentiated
+)
 class RecurrentWeightUsesNewH(Gradients):
     def seen_h(self, step: Step) -> Array:
         return step.new.h
@@ -218,7 +222,7 @@ class UpperRecurrentBiasZero(Gradients):
 
 @gradients(
     "gradient-bias-of-forget-gate",
-    "gives the biases of i and o the gradient of that of f",
+    "gives the biases of i and o the gradient of the bias of f",
     "https://github.com/hanbt/learn_dl/issues/53",
     applies=lambda case: differentiated(case) and case.bias,
 )
@@ -229,12 +233,12 @@ class BiasOfForgetGate(Gradients):
 
 @gradients(
     "gradient-weights-of-one-step",
-    "overwrites the gradients of the weights at every step where it should add to them",
+    "overwrites the gradients of the weights at every step instead of adding to them",
     applies=differentiated,
 )
 class WeightsOfOneStep(Gradients):
     def weights_back(self, scan: Scan, steps: Sequence[Step], parts: Parts) -> Outputs:
-        last = self.order(scan.direction, len(steps))[0]  # the step that the way back comes to last
+        last = self.order(scan.direction, len(steps))[0]  # the step that the backward pass reaches last
         kept = {name: np.zeros_like(part) for name, part in parts.items()}
         for name, part in parts.items():
             kept[name][last] = part[last]
@@ -253,7 +257,7 @@ class MeanOverRows(Gradients):
 
 @gradients(
     "gradient-projection-uses-cell",
-    "takes Hh(c) for o Hh(c) in the gradient of the projection",
+    "uses Hh(c) instead of o Hh(c) in the gradient of the projection",
     applies=lambda case: differentiated(case) and case.P is not None,
 )
 class ProjectionUsesCell(Gradients):
@@ -266,7 +270,7 @@ class ProjectionUsesCell(Gradients):
 
 @gradients(
     "gradient-target-not-subtracted",
-    "takes softmax(logits) for the gradient of a cross-entropy",
+    "uses softmax(logits) as the gradient of a cross-entropy, without subtracting the target",
     applies=lambda case: differentiated(case) and case.cross_entropy,
 )
 class TargetNotSubtracted(Gradients):

@@ -1,4 +1,4 @@
-"""Mistakes of layer norm."""
+"""Mistakes in layer norm."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _cell_normed(case: Case) -> bool:
 )
 class Ignored(Reference):
     def normalised_gate(self, gate: int, z: Array, weights: LayerWeights) -> Array:
-        # The bias of NNAPI's form is the cell's own and stays.
+        # The bias of NNAPI's form belongs to the cell, so it stays.
         return self.with_bias_of_norm(gate, z, replace(weights, beta=None))
 
     def normalised_cell(self, c: Array, weights: LayerWeights) -> Array:
@@ -41,7 +41,7 @@ class Ignored(Reference):
 
 @layer_norm(
     "layer-norm-over-all-gates",
-    "takes mean and variance over the 4 H pre-activations together, not over each gate's H",
+    "takes the mean and variance over all 4 H pre-activations together instead of over each gate's H",
     "https://github.com/tensorflow/addons/pull/210",
     applies=_normed,
 )
@@ -62,7 +62,7 @@ class OverAllGates(Reference):
 
 @layer_norm(
     "layer-norm-of-input-and-recurrent-part-apart",
-    "normalises W x and R h each by itself and adds them after that",
+    "normalises W x and R h separately and then adds them",
     "https://github.com/tensorflow/addons/pull/210",
     applies=_normed,
 )
@@ -129,13 +129,15 @@ layer_norm(
 )(with_epsilon(0.0))
 layer_norm(
     "layer-norm-epsilon-1e-5",
-    "takes 1e-5, PyTorch's default, for epsilon",
+    "uses 1e-5, PyTorch's default, as epsilon",
     applies=_normed,
 )(with_epsilon(1e-5))
-layer_norm("layer-norm-epsilon-1e-3", "takes 1e-3, Keras' default, for epsilon", applies=_normed)(with_epsilon(1e-3))
+layer_norm("layer-norm-epsilon-1e-3", "uses 1e-3, Keras' default, as epsilon", applies=_normed)(with_epsilon(1e-3))
 
 
-@layer_norm("layer-norm-variance-unbiased", "divides the squares by H - 1 for the variance", applies=_normed)
+@layer_norm(
+    "layer-norm-variance-unbiased", "divides the sum of squares by H - 1 instead of H for the variance", applies=_normed
+)
 class VarianceUnbiased(Reference):
     def normalised(self, v: Array) -> Array:
         units = v.shape[-1]
@@ -147,14 +149,14 @@ class VarianceUnbiased(Reference):
 
 @layer_norm(
     "layer-norm-variance-by-squares",
-    "computes the variance as mean of squares less square of mean, which loses the digits of large means",
+    "computes the variance as mean of squares minus square of mean, which loses digits where means are large",
     "https://github.com/pytorch/pytorch/issues/51102",
     applies=_normed,
     approximate=True,
 )
 class VarianceBySquares(Reference):
     def normalised(self, v: Array) -> Array:
-        narrow = v.astype(self.case.np_dtype)  # where digits are lost is decided by the dtype it is done in
+        narrow = v.astype(self.case.np_dtype)  # the digits lost depend on the dtype of this computation
         mean = self.mean(narrow)
         variance = np.maximum(self.mean(narrow * narrow) - mean * mean, 0.0).astype(v.dtype)
         result: Array = (v - self.mean(v)) / np.sqrt(variance + self.epsilon())
@@ -185,7 +187,7 @@ class CellNotNormalised(Reference):
 
 @layer_norm(
     "layer-norm-unnormalised-cell-stored",
-    "normalises the cell state for h only and carries it on as it was",
+    "normalises the cell state for h only and passes it to the next step unnormalised",
     applies=_cell_normed,
 )
 class UnnormalisedCellStored(Reference):

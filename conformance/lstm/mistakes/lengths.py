@@ -1,4 +1,4 @@
-"""Mistakes of lengths and masks: which steps of a row count, and the sorting of rows by length."""
+"""Mistakes in lengths and masks: which steps of a row count, and the sorting of rows by length."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ lengths = Axis("lengths")
 
 
 def leaves_out(case: Case) -> bool:
-    """Whether some row leaves a step out."""
+    """Whether any row leaves a step out."""
     short = case.lengths is not None and any(length < case.T for length in case.lengths)
     return short or (case.skip is not None and any(case.skip))
 
@@ -24,7 +24,7 @@ def _has_empty_row(case: Case) -> bool:
 
 
 class Counting(Reference):
-    """The reference with other steps that count; `counted` gets and gives a mask (T, B)."""
+    """The reference with other valid steps; `counted` takes and returns a mask (T, B)."""
 
     def valid(self, x: Array, inputs: Inputs) -> Array | None:
         valid = super().valid(x, inputs)
@@ -47,7 +47,7 @@ class LengthsIgnored(Reference):
 
 @lengths(
     "lengths-of-first-row-for-all",
-    "takes the length of batch row 0 for every row",
+    "uses the length of batch row 0 for every row",
     applies=lambda case: leaves_out(case) and case.B > 1,
 )
 class OfFirstRow(Counting):
@@ -57,7 +57,7 @@ class OfFirstRow(Counting):
 
 @lengths(
     "lengths-longest-for-all",
-    "takes the longest length for every row",
+    "uses the longest length for every row",
     applies=lambda case: leaves_out(case) and case.B > 1,
 )
 class LongestForAll(Counting):
@@ -67,7 +67,7 @@ class LongestForAll(Counting):
 
 @lengths(
     "lengths-first-layer-only",
-    "keeps to the lengths in the first layer only",
+    "applies the lengths in the first layer only",
     applies=lambda case: leaves_out(case) and case.layers > 1,
 )
 class FirstLayerOnly(Reference):
@@ -76,7 +76,7 @@ class FirstLayerOnly(Reference):
         return super().layer(layer, x, weights, seen)
 
 
-@lengths("lengths-one-too-long", "takes one step of padding after each row's steps", applies=leaves_out)
+@lengths("lengths-one-too-long", "runs each row over one step of padding too", applies=leaves_out)
 class OneTooLong(Counting):
     def counted(self, valid: Array) -> Array:
         valid = super().counted(valid)
@@ -94,7 +94,7 @@ class OneTooShort(Counting):
 
 @lengths(
     "holes-ignored",
-    "takes the steps up to the last that counts to count, whatever is left out between",
+    "treats all steps up to a row's last valid one as valid, ignoring the holes between them",
     "https://github.com/onnx/tensorflow-onnx/pull/2030",
     applies=lambda case: case.skip is not None and any(case.skip),
 )
@@ -107,7 +107,7 @@ class HolesIgnored(Counting):
 
 @lengths(
     "holes-moved-to-the-end",
-    "counts the steps of a mask and takes so many from the start of the row",
+    "counts the valid steps of a mask and uses that many steps from the start of the row",
     "https://github.com/tensorflow/tensorflow/issues/48702",
     applies=lambda case: case.skip is not None and any(case.skip),
 )
@@ -140,7 +140,7 @@ class ZeroAsOne(Counting):
 
 @lengths(
     "length-zero-leaves-zeros",
-    "gives zeros for the final states of a row of length 0, not its initial ones",
+    "returns zeros as the final states of a row of length 0, instead of its initial states",
     "https://github.com/microsoft/onnxruntime/issues/28490",
     applies=_has_empty_row,
 )
@@ -154,7 +154,7 @@ class ZeroLeavesZeros(Reference):
         return outputs | {n: np.where(some, outputs[n], np.zeros_like(outputs[n])) for n in ("h_n", "c_n")}
 
 
-# Rows sorted by length, the longest first, as a packed sequence once wanted them.
+# Rows sorted by length, the longest first, as packed sequences used to require.
 
 
 def _counts(case: Case) -> list[int]:
@@ -166,7 +166,7 @@ def _unsorted(case: Case) -> bool:
 
 
 class Sorting(Reference):
-    """The reference, with the batch row that each place gets when rows are sorted by length; ties stay in order."""
+    """The reference, with the order of batch rows sorted by length, the longest first; ties stay in order."""
 
     def order_of_rows(self, inputs: Inputs) -> Array:
         valid = self.valid(inputs.x, inputs)
@@ -183,7 +183,7 @@ class RowsNotRestored(Sorting):
 
 @lengths(
     "sorted-rows-restored-by-same-permutation",
-    "undoes the sorting of rows with the permutation itself, not with its inverse",
+    "undoes the sorting of rows with the permutation itself instead of its inverse",
     "https://github.com/mead-ml/mead-baseline/pull/677",
     applies=_unsorted,
 )
@@ -207,7 +207,7 @@ class FinalStatesNotRestored(Sorting):
 
 @lengths(
     "initial-states-not-sorted",
-    "sorts the rows of x by length and leaves those of the initial states where they were",
+    "sorts the rows of x by length but not those of the initial states",
     applies=lambda case: _unsorted(case) and (case.h0 is not None or case.c0 is not None),
 )
 class InitialStatesNotSorted(Sorting):

@@ -1,4 +1,4 @@
-"""Mistakes of the loss: softmax and cross-entropy."""
+"""Mistakes in the loss: softmax and cross-entropy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ loss = Axis("loss")
 
 @loss(
     "loss-summed",
-    "adds the cross-entropies up where it should take their mean",
+    "sums the cross-entropies instead of taking their mean",
     applies=lambda case: case.cross_entropy,
 )
 class LossSummed(Gradients):
@@ -24,7 +24,7 @@ class LossSummed(Gradients):
 
 @loss(
     "loss-divided-by-padding-too",
-    "divides the sum of the cross-entropies by the number of all steps, those left out too",
+    "divides the sum of the cross-entropies by the number of all steps, including those left out",
     applies=lambda case: case.cross_entropy and case.masked,
 )
 class PaddingCounted(Gradients):
@@ -35,7 +35,7 @@ class PaddingCounted(Gradients):
 
 @loss(
     "loss-of-softmax-twice",
-    "takes the cross-entropy of softmax(softmax(logits)): hands probabilities to a function that wants logits",
+    "takes the cross-entropy of softmax(softmax(logits)): passes probabilities to a function that expects logits",
     applies=lambda case: case.cross_entropy,
 )
 class SoftmaxTwice(Reference):
@@ -55,7 +55,7 @@ class SoftmaxOverRows(Reference):
 
 @loss(
     "softmax-overflows",
-    "takes e to the power of the logits as they are, which overflows for large ones",
+    "computes e^logit without subtracting the maximum first, which overflows for large logits",
     applies=lambda case: case.cross_entropy or (case.head is not None and case.head.softmax),
 )
 class SoftmaxOverflows(Reference):

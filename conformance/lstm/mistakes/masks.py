@@ -1,4 +1,4 @@
-"""Mistakes of a mask on its way from layer to layer."""
+"""Mistakes in passing a mask from layer to layer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ masks = Axis("masks")
 
 @masks(
     "left-out-steps-run-as-zeros",
-    "blanks x at the steps that a row leaves out, and then runs over them like any other",
+    "sets x to zero at the steps that a row leaves out, but computes those steps like any other",
     applies=leaves_out,
 )
 class LeftOutStepsRunAsZeros(Reference):
@@ -32,7 +32,7 @@ class LeftOutStepsRunAsZeros(Reference):
 
 @masks(
     "mask-not-reversed-with-y",
-    "hands every second layer of a reverse stack a mask that runs against its input",
+    "gives every second layer of a reverse stack a mask that runs opposite to its input",
     "https://github.com/keras-team/keras/issues/6022",
     applies=lambda case: leaves_out(case) and case.direction == "reverse" and case.layers > 1,
 )

@@ -1,4 +1,4 @@
-"""Mistakes with NaN and infinity."""
+"""Mistakes in the handling of NaN and infinity."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def largest(case: Case) -> float:
     return float(ml_dtypes.finfo(case.np_dtype).max)
 
 
-@non_finite("nan-in-inputs-as-zero", "takes 0 for a NaN in x, h0 or c0")
+@non_finite("nan-in-inputs-as-zero", "replaces a NaN in x, h0 or c0 by 0")
 class NanInInputsAsZero(Reference):
     def run(self, arrays: Arrays) -> Outputs:
         old = arrays.inputs
@@ -32,7 +32,7 @@ class NanInInputsAsZero(Reference):
         return super().run(replace(arrays, inputs=replace(old, x=x, h0=h0, c0=c0)))
 
 
-@non_finite("nan-before-activation-as-zero", "takes 0 for a NaN in the input of an activation")
+@non_finite("nan-before-activation-as-zero", "replaces a NaN in the input of an activation by 0")
 class NanBeforeActivationAsZero(Reference):
     def activation(self, activation: Activation, z: Array) -> Array:
         return super().activation(activation, np.where(np.isnan(z), np.zeros_like(z), z))
@@ -40,7 +40,7 @@ class NanBeforeActivationAsZero(Reference):
 
 @non_finite(
     "nan-lost-in-bounded-activation",
-    "bounds the input of sigmoid and tanh to a range by comparisons, which give a NaN the range's upper end",
+    "bounds the input of sigmoid and tanh by comparisons that turn a NaN into the upper bound",
     "https://github.com/pytorch/pytorch/pull/21384",
     applies=uses("sigmoid", "tanh", "scaled_tanh"),
 )
@@ -53,7 +53,7 @@ class NanLostInBoundedActivation(Reference):
 
 @non_finite(
     "nan-lost-in-relu",
-    "computes the maximum and minimum in relu and hard sigmoid by comparisons, which give a NaN the bound",
+    "computes the maximum and minimum in relu and hard sigmoid by comparisons that turn a NaN into the bound",
     applies=uses("relu", "hard_sigmoid"),
 )
 class NanLostInRelu(Reference):
@@ -66,7 +66,7 @@ class NanLostInRelu(Reference):
 
 @non_finite(
     "nan-lost-in-gate-input",
-    "bounds each gate's input to the largest number as the bias is added, by comparisons that make it of a NaN",
+    "bounds each gate's input by the largest number when it adds the bias, with comparisons that turn a NaN into it",
     "https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/core/providers/cpu/rnn/rnn_helpers.cc",
     applies=lambda case: case.bias,
 )
@@ -81,13 +81,13 @@ def _clips(case: Case) -> bool:
     return any(each is not None for each in (case.gate_clip, case.cell_clip, case.projection_clip))
 
 
-@non_finite("nan-lost-in-clip", "clips by comparisons that make the upper bound of a NaN", applies=_clips)
+@non_finite("nan-lost-in-clip", "clips by comparisons that turn a NaN into the upper bound", applies=_clips)
 class NanLostInClip(Reference):
     def bounded(self, v: Array, bound: float) -> Array:
         return super().bounded(np.where(np.isnan(v), np.full_like(v, bound), v), bound)
 
 
-@non_finite("nan-lost-in-clip-below", "clips by comparisons that make the lower bound of a NaN", applies=_clips)
+@non_finite("nan-lost-in-clip-below", "clips by comparisons that turn a NaN into the lower bound", applies=_clips)
 class NanLostInClipBelow(Reference):
     def bounded(self, v: Array, bound: float) -> Array:
         return super().bounded(np.where(np.isnan(v), np.full_like(v, -bound), v), bound)
@@ -95,7 +95,7 @@ class NanLostInClipBelow(Reference):
 
 @non_finite(
     "product-of-zeros-left-out",
-    "leaves a product out where x or h holds zeros only, so that NaN and infinities in the weights do not count",
+    "skips the product where x or h is all zeros, so that NaN and infinities in the weights are lost",
 )
 class ProductOfZerosLeftOut(Reference):
     def product(self, rows: Array, matrix: Array) -> Array:
@@ -105,7 +105,7 @@ class ProductOfZerosLeftOut(Reference):
 
 @non_finite(
     "absent-peepholes-times-cell",
-    "multiplies the cell state with peepholes of 0 where there are none, which is NaN for an infinite one",
+    "multiplies the cell state by peepholes of 0 where there are none, which gives NaN for an infinite cell state",
     "https://github.com/onnx/onnx/blob/main/onnx/reference/ops/op_lstm.py",
     applies=lambda case: not case.peephole,
 )
@@ -115,7 +115,7 @@ class AbsentPeepholesTimesCell(Reference):
         return z + 0.0 * c if weights.peephole is None and gate in PEEPHOLES else z
 
 
-@non_finite("infinity-as-largest-number", "stores the largest finite number for an infinite cell state")
+@non_finite("infinity-as-largest-number", "stores an infinite cell state as the largest finite number")
 class InfinityAsLargestNumber(Reference):
     def stored(self, c: Array, weights: LayerWeights) -> Array:
         c = super().stored(c, weights)
@@ -124,7 +124,7 @@ class InfinityAsLargestNumber(Reference):
 
 @non_finite(
     "non-finite-row-spoils-batch",
-    "adds 0 times every row to each row, so that a NaN or an infinity in one spoils them all",
+    "adds 0 times every row to each row, so that a NaN or an infinity in one row spoils them all",
     "https://github.com/pytorch/pytorch/issues/177016",
     applies=lambda case: case.B > 1,
 )

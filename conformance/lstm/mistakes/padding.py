@@ -1,4 +1,4 @@
-"""Mistakes at the steps that a row leaves out: what they do to its state, and what y holds there."""
+"""Mistakes at the steps that a row leaves out: their effect on its state, and the value of y there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ padding = Axis("padding")
 
 @padding(
     "padding-moves-state",
-    "computes padding like any step, though y is zero there",
+    "updates the state in padding like at any other step, though y is zero there",
     "https://github.com/keras-team/keras/issues/1300",
     applies=leaves_out,
 )
@@ -30,7 +30,7 @@ class PaddingMovesState(Reference):
 
 @padding(
     "padding-moves-cell",
-    "holds h in padding, and lets c go on",
+    "holds h in padding but updates c",
     "https://github.com/deeplearning4j/deeplearning4j/issues/4631",
     applies=leaves_out,
 )
@@ -39,7 +39,7 @@ class PaddingMovesCell(Reference):
         return State(super().held(valid, new, old).h, new.c)
 
 
-@padding("padding-moves-h", "holds c in padding, and lets h go on", applies=leaves_out)
+@padding("padding-moves-h", "holds c in padding but updates h", applies=leaves_out)
 class PaddingMovesH(Reference):
     def held(self, valid: Array, new: State, old: State) -> State:
         return State(new.h, super().held(valid, new, old).c)
@@ -47,7 +47,7 @@ class PaddingMovesH(Reference):
 
 @padding(
     "padding-leaks",
-    "selects by multiplication with 0 and 1, so that a NaN in padding gets through",
+    "selects by multiplying by 0 and 1, so that a NaN in padding gets through",
     "https://github.com/onnx/tensorflow-onnx/issues/1988",
     applies=leaves_out,
 )
@@ -82,8 +82,8 @@ def _short(case: Case) -> bool:
 
 @padding(
     "padded-y-from-moving-state",
-    "gives for y past a row's end what it computes from the padding there, going on from the row's last state; h_n and "
-    "c_n are those of the row's last step",
+    "returns as y past a row's end what it computes from the padding there, continuing from the row's last state; h_n "
+    "and c_n are those of the row's last step",
     "https://github.com/google/flax/pull/2604",
     applies=lambda case: case.masked and _short(case),
 )
@@ -98,7 +98,7 @@ class PaddedYFromMovingState(Streaming):
 
 
 class PaddedY(Streaming):
-    """The reference with something else at the steps of y that a row leaves out, of which each call knows its own."""
+    """The reference with another y at the steps that a row leaves out; each block knows only its own steps."""
 
     def scan(self, given: Scan) -> tuple[Array, State]:
         y, final = super().scan(given)
@@ -128,7 +128,7 @@ class PaddedYCarried(PaddedY):
 
 @padding(
     "padded-y-holds-initial-state",
-    "gives h0 for y in the padding that a scan meets before a row's first step",
+    "returns h0 as y in the padding that a scan passes before a row's first step",
     applies=lambda case: leaves_out(case) and (case.h0 is not None or case.blocks is not None),
 )
 class PaddedYHoldsInitialState(PaddedY):

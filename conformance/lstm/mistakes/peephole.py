@@ -1,4 +1,4 @@
-"""Mistakes of the peepholes, and of the coupling of input and forget gate."""
+"""Mistakes in the peepholes, and in the coupling of input and forget gate."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ peephole("peephole-output-ignored", "leaves the output gate's peephole out", app
 
 
 def ordered(*places: int) -> type[Reference]:
-    """The reference with the peepholes of i, f, o taken from these places."""
+    """The reference with the peepholes of i, f, o read from these indices."""
 
     class Ordered(Reference):
         def row_weights(self, row: int, weights: Weights) -> LayerWeights:
@@ -60,20 +60,20 @@ def ordered(*places: int) -> type[Reference]:
 
 peephole(
     "peephole-forget-and-output-swapped",
-    "reads peepholes that lie in the order i, o, f as i, f, o",
+    "reads peepholes that are in the order i, o, f as i, f, o",
     "https://github.com/opencv/opencv/pull/29931",
     applies=_has_peephole,
 )(ordered(0, 2, 1))
 peephole(
     "peephole-ifo-read-as-foi",
-    "reads peepholes that lie in the order i, f, o as f, o, i",
+    "reads peepholes that are in the order i, f, o as f, o, i",
     applies=_has_peephole,
 )(ordered(2, 0, 1))
 
 
 @peephole(
     "peephole-output-uses-previous-cell",
-    "shows the output gate the cell state of the step before",
+    "uses the previous step's cell state in the output gate's peephole",
     "https://github.com/MartinuzziFrancesco/LuxRecurrentLayers.jl/pull/29",
     applies=_has_peephole,
 )
@@ -84,7 +84,7 @@ class OutputUsesPreviousCell(Reference):
 
 @peephole(
     "peephole-uses-first-row",
-    "shows every batch row's gates the cell state of row 0",
+    "uses the cell state of row 0 in every batch row's peepholes",
     "https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/core/providers/cpu/rnn/uni_directional_lstm.cc",
     applies=lambda case: case.peephole and case.B > 1,
 )
@@ -126,7 +126,7 @@ def _coupled(case: Case) -> bool:
 
 coupling(
     "input-forget-ignored",
-    "computes input and forget gate each by itself, though they are coupled",
+    "computes input and forget gate independently, though they are coupled",
     "https://github.com/sonos/tract/issues/2751",
     applies=_coupled,
 )(as_if(coupling=None))
@@ -134,7 +134,7 @@ coupling(
 
 @coupling(
     "coupling-reversed",
-    "makes the input gate from the forget gate, or the reverse",
+    "computes the input gate from the forget gate where it should be the reverse, or vice versa",
     applies=_coupled,
 )
 class CouplingReversed(Reference):
@@ -144,7 +144,7 @@ class CouplingReversed(Reference):
         return (1.0 - f, f) if self.case.coupling == "forget=1-input" else (i, 1.0 - i)
 
 
-@coupling("coupled-gates-equal", "takes the coupled gate to be the same as the other one", applies=_coupled)
+@coupling("coupled-gates-equal", "uses the same value for both coupled gates", applies=_coupled)
 class CoupledGatesEqual(Reference):
     def coupled(self, i: Array, f: Array) -> tuple[Array, Array]:
         if self.case.coupling is None:

@@ -1,4 +1,4 @@
-"""Mistakes of precision: arithmetic or storage in a format narrower than the case's dtype."""
+"""Mistakes in precision: arithmetic or storage in a format narrower than the case's dtype."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ precision = Axis("precision")
 
 
 def _narrower(name: str) -> Callable[[Case], bool]:
-    """Whether this format has fewer digits than the case's dtype."""
+    """A predicate: whether this format has fewer digits than the case's dtype."""
     return lambda case: UNIT_ROUNDOFF[name] > UNIT_ROUNDOFF[case.dtype]
 
 
 def rounded(v: Array, name: str) -> Array:
-    """V rounded to a format, in v's own dtype."""
-    if name == "tf32":  # 11 significant bits and the exponents of float32
+    """V rounded to a format, with v's dtype."""
+    if name == "tf32":  # 11 significant bits and the exponent range of float32
         mantissa, exponent = np.frexp(v)
         result: Array = np.ldexp(np.rint(mantissa * 2048.0) / 2048.0, exponent)
         return result
@@ -33,7 +33,7 @@ def rounded(v: Array, name: str) -> Array:
 
 
 class Rounding(Reference):
-    """The reference, with a way to round to a format where it is narrower than the case's dtype."""
+    """The reference, with methods that round to a format if it is narrower than the case's dtype."""
 
     def rounded(self, v: Array, name: str) -> Array:
         return rounded(v, name) if _narrower(name)(self.case) else v
@@ -43,7 +43,7 @@ class Rounding(Reference):
 
 
 def multiplying_in(name: str) -> type[Reference]:
-    """The reference whose matrix products read factors rounded to a format."""
+    """The reference with the factors of every matrix product rounded to a format."""
 
     class MultiplyingIn(Rounding):
         def product(self, rows: Array, matrix: Array) -> Array:
@@ -105,7 +105,7 @@ precision(
 
 @precision(
     "state-kept-in-float16",
-    "computes in the dtype asked for and keeps h and c in float16 from step to step",
+    "computes in the case's dtype but keeps h and c in float16 from step to step",
     "https://github.com/uxlfoundation/oneDNN/issues/976",
     applies=_narrower("float16"),
     precision="float16",
@@ -118,7 +118,7 @@ class StateKeptInFloat16(Rounding):
 
 @precision(
     "weights-in-float16",
-    "computes in the dtype asked for, with weights rounded to float16",
+    "computes in the case's dtype, but with weights rounded to float16",
     applies=_narrower("float16"),
 )
 class WeightsInFloat16(Rounding):
@@ -128,7 +128,7 @@ class WeightsInFloat16(Rounding):
 
 @precision(
     "float64-in-float32",
-    "computes float64 in float32",
+    "computes a float64 case in float32",
     "https://github.com/keras-team/keras/pull/21604",
     applies=lambda case: case.dtype == "float64",
     precision="float32",

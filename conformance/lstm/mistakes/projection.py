@@ -1,4 +1,4 @@
-"""Mistakes of the projection."""
+"""Mistakes in the projection."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class ClipBeforeProjection(Reference):
 
 @projection(
     "projection-clip-not-fed-back",
-    "bounds y only; the h that goes on to the next step is unbounded",
+    "bounds y only; the h passed to the next step is unbounded",
     applies=_clipped,
 )
 class ClipNotFedBack(Reference):
@@ -106,7 +106,7 @@ class ClipsSwapped(Reference):
 
 @projection(
     "tanh-after-projection",
-    "takes the tanh of the projected h",
+    "applies tanh to the projected h",
     "https://github.com/PaddlePaddle/Paddle/pull/15605",
     applies=_has_projection,
 )

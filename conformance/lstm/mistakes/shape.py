@@ -1,4 +1,4 @@
-"""Mistakes that only some shapes show: large H, many rows, sizes that are no multiple of a vector's width."""
+"""Mistakes that only some shapes reveal: large H, many rows, sizes that are not a multiple of a vector's width."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ shape = Axis("shape")
 
 
 def cut(units: int) -> type[Reference]:
-    """The reference whose units from this one on stay zero."""
+    """The reference with every unit from index `units` on left at zero."""
 
     class Cut(Reference):
         def stored(self, c: Array, weights: LayerWeights) -> Array:
@@ -34,19 +34,19 @@ def _kept(v: Array, units: int) -> Array:
 
 shape(
     "units-from-128-left-out",
-    "computes no more than 128 units, one block of threads",
+    "computes only the first 128 units, one block of threads",
     "https://github.com/flagos-ai/FlagGems/issues/5014",
     applies=lambda case: case.H > 128,
 )(cut(128))
 shape(
     "units-from-256-left-out",
-    "computes no more than 256 units, one block of threads",
+    "computes only the first 256 units, one block of threads",
     applies=lambda case: case.H > 256,
 )(cut(256))
 
 
 def _inner_sizes(case: Case) -> list[int]:
-    """The lengths of the dot products of a case."""
+    """The lengths of a case's dot products."""
     layers = [case.input_size(layer) for layer in range(case.layers)]
     return [
         *layers,
@@ -58,7 +58,7 @@ def _inner_sizes(case: Case) -> list[int]:
 
 @shape(
     "dot-product-tail-left-out",
-    "adds up a dot product four terms at a time and leaves out what remains",
+    "sums a dot product four terms at a time and leaves out the remainder",
     applies=lambda case: any(n > 4 and n % 4 for n in _inner_sizes(case)),
 )
 class DotProductTailLeftOut(Reference):
@@ -70,7 +70,7 @@ class DotProductTailLeftOut(Reference):
 
 @shape(
     "bias-left-out-of-large-batch",
-    "leaves the biases out when T B is above 65536",
+    "leaves the biases out when T B is greater than 65536",
     "https://github.com/ROCm/rocm-libraries/issues/10551",
     applies=lambda case: case.bias and case.T * case.B > 65536,
 )
@@ -82,7 +82,7 @@ class BiasLeftOutOfLargeBatch(Reference):
 
 @shape(
     "rows-from-100-read-first-rows-h",
-    "multiplies R with the h of row b - 100 for a row b from 100 on",
+    "multiplies R by the h of row b - 100 for every row b from 100 on",
     "https://github.com/pytorch/pytorch/issues/177834",
     applies=lambda case: case.B > 100,
 )
@@ -93,7 +93,7 @@ class RowsFrom100ReadFirstRowsH(Reference):
 
 @shape(
     "recurrent-part-of-first-row",
-    "multiplies R with row 0's h for every batch row",
+    "multiplies R by row 0's h for every batch row",
     "https://github.com/pytorch/pytorch/issues/90421",
     applies=lambda case: case.B > 1,
 )
@@ -104,7 +104,7 @@ class RecurrentPartOfFirstRow(Reference):
 
 @shape(
     "last-row-left-out",
-    "leaves zeros for the last batch row of an odd number of rows",
+    "returns zeros for the last batch row if the number of rows is odd",
     applies=lambda case: case.B > 1 and case.B % 2 == 1,
 )
 class LastRowLeftOut(Reference):

@@ -1,4 +1,4 @@
-"""Mistakes of a stack of layers, and of the head on top of it."""
+"""Mistakes in a stack of layers, and in the head on top of it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _has_state(case: Case) -> bool:
 
 @stack(
     "upper-layers-ignore-reverse",
-    "feeds the forward half of y, and of it alone, to the next layer",
+    "feeds only the forward half of y to the next layer",
     "https://github.com/pytorch/pytorch/issues/89357",
     applies=lambda case: case.layers > 1 and case.D == 2,
 )
@@ -41,7 +41,7 @@ class UpperLayersIgnoreReverse(Reference):
 
 @stack(
     "directions-stacked-apart",
-    "feeds each direction of the next layer its own half of y only",
+    "feeds each direction of the next layer only its own half of y",
     "https://github.com/PaddlePaddle/Paddle/pull/25502",
     applies=lambda case: case.layers > 1 and case.D == 2,
 )
@@ -62,7 +62,7 @@ class DirectionsStackedApart(Reference):
 
 @stack(
     "upper-layers-as-wide-as-first",
-    "reads as many inputs in the upper layers as the first one has",
+    "reads only as many inputs in the upper layers as the first layer has",
     "https://github.com/apache/mxnet/issues/17479",
     applies=lambda case: case.layers > 1 and case.input_size(1) > case.I,
 )
@@ -75,7 +75,7 @@ class UpperLayersAsWideAsFirst(Reference):
 
 
 def sharing(*fields: str) -> type[Reference]:
-    """The reference whose upper layers use these weights of the first one."""
+    """The reference whose upper layers use these weights of the first layer."""
 
     class Sharing(Reference):
         def row_weights(self, row: int, weights: Weights) -> LayerWeights:
@@ -109,17 +109,17 @@ def _direction_major(case: Case, row: int) -> int:
 
 stack(
     "layers-share-initial-state",
-    "starts every layer from the first one's state",
+    "starts every layer from the first layer's initial state",
     applies=_has_state,
 )(starting(lambda case, row: row % case.D))
 stack(
     "initial-states-from-top-layer-down",
-    "reads the initial states with the top layer first",
+    "reads the initial states from the top layer down",
     applies=_has_state,
 )(starting(lambda case, row: (case.layers - 1 - row // case.D) * case.D + row % case.D))
 stack(
     "initial-states-direction-first",
-    "reads the initial states as those of all layers forward, then of all layers in reverse",
+    "reads the initial states as those of the forward direction in all layers, then those of the reverse direction",
     applies=lambda case: _has_state(case) and case.D == 2,
 )(starting(_direction_major))
 
@@ -149,13 +149,13 @@ stack(
 )(ending(lambda case, row: (case.layers - 1) * case.D + row % case.D))
 stack(
     "final-states-direction-first",
-    "returns the final states of all layers forward, then those of all layers in reverse",
+    "returns the final states of the forward direction in all layers, then those of the reverse direction",
     applies=lambda case: case.layers > 1 and case.D == 2,
 )(ending(lambda case, row: row % case.layers * case.D + row // case.layers))
 
 
 def leaving_out(row: Callable[[Case, int], bool]) -> type[Reference]:
-    """The reference that returns no final states of some rows; those that it returns stand in front."""
+    """The reference that does not return the final states of some rows; the remaining ones move to the front."""
 
     class LeavingOut(Reference):
         def run(self, arrays: Arrays) -> Outputs:
@@ -194,7 +194,7 @@ class HeadBiasIgnored(Reference):
 
 @head(
     "head-reads-forward-only",
-    "feeds the forward half of y, and of it alone, to the head",
+    "feeds only the forward half of y to the head",
     applies=lambda case: case.head is not None and case.D == 2,
 )
 class HeadReadsForwardOnly(Reference):
@@ -206,7 +206,7 @@ class HeadReadsForwardOnly(Reference):
 
 @head(
     "head-reads-first-step",
-    "feeds the y of the first step to a head that is to read the last one's",
+    "feeds the y of the first step to a head that should read that of the last step",
     applies=lambda case: case.head is not None and case.head.after == "last_step" and case.T > 1,
 )
 class HeadReadsFirstStep(Reference):

@@ -1,4 +1,4 @@
-"""Mistakes of the initial and final states, and of the layout batch first."""
+"""Mistakes in the initial and final states, and in the batch-first layout."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _has_state(case: Case) -> bool:
 
 
 class Given(Reference):
-    """The reference with other initial states than it is given: `given` changes h0 and c0."""
+    """The reference with changed initial states: `given` replaces h0 and c0."""
 
     def run(self, arrays: Arrays) -> Outputs:
         return super().run(replace(arrays, inputs=self.given(arrays.inputs)))
@@ -33,7 +33,7 @@ class Given(Reference):
 
 @state(
     "initial-state-ignored",
-    "starts from zeros, whatever state is given",
+    "starts from zeros, ignoring the given initial state",
     "https://github.com/neulab/xnmt/issues/223",
     applies=_has_state,
 )
@@ -42,13 +42,13 @@ class InitialStateIgnored(Given):
         return replace(super().given(inputs), h0=None, c0=None)
 
 
-@state("initial-h-ignored", "starts from an h of zeros", applies=lambda case: case.h0 is not None)
+@state("initial-h-ignored", "starts h from zeros, ignoring h0", applies=lambda case: case.h0 is not None)
 class InitialHIgnored(Given):
     def given(self, inputs: Inputs) -> Inputs:
         return replace(super().given(inputs), h0=None)
 
 
-@state("initial-c-ignored", "starts from a c of zeros", applies=lambda case: case.c0 is not None)
+@state("initial-c-ignored", "starts c from zeros, ignoring c0", applies=lambda case: case.c0 is not None)
 class InitialCIgnored(Given):
     def given(self, inputs: Inputs) -> Inputs:
         return replace(super().given(inputs), c0=None)
@@ -79,7 +79,7 @@ class InitialHNeedsC(Given):
 
 @state(
     "initial-h-and-c-swapped",
-    "takes h0 for c0 and c0 for h0",
+    "uses h0 as c0 and c0 as h0",
     "https://github.com/neulab/xnmt/issues/223",
     applies=lambda case: _has_state(case) and case.output_size == case.H,
 )
@@ -114,7 +114,7 @@ class RowsRolled(Reference):
 
 @state(
     "final-h-and-c-swapped",
-    "returns c_n for h_n and h_n for c_n",
+    "returns c_n as h_n and h_n as c_n",
     "https://github.com/tensorflow/tensorflow/issues/17133",
     applies=lambda case: case.output_size == case.H,
 )
@@ -126,7 +126,7 @@ class FinalSwapped(Reference):
         return outputs | {"h_n": outputs["c_n"], "c_n": outputs["h_n"]}
 
 
-@state("final-c-is-h", "returns h_n for c_n too", applies=lambda case: case.output_size == case.H)
+@state("final-c-is-h", "returns h_n as c_n too", applies=lambda case: case.output_size == case.H)
 class FinalCIsH(Reference):
     def run(self, arrays: Arrays) -> Outputs:
         outputs = super().run(arrays)
@@ -135,7 +135,7 @@ class FinalCIsH(Reference):
 
 @state(
     "final-h-is-last-y",
-    "returns y[T-1] for h_n",
+    "returns y[T-1] as h_n",
     "https://github.com/yunjey/pytorch-tutorial/issues/149",
     applies=lambda case: leaves_out(case) or (case.direction != "forward" and case.T > 1),
 )
@@ -145,7 +145,7 @@ class FinalHIsLastY(Reference):
         return y, State(y[-1], final.c)
 
 
-@state("final-state-is-initial", "returns the initial state for the final one")
+@state("final-state-is-initial", "returns the initial state as the final state")
 class FinalIsInitial(Reference):
     def scan(self, given: Scan) -> tuple[Array, State]:
         return super().scan(given)[0], given.start
@@ -159,13 +159,13 @@ class FinalOneStepEarly(Reference):
     def scan(self, given: Scan) -> tuple[Array, State]:
         counted = np.ones(given.x.shape[:2], np.bool_) if given.valid is None else given.valid
         order = list(self.order(given.direction, given.x.shape[0]))
-        left = np.cumsum(counted[order[::-1]], axis=0)  # steps that count from here on, from the last one back
+        left = np.cumsum(counted[order[::-1]], axis=0)  # how many valid steps remain, counted back from the last one
         early = np.empty_like(counted)
         early[order[::-1]] = counted[order[::-1]] & (left > 1)
         return super().scan(given)[0], super().scan(replace(given, valid=early))[1]
 
 
-# Memory that holds (B, T, n) and is read as (T, B, n), or the reverse: the numbers of one row's steps spread over rows.
+# Memory that holds (B, T, n) but is read as (T, B, n), or the reverse, so that one row's steps are spread over rows.
 
 
 def _batch_major(case: Case) -> bool:
@@ -173,18 +173,18 @@ def _batch_major(case: Case) -> bool:
 
 
 def _misread(array: Array) -> Array:
-    """(T, B, n) as it comes out of the memory of (B, T, n)."""
+    """What is read as (T, B, n) from memory that holds the array as (B, T, n)."""
     return array.swapaxes(0, 1).reshape(array.shape)
 
 
 def _miswritten(array: Array) -> Array:
-    """(T, B, n) as it is found where (B, T, n) is looked for."""
+    """What is read as (B, T, n) from memory that holds the array as (T, B, n)."""
     return array.reshape(array.shape[1], array.shape[0], array.shape[2]).swapaxes(0, 1)
 
 
 @layout(
     "layout-ignored",
-    "reads x and writes y time first where they lie batch first",
+    "reads x and writes y time first although they are batch first",
     "https://github.com/openvinotoolkit/openvino/issues/37820",
     applies=_batch_major,
 )
@@ -200,7 +200,7 @@ class LayoutIgnored(Reference):
 
 @layout(
     "layout-of-y-ignored",
-    "writes y time first where it is to lie batch first",
+    "writes y time first where it should be batch first",
     "https://github.com/apache/tvm/pull/19634",
     applies=_batch_major,
 )
@@ -212,7 +212,7 @@ class LayoutOfYIgnored(Reference):
 
 @layout(
     "layout-of-states-misread",
-    "reads initial states as batch first where they lie rows first, as ONNX's layout=1 would have them",
+    "reads initial states batch first, as in ONNX's layout=1, although they are stored layer and direction first",
     "https://github.com/onnx/onnx/issues/5218",
     applies=lambda case: case.layout == "batch_major" and case.B > 1 and case.layers * case.D > 1 and _has_state(case),
 )

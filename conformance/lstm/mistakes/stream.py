@@ -1,4 +1,4 @@
-"""Mistakes of a stream: the state that it carries from block to block, and the lengths that are left to each."""
+"""Mistakes in a stream: the state carried from block to block, and the lengths within each block."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ stream = Axis("stream")
 
 
 def _blocks(least: int) -> Callable[[Case], bool]:
-    """Whether a case has so many blocks."""
+    """A predicate: whether a case has at least this many blocks."""
     return lambda case: case.blocks is not None and len(case.blocks) >= least
 
 
 class Streaming(Reference):
-    """The reference run block by block.
+    """The reference, run block by block.
 
-    `block` takes a block's part of the inputs, `carried` the states that the blocks before returned, `called` runs it.
+    `block` selects a block's part of the inputs, `carried` adds the states that the blocks before it returned, and
+    `called` runs the block.
     """
 
     def run(self, arrays: Arrays) -> Outputs:
@@ -40,7 +41,7 @@ class Streaming(Reference):
 
     @property
     def per_step(self) -> tuple[str, ...]:
-        """The outputs that have every step."""
+        """The names of the outputs that have a time axis."""
         head = self.case.head
         if head is None or head.after == "last_step":
             return ("y",)
@@ -79,15 +80,15 @@ class HNotCarried(Streaming):
         return replace(super().carried(given, parts), h0=None)
 
 
-@stream("stream-restarts", "starts every block from the first one's initial state", applies=_blocks(2))
+@stream("stream-restarts", "starts every block from the initial state of the first block", applies=_blocks(2))
 class Restarts(Streaming):
     def carried(self, given: Inputs, parts: list[Outputs]) -> Inputs:
-        return given  # as the first block has them
+        return given  # with the initial state of the first block
 
 
 @stream(
     "stream-keeps-first-block-s-state",
-    "starts every later block from the state that the first one returned",
+    "starts every later block from the state that the first block returned",
     applies=_blocks(3),
 )
 class KeepsFirstBlocksState(Streaming):
@@ -97,7 +98,7 @@ class KeepsFirstBlocksState(Streaming):
 
 @stream(
     "stream-carries-first-layer-only",
-    "carries the first layer's state from block to block and starts the others from zeros",
+    "carries only the first layer's state from block to block and starts the other layers from zeros",
     applies=lambda case: case.layers > 1 and _blocks(2)(case),
 )
 class CarriesFirstLayerOnly(Streaming):
@@ -108,7 +109,7 @@ class CarriesFirstLayerOnly(Streaming):
 
 @stream(
     "only-first-step-computed",
-    "computes the first step that each scan meets and no other, so that y has one step",
+    "computes only the first step of each scan, so that y has one step",
     "https://github.com/keras-team/keras/pull/23058",
     applies=lambda case: case.T > 1,
     shortens=True,
@@ -125,7 +126,7 @@ class OnlyFirstStepComputed(Streaming):
 
 
 def _first_layer(case: Case, states: Array | None) -> Array | None:
-    """States of all layers, zeros for those above the first."""
+    """The states of all layers, with zeros for the layers above the first."""
     if states is None:
         return None
     kept = np.zeros_like(states)
@@ -144,7 +145,7 @@ def _has_ended_row(case: Case) -> bool:
 
 @stream(
     "stream-lengths-restart",
-    "takes the lengths of the whole sequence for those of each block, so that a row goes on after its end",
+    "uses the lengths of the whole sequence for each block, so that a row continues past its end",
     applies=_with_lengths,
 )
 class LengthsRestart(Streaming):
@@ -154,7 +155,7 @@ class LengthsRestart(Streaming):
 
 @stream(
     "stream-keeps-first-block-s-lengths",
-    "takes the lengths within the first block for every block, as when they were made part of the model",
+    "uses the lengths within the first block for every block, as when they were made part of the model",
     applies=_with_lengths,
 )
 class KeepsFirstBlocksLengths(Streaming):
@@ -164,7 +165,7 @@ class KeepsFirstBlocksLengths(Streaming):
 
 
 class EndedRows(Streaming):
-    """The reference run block by block, with another length than 0 for rows that have ended: `instead`."""
+    """The reference, run block by block, with the length `instead` (not 0) for rows that have ended."""
 
     def block(self, inputs: Inputs, steps: slice) -> Inputs:
         given = super().block(inputs, steps)
@@ -178,7 +179,7 @@ class EndedRows(Streaming):
 
 @stream(
     "stream-ended-row-runs-on",
-    "runs a row that has ended over all steps of the blocks after it",
+    "runs a row that has ended over all steps of the blocks after its end",
     applies=_has_ended_row,
 )
 class EndedRowRunsOn(EndedRows):
@@ -188,7 +189,7 @@ class EndedRowRunsOn(EndedRows):
 
 @stream(
     "stream-ended-row-takes-a-step",
-    "gives a row that has ended a length of 1 in each block after it, the least that a packed sequence takes",
+    "gives a row that has ended a length of 1 in each later block, the least that a packed sequence accepts",
     "https://github.com/pytorch/pytorch/issues/4582",
     applies=_has_ended_row,
 )
@@ -199,7 +200,7 @@ class EndedRowTakesAStep(EndedRows):
 
 @stream(
     "stream-ended-row-cleared",
-    "gives zeros for the states of a row that has ended, not those it ended with",
+    "returns zeros as the states of a row that has ended, instead of its final states",
     applies=_has_ended_row,
 )
 class EndedRowCleared(Streaming):

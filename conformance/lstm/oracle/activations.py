@@ -1,9 +1,9 @@
-"""Answers for the activation functions and their derivatives, on balls.
+"""The activation functions and their derivatives, on balls.
 
-Definitions: docs/equations.md, section 2 (those of the ONNX operator LSTM, where it has them). A ball across the border
-of two branches gets the union of both, which holds the true value and is wide. On both sides of a kink (of relu, of a
-clip) it has no derivative yet, and more bits are asked for; a number exactly on a kink has none at all, and the case is
-refused.
+Definitions: docs/equations.md, section 2 (those of the ONNX operator LSTM, where it has them). A ball that straddles
+the border of two branches gets the union of both, which contains the true value but is wide. A ball that straddles a
+kink (of relu or of a clip) has no derivative yet, so more bits are requested; a number exactly at a kink has no
+derivative, and the case is refused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Function = Callable[[arb], arb]
 
 
 def on_balls(activation: Activation) -> Function:
-    """The function on balls; alpha and beta are taken as the exact float64 numbers they are."""
+    """The function on balls; alpha and beta are exact float64 numbers."""
     alpha, beta = arb(activation.alpha or 0.0), arb(activation.beta or 0.0)
     functions: dict[str, Function] = {
         "sigmoid": _sigmoid,
@@ -42,7 +42,8 @@ def on_balls(activation: Activation) -> Function:
     function = functions[activation.name]
 
     def decided(x: arb) -> arb:
-        # Of a number comes a number. A ball so wide that the divisor may be 0 gives what looks like a NaN of the case.
+        # A finite argument has a finite value. Where the ball is so wide that a divisor may be 0, the result is not
+        # finite, and must not be mistaken for a NaN or infinity of the case.
         value = function(x)
         if x.is_finite() and not value.is_finite():
             raise Undecided(f"the argument of {activation.name} is lost")
@@ -97,12 +98,12 @@ def derivative(case: Case, activation: Activation) -> Function:
 
 
 def above(case: Case, x: Any, border: Any) -> bool:
-    """Whether x > border, which is a kink of something: on it there is no derivative."""
+    """Whether x > border, where the border is a kink, at which there is no derivative."""
     x, border = arb(x), arb(border)
     if x > border:
         return True
     if x < border:
         return False
     if x.is_exact() and border.is_exact():
-        raise GenerationError(f"{case.id}: a number stands on a kink, where there is no gradient")
+        raise GenerationError(f"{case.id}: a number is exactly at a kink, where there is no gradient")
     raise Undecided("a number may be on either side of a kink")

@@ -1,4 +1,4 @@
-"""Answers for the oracle's way in and out: exact balls of a case's arrays, float64 of the balls that come of them."""
+"""The oracle's input and output: converts a case's arrays to exact balls, and the resulting balls to float64."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from conformance.lstm.oracle.rounding import Undecided, nearest
 
 Vector = list[arb]
 Balls = dict[str, Array]
-"""Output tensors by name, in their final shapes; the elements are balls (dtype object)."""
+"""Output tensors by name, in their final shapes, with balls as elements (dtype object)."""
 
 _FORMATS: tuple[DTypeName, ...] = ("float16", "bfloat16", "float32", "float64")
 
 
 def refuse_unfit(case: Case, arrays: Arrays) -> None:
-    """Raise GenerationError for what the oracle cannot compute, before any computation."""
+    """Raise GenerationError, before any computation, for what the oracle cannot compute."""
     given = None if arrays.inputs.lengths is None else tuple(arrays.inputs.lengths.tolist())
     if given != case.lengths:
-        raise GenerationError(f"{case.id}: the case has lengths {case.lengths}, its arrays have {given}")
+        raise GenerationError(f"{case.id}: the case has lengths {case.lengths}, but its arrays have {given}")
     if len(arrays.weights.rows) != case.layers * case.D:
         rows = len(arrays.weights.rows)
-        raise GenerationError(f"{case.id}: weights for {rows} rows, not for {case.layers * case.D}")
+        raise GenerationError(f"{case.id}: has weights for {rows} rows, needs {case.layers * case.D}")
 
 
 def steps_of_rows(case: Case, x: Array) -> list[list[Vector]]:
-    """The steps of x as `[batch row][valid step]`; nothing that a row leaves out is read."""
+    """The steps of x as `[batch row][valid step]`; the steps that a row leaves out are not read."""
     if x.shape != case.input_shapes["x"]:
         raise GenerationError(f"{case.id}: x is {x.shape}, not {case.input_shapes['x']}")
     valid = [case.valid_steps(b) for b in range(case.B)]
@@ -41,9 +41,9 @@ def steps_of_rows(case: Case, x: Array) -> list[list[Vector]]:
 
 
 def initial_state(case: Case, name: str, given: Array | None) -> Array:
-    """The states before the first step, h0 (L*D, B, P) or c0 (L*D, B, H); scans make them the final ones."""
+    """The states before the first step, h0 (L*D, B, P) or c0 (L*D, B, H); scans turn them into the final states."""
     if (given is None) != (name not in case.input_shapes):
-        raise GenerationError(f"{case.id}: {name} is in the case or in its arrays, and not in the other")
+        raise GenerationError(f"{case.id}: {name} is in the case or in its arrays, but not in both")
     if given is None:
         return filled(case.outputs[f"{name[0]}_n"], arb(0))
     return exact(case, name, given, case.input_shapes[name])
@@ -64,14 +64,14 @@ def exact(case: Case, name: str, array: Array | None, shape: tuple[int, ...]) ->
 
 
 def filled(shape: tuple[int, ...], ball: arb) -> Array:
-    """An array of one ball."""
+    """An array filled with one ball."""
     balls = np.empty(shape, dtype=object)
     balls.fill(ball)
     return balls
 
 
 def classes(case: Case, arrays: Arrays) -> list[tuple[tuple[int, ...], int]]:
-    """The place of every logits vector that the cross-entropy counts, and its class: of the valid steps alone."""
+    """The index of every logits vector that the cross-entropy counts (valid steps only), and its class."""
     shape, targets = case.targets_shape, arrays.inputs.targets
     if shape is None or targets is None or targets.shape != shape or targets.dtype != np.int64:
         raise GenerationError(f"{case.id}: targets are not int64 of shape {shape}")
@@ -84,7 +84,7 @@ def classes(case: Case, arrays: Arrays) -> list[tuple[tuple[int, ...], int]]:
 
 
 def rounded(case: Case, name: str, balls: Array) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """The float64 that each ball is proven to round to; `Undecided`, with the element's place, if none is."""
+    """The float64 that each ball is proven to round to; raises `Undecided`, naming the element, if one has none."""
     numbers = np.zeros(balls.shape, dtype=np.float64)
     for place, ball in np.ndenumerate(balls):
         if case.poison is not None and (not_finite := _not_finite(ball)) is not None:
@@ -100,7 +100,7 @@ def rounded(case: Case, name: str, balls: Array) -> np.ndarray[Any, np.dtype[np.
 
 
 def _not_finite(ball: arb) -> float | None:
-    """The NaN or infinity that a ball is; None where it is a number, known well or not at all."""
+    """NaN or infinity if that is what the ball is; None if it is a number, however imprecisely known."""
     middle = ball.mid()
     if middle.is_nan():
         return math.nan

@@ -1,10 +1,10 @@
-"""Answers for the forward pass: the equations (docs/equations.md, section 1) in ball arithmetic.
+"""The forward pass: the equations (docs/equations.md, section 1) in ball arithmetic.
 
-A batch row is a list of its valid steps, so padding and holes do not exist here; a stream cut into blocks is the whole
-sequence and rows are alone anyway, so `Case.blocks` and `Case.calls` are not looked at.
+A batch row is a list of its valid steps, so padding and holes do not exist here. A stream cut into blocks is computed
+as the whole sequence, and rows are computed independently, so `Case.blocks` and `Case.calls` are not used.
 
-NaN and infinities exist only where a case poisons an element. They then go through balls as they go through IEEE
-754 arithmetic: inf - inf and 0 * inf are NaN, sigmoid and tanh have their limits at the infinities.
+NaN and infinities exist only where a case poisons an element. They propagate through balls as in IEEE 754 arithmetic:
+inf - inf and 0 * inf are NaN, and sigmoid and tanh take their limits at the infinities.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _EPSILON = {"basic-lstm-cell": Fraction(1, 10**12), "nnapi": Fraction(1, 10**8)}
 
 
 def evaluate(case: Case, arrays: Arrays, bits: int) -> Balls:
-    """Balls that hold the true outputs, from one pass with `bits` working bits.
+    """Balls that contain the true outputs, from one pass with `bits` working bits.
 
-    Raises `Undecided` as soon as a number is so wide that nothing can be proven with it.
+    Raises `Undecided` as soon as a ball is so wide that nothing can be proven with it.
     """
     with ctx.workprec(bits):
         h_n, c_n = initial_state(case, "h0", arrays.inputs.h0), initial_state(case, "c0", arrays.inputs.c0)
@@ -37,7 +37,7 @@ def evaluate(case: Case, arrays: Arrays, bits: int) -> Balls:
             for direction in range(case.D):
                 row = layer * case.D + direction
                 cell = _cell(case, row, arrays.weights.rows[row])
-                # A poisoned element's NaN is no loss of precision.
+                # The NaN of a poisoned element is not a loss of precision.
                 reverse, watched = case.reverse(direction), layer == case.layers - 1 and case.poison is None
                 scans.append(_scan(cell, rows, h_n[row], c_n[row], reverse=reverse, watched=watched))
             rows = scans[0] if case.D == 1 else _concatenated(scans[0], scans[1])
@@ -50,11 +50,11 @@ def evaluate(case: Case, arrays: Arrays, bits: int) -> Balls:
 
 @dataclass(frozen=True)
 class _Cell:
-    """One layer in one direction, every number an exact ball.
+    """One layer in one direction, with every number an exact ball.
 
-    `joined` (I_l + 2 + P, 4H) is [W | b_w | b_r | R] transposed; without biases, or with a layer norm, after which they
-    are added, its middle rows are left out. `peephole` has a vector (H) for each of i, f, o, `gamma` and `beta` for
-    each gate; in NNAPI's norm the biases' sum is beta.
+    `joined` (I_l + 2 + P, 4H) is [W | b_w | b_r | R] transposed. Its two middle rows are left out without biases, and
+    with a layer norm, after which biases are added. `peephole` has a vector (H) for each of i, f, o; `gamma` and `beta`
+    have one for each gate. In NNAPI's norm, beta is the sum of the biases.
     """
 
     case: Case
@@ -103,9 +103,9 @@ def _cell(case: Case, row: int, weights: LayerWeights) -> _Cell:
 def _scan(
     cell: _Cell, rows: list[list[Vector]], h: Array, c: Array, *, reverse: bool, watched: bool
 ) -> list[list[Vector]]:
-    """The h of every valid step, in the order of time; `h` (B, P) and `c` (B, H) become the final states.
+    """The h of every valid step, in time order; `h` (B, P) and `c` (B, H) become the final states.
 
-    A reverse scan starts at each row's own last valid step. Watched: give up once an h is hopelessly wide.
+    A reverse scan starts at each row's own last valid step. If `watched`, gives up once an h is hopelessly wide.
     """
     outputs: list[list[Vector]] = [[] for _ in rows]
     for n in range(max(map(len, rows), default=0)):
@@ -122,7 +122,7 @@ def _scan(
 
 
 def _step(cell: _Cell, z: Vector, c: Vector) -> tuple[Vector, Vector]:
-    """A step of one batch row: the new h (P) and c (H), from W x + R h (4H: i, f, g, o) and the old c."""
+    """One step of one batch row: the new h (P) and c (H), from W x + R h (4H: i, f, g, o) and the old c."""
     case, H = cell.case, cell.case.H
     z_i, z_f, z_g, z_o = (z[k * H : (k + 1) * H] for k in range(4))
     i = [cell.S(v) for v in _input_of_gate(cell, 0, z_i, c)]
@@ -146,7 +146,7 @@ def _step(cell: _Cell, z: Vector, c: Vector) -> tuple[Vector, Vector]:
 
 
 def _input_of_gate(cell: _Cell, k: int, z: Vector, c: Vector) -> Vector:
-    """The argument of a gate's activation, from its W x + R h; c is the state that its peephole looks at."""
+    """The argument of a gate's activation, from its W x + R h; c is the state that its peephole sees."""
     case = cell.case
     if cell.peephole is not None and k != 2:
         p = cell.peephole[min(k, 2)]
@@ -165,7 +165,7 @@ def _norm(values: Vector, gamma: Vector, beta: Vector, epsilon: Fraction) -> Vec
     mean = sum(values, arb(0)) / n
     deviations = [v - mean for v in values]
     variance = sum((d * d for d in deviations), arb(0)) / n
-    # A square is not negative, which a ball around 0 does not know of itself.
+    # A variance is not negative, but a ball around 0 also contains negative numbers.
     scale = (variance.max(0) + arb(epsilon.numerator) / epsilon.denominator).sqrt()
     result = [g * d / scale + b for g, d, b in zip(gamma, deviations, beta, strict=True)]
     if all(v.is_finite() for v in (*values, *gamma, *beta)) and not all(v.is_finite() for v in result):
@@ -186,12 +186,12 @@ def _within(values: Vector, bound: float) -> Vector:
 
 
 def _concatenated(forward: list[list[Vector]], reverse: list[list[Vector]]) -> list[list[Vector]]:
-    """Both directions' h along the feature axis: y of this layer, and x of the next."""
+    """The h of both directions along the feature axis: y of this layer and x of the next."""
     return [[[*f, *r] for f, r in zip(*both, strict=True)] for both in zip(forward, reverse, strict=True)]
 
 
 def _head(case: Case, arrays: Arrays, y: Array) -> Balls:
-    """Logits = W_y y + b_y, from y of every step (in padding 0: logits are b_y) or of the last; what comes of them."""
+    """Logits = W_y y + b_y of every step (b_y in padding, where y is 0) or of the last, and what they give."""
     if case.head is None:
         return {}
     shapes, weights = case.weight_shapes, arrays.weights
@@ -207,7 +207,7 @@ def _head(case: Case, arrays: Arrays, y: Array) -> Balls:
         probabilities = [_softmax(vector) for vector in logits.tolist()]
         result["probabilities"] = np.array(probabilities, dtype=object).reshape(case.outputs["probabilities"])
     if case.head.cross_entropy:
-        # -log softmax(logits)[k], which as a sum of positive terms has no 1 - 1 in it: log sum of e^(logit - logit[k]).
+        # -log softmax(logits)[k] as log sum of e^(logit - logit[k]): a sum of positive terms, so nothing cancels.
         pairs = [(result["logits"][place], k) for place, k in classes(case, arrays)]
         losses = [sum(((v - vector[k]).exp() for v in vector), arb(0)).log() for vector, k in pairs]
         result["loss"] = filled((), sum(losses, arb(0)) / len(losses))
@@ -215,6 +215,6 @@ def _head(case: Case, arrays: Arrays, y: Array) -> Balls:
 
 
 def _softmax(logits: Vector) -> Vector:
-    powers = [(v - logits[0]).exp() for v in logits]  # of differences: e^1e300 is too large even for arb
+    powers = [(v - logits[0]).exp() for v in logits]  # differences, because e^1e300 is too large even for arb
     total = sum(powers, arb(0))
     return [power / total for power in powers]

@@ -1,11 +1,11 @@
-"""Answers for the gradients: proven like every other golden value, by the oracle's own way back.
+"""The oracle's gradients, proven like every other golden value.
 
-The forward equations (docs/equations.md, section 1) are computed once more, on nodes that can be differentiated
-(conformance.lstm.oracle.tape). No formula for the gradient of an LSTM stands here, only those for the derivatives of
-sums, products, quotients and activations: nothing is shared with the reference's gradients but the definition.
+The forward equations (docs/equations.md, section 1) are computed again, on nodes that can be differentiated
+(conformance.lstm.oracle.tape). There is no formula for the gradient of an LSTM here, only for the derivatives of sums,
+products, quotients and activations: all that is shared with the reference's gradients is the definition.
 
 As in the forward pass, a batch row is a list of its valid steps. `Case.blocks` matter only where the gradients are
-truncated: there the state carried over a border goes on as a new node without a past.
+truncated: there the state carried over a border continues as a new node without sources.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from conformance.lstm.oracle.tape import Node, Nodes, Tape
 
 
 def gradients(case: Case, arrays: Arrays, bits: int) -> Balls:
-    """Balls that hold the true dL/dx, dL/dh0, dL/dc0 and dL/d(every weight), by the names of `case.outputs`."""
+    """Balls that contain the true dL/dx, dL/dh0, dL/dc0 and dL/d(every weight), by the names of `case.outputs`."""
     with ctx.workprec(bits):
         tape = Tape()
         leaves: dict[str, Array] = {}
         for name, shape in {**case.input_shapes, **case.weight_shapes}.items():
             kind = "inputs" if name in case.input_shapes else "weights"
-            # What x holds at steps left out is never read, and may be NaN.
+            # x at the steps that a row leaves out is never read, and may be NaN.
             array = _without_padding(case, arrays.inputs.x) if name == "x" else arrays.flat.get(f"{kind}.{name}")
             balls = exact(case, name, array, shape)
             leaves[name] = _each(balls, tape.leaf)
         y, h_n, c_n = _forward(case, tape, leaves)
-        _held_to_the_forward_pass(case, evaluate(case, arrays, bits), y, h_n, c_n)
+        _check_against_forward_pass(case, evaluate(case, arrays, bits), y, h_n, c_n)
         tape.differentiate(_loss(case, arrays, tape, leaves, y, h_n, c_n))
         named = [name for name in leaves if f"d_{name}" in case.outputs]
         return {f"d_{name}": _each(leaves[name], lambda node: node.gradient) for name in named}
 
 
 Vectors = dict[tuple[int, ...], Nodes]
-"""y by (step, row), h_n and c_n by (layer and direction, row)."""
+"""y by (step, batch row), h_n and c_n by (layer * D + direction, batch row)."""
 
 # The loss.
 
@@ -65,7 +65,7 @@ def _loss(
     for place, k in counted:
         vector = y[place if len(place) == 2 else (case.T - 1, *place)]
         logits = [tape.dot(row, vector, bias) for row, bias in zip(leaves["W_y"], leaves["b_y"], strict=True)]
-        # -log softmax(logits)[k] = log(1 + the sum over the others of e^(logit - logit[k]))
+        # -log softmax(logits)[k] = log(1 + the sum over the other classes of e^(logit - logit[k]))
         differences = [logit - logits[k] for n, logit in enumerate(logits) if n != k]
         powers = tape.total([d.mapped(d.value.exp(), d.value.exp()) for d in differences])
         terms.append(powers.mapped((1 + powers.value).log(), 1 / (1 + powers.value)))
@@ -76,7 +76,7 @@ def _loss(
 
 
 def _forward(case: Case, tape: Tape, leaves: dict[str, Array]) -> tuple[Vectors, Vectors, Vectors]:
-    """y, h_n and c_n: the valid steps of every batch row, each row alone."""
+    """y, h_n and c_n from the valid steps of every batch row, each row computed independently."""
     y: Vectors = {}
     h_n: Vectors = {}
     c_n: Vectors = {}
@@ -99,7 +99,7 @@ def _forward(case: Case, tape: Tape, leaves: dict[str, Array]) -> tuple[Vectors,
                     before = valid[n]
                     h, c = cell.step(steps[n], h, c)
                     side[n] = h
-                # A row that has ended stays in the batch, and its state is carried over the borders that are left.
+                # A row that has ended stays in the batch, and its state is carried over the remaining borders.
                 h_n[row, b], c_n[row, b] = _carried(case, tape, (before, case.T - 1), h, c)
                 sides.append(side)
             steps = [[v for side in sides for v in side[n]] for n in range(len(valid))]
@@ -112,7 +112,7 @@ def _initial(tape: Tape, given: Array | None, row: int, b: int, size: int) -> No
 
 
 def _carried(case: Case, tape: Tape, steps: tuple[int, int], h: Nodes, c: Nodes) -> tuple[Nodes, Nodes]:
-    """A state on its way from one step to another: without a past where a truncated stream has a border between."""
+    """A state passed from one step to another: as new leaves if a truncated stream has a border between them."""
     borders = [each.start for each in case.block_steps[1:]] if case.gradients == "truncated" else []
     if not any(steps[0] < border <= steps[1] for border in borders):
         return h, c
@@ -121,7 +121,7 @@ def _carried(case: Case, tape: Tape, steps: tuple[int, int], h: Nodes, c: Nodes)
 
 
 class _Cell:
-    """One layer in one direction of one batch row; weights by name, arrays of nodes."""
+    """One layer in one direction of one batch row; the weights are arrays of nodes, by name."""
 
     def __init__(self, case: Case, direction: int, tape: Tape, weights: dict[str, Array]) -> None:
         self.case, self.tape, self.weights = case, tape, weights
@@ -149,7 +149,7 @@ class _Cell:
         return self.projected(m), new_c
 
     def argument(self, k: int, x: Nodes, h: Nodes, c: Nodes) -> Nodes:
-        """What gate k's activation is given; c is the state its peephole sees."""
+        """The argument of gate k's activation; c is the state its peephole sees."""
         case, w = self.case, self.weights
         biased = case.bias and case.layer_norm is None
         z = []
@@ -180,7 +180,7 @@ class _Cell:
         return result if beta is None else [v + b for v, b in zip(result, beta, strict=True)]
 
     def projected(self, m: Nodes) -> Nodes:
-        """The h of m = o Hh(c)."""
+        """The h projected from m = o Hh(c)."""
         case, w = self.case, self.weights
         if case.P is None:
             return m
@@ -189,7 +189,7 @@ class _Cell:
         return self.within(h, case.projection_clip)
 
     def within(self, values: Nodes, bound: float | None) -> Nodes:
-        """Values within +-bound; beyond it they are constants."""
+        """Values limited to [-bound, bound]; beyond the bound they are constants."""
         if bound is None:
             return values
         return [v if above(self.case, bound, abs(v.value)) else self.tape.leaf(bound * v.value.sgn()) for v in values]
@@ -217,8 +217,8 @@ def _each(array: Array, function: Callable[[Any], Any]) -> Array:
     return result.reshape(array.shape)
 
 
-def _held_to_the_forward_pass(case: Case, balls: Balls, y: Vectors, h_n: Vectors, c_n: Vectors) -> None:
-    """The forward computation above against the forward pass: their balls hold the same numbers, so they overlap."""
+def _check_against_forward_pass(case: Case, balls: Balls, y: Vectors, h_n: Vectors, c_n: Vectors) -> None:
+    """Check the forward computation above against the forward pass: both contain the true values, so they overlap."""
     for name, found in (("y", y), ("h_n", h_n), ("c_n", c_n)):
         for place, vector in found.items():
             if not all(node.value.overlaps(ball) for node, ball in zip(vector, balls[name][place], strict=True)):

@@ -1,4 +1,4 @@
-"""Answers for the proof: as many bits as it takes to round every output of a case to one float64."""
+"""The proof: evaluates a case with more and more bits until every output rounds to one float64."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from conformance.lstm.oracle.gradients import gradients
 from conformance.lstm.oracle.rounding import Undecided
 
 Evaluation = Callable[[Case, Arrays, int], Balls]
-"""Balls that hold the true values, from one pass with so many working bits; or `Undecided`."""
+"""Balls that contain the true values, from one pass with the given number of working bits; may raise `Undecided`."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """Golden outputs (float64, shapes of `Case.outputs`), all correctly rounded; the bits it took."""
+    """Golden outputs (float64, shapes of `Case.outputs`), all correctly rounded, and the number of bits needed."""
 
     outputs: dict[str, np.ndarray[Any, np.dtype[np.float64]]]
     bits: int
@@ -32,12 +32,12 @@ def prove(case: Case, arrays: Arrays, *, first_bits: int = 128, most_bits: int =
     """Every tensor of `case.outputs` for these weights and inputs, each number the float64 nearest to the true value.
 
     y (T, B, D*P) is 0 at the steps a row leaves out; h_n (L*D, B, P) and c_n (L*D, B, H) are the states after the last
-    valid step that a row's scan meets; logits (T, B, O) or (B, O). Zeros are +0.0.
+    valid step of a row's scan; logits (T, B, O) or (B, O). Zeros are +0.0.
 
     Raises:
-        GenerationError: for options that are not built, arrays that do not fit the case, values that are not finite or
-            overflow, gradients of a number that stands on a kink, and where `most_bits` bits leave an element
-            undecided (a true value halfway between two float64 that no finite computation gives exactly).
+        GenerationError: the arrays do not fit the case; a value is not finite or overflows; a number whose gradient is
+            needed is exactly at a kink; or an element is still undecided with `most_bits` bits (its true value may be
+            exactly halfway between two float64, which no finite precision can show).
     """
     refuse_unfit(case, arrays)
     forward = _proven(case, arrays, evaluate, first_bits=first_bits, most_bits=most_bits)
@@ -48,7 +48,7 @@ def prove(case: Case, arrays: Arrays, *, first_bits: int = 128, most_bits: int =
 
 
 def _proven(case: Case, arrays: Arrays, evaluated: Evaluation, *, first_bits: int, most_bits: int) -> Proof:
-    """What an evaluation gives, with as many bits as it takes to round it."""
+    """The rounded result of an evaluation, with as many bits as that takes."""
     bits = first_bits
     while True:
         try:
@@ -56,5 +56,5 @@ def _proven(case: Case, arrays: Arrays, evaluated: Evaluation, *, first_bits: in
             return Proof({name: rounded(case, name, tensor) for name, tensor in balls.items()}, bits)
         except Undecided as reason:
             if 2 * bits > most_bits:
-                raise GenerationError(f"{case.id}: not decided with {bits} bits: {reason}") from None
+                raise GenerationError(f"{case.id}: still undecided with {bits} bits: {reason}") from None
         bits *= 2

@@ -1,9 +1,9 @@
-"""Answers for the rounding: the one float64 nearest to every number in a ball, if there is one.
+"""Rounding: the one float64 nearest to every number in a ball, if there is one.
 
-A ball (python-flint `arb`) is a midpoint and a radius, both dyadic: man * 2**exp with whole man and exp. Its
-two ends are therefore dyadic too, and are rounded here in Python integers; flint's own conversion to float is
-not used. Rounding is monotone: where both ends of a ball round to the same float64, so does everything
-between them. That float64 is then *proven* to be the correctly rounded value of whatever the ball encloses.
+A ball (python-flint `arb`) is a midpoint and a radius, both dyadic: man * 2**exp with integers man and exp. Its two
+ends are therefore dyadic too, and are rounded here in Python integers; flint's own conversion to float is not used.
+Rounding is monotone: if both ends of a ball round to the same float64, so does everything between them. That float64 is
+then *proven* to be the correctly rounded value of any number in the ball.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ _SMALLEST = -1074
 
 _FLOOR = -(1 << 18)
 _CEILING = 1 << 12
-"""Beyond these exponents a ball is not written out in integers, for that of exp(-1e300) has 77 digits. What
-is below 2**_FLOOR is widened up to 2**_FLOOR; what is above 2**_CEILING is far beyond the largest float64."""
+"""Beyond these exponents a ball is not written out in integers: the exponent of exp(-1e300) has 77 digits. A ball
+below 2**_FLOOR is widened up to 2**_FLOOR; one above 2**_CEILING is far beyond the largest float64."""
 
 
 class Undecided(Exception):
-    """Numbers of the ball round to different float64: more bits are needed, or none will ever be enough."""
+    """The ball contains numbers that round to different float64: more bits are needed, or no number is enough."""
 
 
 def round_dyadic(man: int, exp: int) -> float:
-    """The float64 nearest to man * 2**exp; ties go to even; subnormals are included.
+    """The float64 nearest to man * 2**exp, including subnormals; ties go to even.
 
-    A result of zero is +0.0, whatever the sign of man; what rounds beyond the largest float64 is an infinity.
+    A result of zero is +0.0 regardless of the sign of man; a result beyond the largest float64 is an infinity.
     """
     size = abs(man)
     # The last bit that the result keeps, as a power of two.
@@ -47,7 +47,7 @@ def round_dyadic(man: int, exp: int) -> float:
 
 
 def nearest(ball: arb) -> float:
-    """The one float64 that all of the ball rounds to, +-infinity if all of it overflows; else `Undecided`."""
+    """The one float64 that all of the ball rounds to, +-infinity if all of it overflows; else raises `Undecided`."""
     if not ball.is_finite():
         raise Undecided("nothing is known about the value")
     mid, mid_exp = map(int, ball.mid().man_exp())
@@ -56,11 +56,11 @@ def nearest(ball: arb) -> float:
     if (mid and mid_top > _CEILING) or (rad and rad_top > _CEILING):
         if mid and (not rad or rad_top < mid_top - 1):  # then |every number| > 2**(mid_top - 2)
             return math.inf if mid > 0 else -math.inf
-        raise Undecided("the value is known to no digit")
+        raise Undecided("no digit of the value is known")
     if rad and rad_top <= _FLOOR:
         rad, rad_exp = 1, _FLOOR
     if mid and mid_top <= _FLOOR:
-        # The midpoint moves to 0 and the radius grows by as much.
+        # The midpoint moves to 0 and the radius grows by the same amount.
         mid, mid_exp = 0, _FLOOR
         rad, rad_exp = (rad << max(rad_exp - _FLOOR, 0)) + 1, _FLOOR
     common = min(mid_exp, rad_exp)
@@ -72,6 +72,6 @@ def nearest(ball: arb) -> float:
 
 
 def hopeless(ball: arb) -> bool:
-    """Whether the ball is certainly too wide for `nearest`; quick, False for some that are too wide too."""
-    # Below 2**-1000 nothing is said: among subnormals few correct bits can be enough.
+    """Whether the ball is certainly too wide for `nearest`; a quick test that misses some balls that are too wide."""
+    # Balls below 2**-1000 are not judged: among subnormals, few correct bits can be enough.
     return bool(ball.rel_accuracy_bits() < 40) and not bool(ball.abs_upper() < 2.0**-1000)

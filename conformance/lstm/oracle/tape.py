@@ -1,7 +1,7 @@
 """Reverse-mode differentiation over scalar balls (A. Griewank, A. Walther, "Evaluating Derivatives", 2008).
 
-Every number of a computation is a node that remembers which nodes it came from and its partial derivatives by them;
-going through the nodes backwards, the chain rule gives every node its dL/d(node).
+Every number of a computation is a node that records which nodes it was computed from and its partial derivatives with
+respect to them. Going through the nodes backward, the chain rule gives dL/d(node) for every node.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from flint import arb
 
 
 class Node:
-    """A number, the nodes it came from with its partial derivatives by them, and dL/d(it) once that is known."""
+    """A number, its source nodes with the partial derivatives with respect to them, and its gradient once known."""
 
     __slots__ = ("gradient", "sources", "tape", "value")
 
@@ -52,17 +52,17 @@ Nodes = list[Node]
 
 
 class Tape:
-    """Every node, in the order in which they came to be: each after those it came from."""
+    """Every node, in the order of creation: each comes after its sources."""
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
 
     def leaf(self, value: arb) -> Node:
-        """A number from nowhere: an input, a weight, a constant."""
+        """A number without sources: an input, a weight, a constant."""
         return Node(self, value, [])
 
     def dot(self, a: Sequence[Node], b: Sequence[Node], *more: Node) -> Node:
-        """The sum of a[k] b[k], and of `more`, as one node."""
+        """The sum of all a[k] b[k] and of `more`, as one node."""
         value = sum((p.value * q.value for p, q in zip(a, b, strict=True)), arb(0))
         sources = [(p, q.value) for p, q in zip(a, b, strict=True)] + [(q, p.value) for p, q in zip(a, b, strict=True)]
         return Node(self, sum((v.value for v in more), value), [*sources, *((v, arb(1)) for v in more)])
@@ -72,7 +72,7 @@ class Tape:
         return Node(self, sum((v.value for v in terms), arb(0)), [(v, arb(1)) for v in terms])
 
     def differentiate(self, loss: Node) -> None:
-        """Give every node its dL/d(node)."""
+        """Set `gradient` of every node to dL/d(node)."""
         loss.gradient = arb(1)
         for node in reversed(self.nodes):
             for source, partial in node.sources:
