@@ -294,6 +294,15 @@ def test_every_capability_and_deviation_key_is_explained(name):
     assert f"`{name}`" in ADAPTERS.read_text()
 
 
+BUILT_IN = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"][registry.GROUP]
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_every_built_in_adapter_is_listed_with_its_devices(name):
+    (row,) = re.findall(rf"^\|[^|]*`{name}`[^|]*\|.*\|$", (ROOT / "docs" / "running.md").read_text(), re.MULTILINE)
+    assert set(row.split("|")[-2].strip().split(", ")) == registry.load(name).devices
+
+
 def test_readmes_first_command_installs_every_program_that_readme_runs():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
