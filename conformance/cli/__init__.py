@@ -1,6 +1,6 @@
 """The command `conformance`: one module per command. Each reads its options, calls the package, and prints.
 
-The modules import no more than click at their top: `conformance list` is not to wait for what it does not use.
+At the top they import little more than click: `conformance list` must not wait for packages that it does not use.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from conformance.cli.upgrade import upgrade
 
 
 class _Group(click.Group):
-    """Turns the suite's own errors into a message and exit code 2, an interrupt into the shell's 130."""
+    """Turns the suite's own errors into a message and exit code 2, and an interrupt into exit code 130."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -51,7 +51,7 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main() -> None:
-    """Hold LSTM implementations to proven golden vectors."""
+    """Check LSTM implementations against proven golden vectors."""
 
 
 _COMMANDS = (

@@ -1,4 +1,4 @@
-"""`conformance list`, `show` and `schema`: what there is to run."""
+"""`conformance list`, `conformance show` and `conformance schema`: what there is to run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`conformance doctor`: what loads here, and why what does not."""
+"""`conformance doctor`: which adapters load here, and why the others do not."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from conformance.cli import options
 
 @click.command()
 @click.option(
-    "--adapter", "adapters", multiple=True, metavar="[PLACE:]NAME[@DEVICE]", help="Repeatable.  [default: all]"
+    "--adapter",
+    "adapters",
+    multiple=True,
+    metavar="[PLACE:]NAME[@DEVICE]",
+    help="Adapter to load; repeatable.  [default: all]",
 )
 @options.worker
 @options.load_timeout
 @click.option("-j", "--jobs", type=click.IntRange(1), default=4, show_default=True,
-              help="At most so many adapters load at a time.")  # fmt: skip
-@click.option("-v", "--verbose", is_flag=True, help="Print what decides about precision and kernels too.")
+              help="Adapters to load at a time.")  # fmt: skip
+@click.option("-v", "--verbose", is_flag=True, help="Also print the settings that decide precision and kernels.")
 @options.as_json
 def doctor(
     adapters: tuple[str, ...],
@@ -29,9 +33,9 @@ def doctor(
     verbose: bool,
     as_json: bool,
 ) -> None:
-    """Say of every adapter which versions and device it has, or why it cannot load, as each of them answers.
+    """Print the versions and the device of every adapter, or why it cannot load, as each one answers.
 
-    Exit code: 1 if an adapter asked for by name cannot load.
+    Exit code: 0, or 1 if an adapter given with --adapter cannot load.
     """
     from dataclasses import asdict
 

@@ -1,4 +1,4 @@
-"""`conformance gate` and `baseline`: two runs compared."""
+"""`conformance gate` and `conformance baseline`: compare two runs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def gate(
     after: Path,
     gating: GateOptions,
 ) -> None:
-    """Compare the results of two runs, of a framework before and after an upgrade.
+    """Compare the results of two runs, such as a framework before and after an upgrade.
 
-    Newly failing, crashing or unsupported cases and noise that drifted close the gate. A run of other golden vectors,
-    an interrupted one, and one in which cases have vanished are refused.
+    The gate closes if cases newly fail, crash or become unsupported, or if their noise has grown too much. A run of
+    other golden vectors, an interrupted run and a run in which cases have vanished are refused.
 
     Exit code: 0 nothing got worse, 1 something did, 2 the two cannot be compared.
     """
@@ -36,9 +36,9 @@ def gate(
 @click.argument("results", type=options.FILE)
 @click.option("-o", "--output", required=True, type=options.NEW_FILE, help="The file to write.")
 def baseline(results: Path, output: Path) -> None:
-    """Keep of a results file what `conformance gate` needs: small, sorted, fit for a repository.
+    """Reduce a results file to what `conformance gate` needs: small, sorted, fit for a repository.
 
-    Exit code: 0, or 2 where the run was interrupted, or is only one shard of several.
+    Exit code: 0, or 2 if the run was interrupted or is only one of several shards.
     """
     from conformance.results.gate import essence
     from conformance.results.reading import demand_whole, read_results

@@ -1,4 +1,4 @@
-"""The options of a gate, and what it prints and writes: what `conformance gate` and `upgrade` share."""
+"""The options and the output of a gate, shared by `conformance gate` and `conformance upgrade`."""
 
 from __future__ import annotations
 
@@ -22,19 +22,21 @@ _drift = click.option(
     default=4.0,
     show_default=True,
     metavar="FACTOR",
-    help="By how much noise may grow while a case still passes.",
+    help="Factor by which the noise of a passing case may grow.",
 )
 _accept_known = click.option(
-    "--accept-known", is_flag=True, help="What a known deviation explains does not close the gate."
+    "--accept-known", is_flag=True, help="Do not close the gate for what a known deviation explains."
 )
-_everything = click.option("--all", "everything", is_flag=True, help="Show every change, not some of each family.")
-_markdown = click.option("--markdown", type=options.NEW_FILE, help="Write it as Markdown too, for a CI summary.")
-_junit = click.option("--junit", type=options.NEW_FILE, help="Write it as JUnit XML too.")
+_everything = click.option(
+    "--all", "everything", is_flag=True, help="Show every change, not only a few of each family."
+)
+_markdown = click.option("--markdown", type=options.NEW_FILE, help="Also write Markdown, for a CI summary.")
+_junit = click.option("--junit", type=options.NEW_FILE, help="Also write JUnit XML.")
 
 
 @dataclass(frozen=True)
 class GateOptions:
-    """What a gate lets pass, and where it says what it found; the fields are its options."""
+    """What a gate lets pass, and where it reports its findings; each field is one of the options."""
 
     drift: float
     accept_known: bool
@@ -44,10 +46,13 @@ class GateOptions:
     junit: Path | None
 
     def exit_code(self, before: Results, after: Results) -> int:
-        """Print and write what the gate says.
+        """Print and write what the gate finds.
+
+        Returns:
+            0 if the gate is open, 1 if it is closed.
 
         Raises:
-            ConformanceError: the two cannot be compared.
+            ConformanceError: the two runs cannot be compared, or a file cannot be written.
         """
         from conformance.files import replace_file
         from conformance.results.gate import gate as compare
@@ -70,7 +75,7 @@ class GateOptions:
 
 
 def gate_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of a gate; it gets them as one `gating`."""
+    """Decorate a command with the options of a gate, which it receives as one argument `gating`."""
 
     @functools.wraps(command)
     def taken(

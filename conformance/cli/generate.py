@@ -1,4 +1,4 @@
-"""`conformance generate`: make the golden vectors, or demand that they are what comes out."""
+"""`conformance generate`: makes the golden vectors, or checks that the stored ones are the same."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 @options.specs
 @options.vectors
 @click.option(
-    "--check", "check_only", is_flag=True, help="Write nothing; demand that the stored vectors are what comes out."
+    "--check",
+    "check_only",
+    is_flag=True,
+    help="Write nothing; check that the stored vectors are byte for byte the same.",
 )
-@click.option("-j", "--jobs", type=click.IntRange(1), help="Processes.  [default: one a core]")
+@click.option("-j", "--jobs", type=click.IntRange(1), help="Number of processes.  [default: one per core]")
 def generate(patterns: tuple[str, ...], specs: Path, vectors: Path, check_only: bool, jobs: int | None) -> None:
     """Make the golden vectors of the specs (needs the extra `generate`).
 
-    The suite's own have to separate every known mistake (conformance mistakes) by 8 times the tolerance.
+    The suite's own vectors must separate every known mistake (see conformance mistakes) by 8 times the tolerance.
 
     Exit code: 0 all is well, 1 a case could not be made, a stored vector differs, or a mistake is not separated.
     """
@@ -36,8 +39,8 @@ def generate(patterns: tuple[str, ...], specs: Path, vectors: Path, check_only: 
     from conformance.golden.store import VectorStore
 
     if (specs == options.FOLDERS.specs) != (vectors == options.FOLDERS.vectors):
-        # Else the suite's own vectors would be taken for stale ones, and removed.
-        raise click.UsageError("a folder of specs has a folder of vectors of its own: give both --specs and --vectors")
+        # Otherwise the suite's own vectors would be taken for stale ones, and removed.
+        raise click.UsageError("a folder of specs needs its own folder of vectors: give both --specs and --vectors")
     console = options.console()
     cases = select_cases(specs, patterns)
     store = VectorStore(vectors)
@@ -59,7 +62,9 @@ def generate(patterns: tuple[str, ...], specs: Path, vectors: Path, check_only: 
             summary.problems += power.too_weak(cases, vectors, jobs=jobs, report=advance)
     for problem in summary.problems:
         console.print(problem, markup=False, highlight=False, soft_wrap=True)
-    done = f"{summary.same_bytes} of {summary.made} the same bytes" if check_only else f"{summary.made} vectors made"
+    done = (
+        f"{summary.same_bytes} of {summary.made} vectors are the same" if check_only else f"{summary.made} vectors made"
+    )
     console.print(
         f"{done}; every golden value proven with at most {summary.most_bits} bits; "
         f"reference within {summary.reference_noise:.2f} noise units of the oracle; {len(summary.problems)} problems"

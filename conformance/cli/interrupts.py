@@ -1,4 +1,4 @@
-"""Ctrl-C, which may strike in the middle of anything, a library that hides it too."""
+"""Handles Ctrl-C, which may arrive at any point, even inside a library that hides it."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ _interrupted = threading.Event()
 
 
 def interrupted() -> bool:
-    """Whether Ctrl-C has struck since `interrupts` began, even if nobody heard of it: some code catches everything."""
+    """Whether Ctrl-C was pressed since `interrupts` began, even if the exception was lost: some code catches all."""
     return _interrupted.is_set()
 
 
 @contextlib.contextmanager
 def interrupts() -> Iterator[None]:
-    """Whatever error a library makes of an interrupt in here, it is one.
+    """Make sure that Ctrl-C in this context ends in KeyboardInterrupt, even if a library turns it into another error.
 
     Raises:
-        KeyboardInterrupt: also in place of an error after Ctrl-C. pydantic makes such ones, while it builds a model.
+        KeyboardInterrupt: also in place of an error raised after Ctrl-C. pydantic raises such errors when it is
+            interrupted while it builds a model.
     """
     _interrupted.clear()
-    usual = signal.getsignal(signal.SIGINT)
-    if not callable(usual) or threading.current_thread() is not threading.main_thread():
+    previous = signal.getsignal(signal.SIGINT)
+    if not callable(previous) or threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def strike(number: int, frame: FrameType | None) -> None:
+    def on_interrupt(number: int, frame: FrameType | None) -> None:
         _interrupted.set()
-        usual(number, frame)
+        previous(number, frame)
 
-    signal.signal(signal.SIGINT, strike)
+    signal.signal(signal.SIGINT, on_interrupt)
     try:
         yield
     except click.exceptions.Exit:
@@ -45,4 +46,4 @@ def interrupts() -> Iterator[None]:
             raise KeyboardInterrupt from error
         raise
     finally:
-        signal.signal(signal.SIGINT, usual)
+        signal.signal(signal.SIGINT, previous)

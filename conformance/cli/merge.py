@@ -1,4 +1,4 @@
-"""`conformance merge`: results of several files as one."""
+"""`conformance merge`: combines several results files into one."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from conformance.cli import options
 @click.argument("files", nargs=-1, required=True, type=options.FILE, metavar="RESULTS...")
 @click.option("-o", "--output", required=True, type=options.NEW_FILE, help="The file to write.")
 def merge(files: tuple[Path, ...], output: Path) -> None:
-    """Put the results of shards, or of several adapters, into one file.
+    """Combine the results of shards, or of several adapters, into one file.
 
-    What does not belong together is refused: other vectors or cases, one adapter in two versions, two outcomes of one
-    case, an interrupted run, a shard that is missing.
+    Results that do not belong together are refused: different vectors or cases, one adapter in two versions, two
+    outcomes of one case, an interrupted run, a missing shard.
 
-    Exit code: 0, or 2 where they cannot be merged.
+    Exit code: 0, or 2 if they cannot be merged.
     """
     from conformance.results.merge import merged
     from conformance.results.reading import read_results

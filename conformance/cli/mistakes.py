@@ -1,4 +1,4 @@
-"""`conformance mistakes`: what the vectors tell apart, and by how much."""
+"""`conformance mistakes`: which mistakes the vectors tell from a right answer, and by how much."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 @options.deviations
 @options.as_json
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print docs/mistakes.md.")
-@click.option("--against", type=click.Choice(["onnx-node-tests"]), help="Show what another suite catches, too.")
-@click.option("-j", "--jobs", type=click.IntRange(1), help="Processes.  [default: one a core]")
+@click.option("--against", type=click.Choice(["onnx-node-tests"]), help="Also show what another suite catches.")
+@click.option("-j", "--jobs", type=click.IntRange(1), help="Number of processes.  [default: one per core]")
 def mistakes(
     ids: tuple[str, ...],
     patterns: tuple[str, ...],
@@ -37,13 +37,13 @@ def mistakes(
     against: str | None,
     jobs: int | None,
 ) -> None:
-    """Explain a mistake that a failure looks like, or say of every known one which cases catch it, and by how much.
+    """Explain a mistake that a failure looks like, or list all known ones, which cases catch them, and by how much.
 
-    Of a mistake that is named: what is done wrong, where it was seen, the cases that tell it from a right answer, and
+    The explanation of a mistake: what is done wrong, where it was seen, the cases that tell it from a right answer, and
     the known deviations that show it.
 
-    Exit code: 1 if all cases together, no --case and no mistake given, separate a mistake by less than 8 times the
-    tolerance.
+    Exit code: 0, or 1 if neither a mistake nor --case is given and the cases separate some mistake by less than 8 times
+    the tolerance.
     """
     from conformance.case.select import select_cases
     from conformance.golden import onnx_node_tests, power
@@ -53,10 +53,12 @@ def mistakes(
     from conformance.views import mistakes as view
 
     if ids and (as_markdown or against):
-        raise click.UsageError("--markdown and --against are about all mistakes: leave the name out")
+        raise click.UsageError("--markdown and --against are about all mistakes: leave out the names")
     chosen = _named(ids) if ids else CATALOGUE
     cases = select_cases(specs, patterns)
-    stored = [case for case in cases if not (ids and case.on_demand)]  # an explanation is not to wait for a vector
+    stored = [
+        case for case in cases if not (ids and case.on_demand)
+    ]  # an explanation must not wait for a vector to be made
     other = onnx_node_tests.caught() if against or as_markdown else None
     with options.progress() as progress:
         task = progress.add_task("mistakes", total=len(stored))
@@ -64,11 +66,11 @@ def mistakes(
         powers = power.measure(stored, vectors, chosen, jobs=jobs, report=advance)
     known = load_all(deviations) if ids else {}
     if as_json:
-        told = view.as_json(powers, other)
+        listed = view.as_json(powers, other)
         if ids:
-            for entry, mistake in zip(told, chosen, strict=True):
+            for entry, mistake in zip(listed, chosen, strict=True):
                 entry["known_deviations"] = explanation.as_json(mistake, known)
-        click.echo(json.dumps(told, indent=1))
+        click.echo(json.dumps(listed, indent=1))
     elif ids:
         made = [case for case in cases if case.on_demand]
         texts = [

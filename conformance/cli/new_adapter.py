@@ -1,4 +1,4 @@
-"""`conformance new-adapter`: a vendor's package, working from the first minute."""
+"""`conformance new-adapter`: writes a vendor's package that works from the start."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ from conformance.cli import options
 
 @click.command("new-adapter")
 @click.argument("name")
-@click.option("--into", type=options.NEW_PATH, metavar="FOLDER", help="New or empty.  [default: NAME-conformance]")
+@click.option(
+    "--into",
+    type=options.NEW_PATH,
+    metavar="FOLDER",
+    help="Folder to write, new or empty.  [default: NAME-conformance]",
+)
 def new_adapter(name: str, into: Path | None) -> None:
-    """Write an installable package with an adapter NAME that works, for a stand-in of the engine.
+    """Write an installable package with an adapter NAME, which works at once with a stand-in for the engine.
 
-    Exit code: 0, or 2 where the name or the folder is taken.
+    Exit code: 0, or 2 if the name or the folder is taken.
     """
     from conformance.vendor import scaffold
 
@@ -25,10 +30,10 @@ def new_adapter(name: str, into: Path | None) -> None:
     for path in scaffold.write(names, folder):
         click.echo(f"  {path}")
     click.echo(
-        f"\nThe adapter {name} works already, for a stand-in of the engine. Try it:\n\n"
+        f"\nThe adapter {name} already works, with a stand-in for the engine. Try it:\n\n"
         f"    cd {shlex.quote(str(folder))}\n"
         "    python -m pip install -e '.[test]'\n"
         f"    conformance smoke {name} --deviations deviations\n"
         f"    conformance run --adapter {name} --deviations deviations\n"
-        "\nREADME.md there says what to replace, step by step."
+        "\nIts README.md says what to replace, step by step."
     )

@@ -1,4 +1,4 @@
-"""The options that several commands have, and how a command prints."""
+"""Options shared by several commands, and how commands print."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _Path(click.Path):
-    """A path that is not empty, as the value of a variable that is not set would be."""
+    """A path that must not be empty: an empty one is usually a shell variable that is not set."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "":
@@ -28,10 +28,10 @@ class _Path(click.Path):
 
 
 class Number(click.FloatRange):
-    """A number between bounds; NaN, which compares with nothing, is not."""
+    """A number between bounds. NaN is refused: no comparison with a bound excludes it."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The number."""
+        """Convert, as click does, and refuse NaN."""
         number = super().convert(value, param, ctx)
         if math.isnan(number):
             self.fail(f"{value} is not a number.", param, ctx)
@@ -68,8 +68,8 @@ worker = click.option(
     "workers",
     multiple=True,
     metavar="PLACE=SPEC",
-    help="Another place for adapters, then called PLACE:NAME: PLACE=python=INTERPRETER or "
-    "PLACE=ssh=HOST[//python=INTERPRETER]; repeatable.",
+    help="Another place to run adapters, which are then called PLACE:NAME. SPEC: python=INTERPRETER or "
+    "ssh=HOST[//python=INTERPRETER]. Repeatable.",
 )
 load_timeout = click.option(
     "--load-timeout",
@@ -83,9 +83,13 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def console(*, error: bool = False, wide: bool = False) -> Console:
-    """Where tables and messages go; or, with `error`, what is said beside the output.
+    """The console for tables and messages.
 
-    What is printed is text: no [part] of it is markup. wide: whatever the width of the terminal.
+    What is printed is plain text: no [part] of it is markup.
+
+    Args:
+        error: print on standard error, beside the output.
+        wide: ignore the width of the terminal.
     """
     from rich.console import Console
 
@@ -96,7 +100,7 @@ def console(*, error: bool = False, wide: bool = False) -> Console:
 
 
 def status(text: str, *, error: bool = False) -> contextlib.AbstractContextManager[Any]:
-    """A spinner beside `text` while something is waited for, where somebody may be looking."""
+    """A spinner beside `text` during a wait, if the output goes to a terminal."""
     where = sys.stderr if error else sys.stdout
     if not where.isatty():
         return contextlib.nullcontext()
@@ -106,7 +110,7 @@ def status(text: str, *, error: bool = False) -> contextlib.AbstractContextManag
 
 
 def progress() -> Progress:
-    """Bars for long work, beside the output, where somebody may be looking."""
+    """Progress bars on standard error, shown only on a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 

@@ -1,4 +1,4 @@
-"""How far a run is, beside its output: bars where somebody looks on, in a log a line for each adapter that is done."""
+"""The progress of a run on standard error: bars on a terminal, in a log one line for each adapter that is done."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class RunProgress:
-    """Told by one thread at a time.
+    """Shows how many results each adapter has given; updated by one thread at a time.
 
     Args:
-        left: results that are still to come, by label of the adapter.
-        of: results of each adapter in all.
-        shown: without, nothing is said.
+        left: how many results are still to come, by label of the adapter.
+        of: how many results each adapter has in total.
+        shown: False: nothing is printed.
     """
 
     def __init__(self, left: Mapping[str, int], of: int, *, shown: bool = True) -> None:
@@ -44,8 +44,8 @@ class RunProgress:
             self._progress.stop()
 
     def started(self, label: str) -> None:
-        """An adapter's turn has come, and it has got its first cases."""
-        for name in ("rich.console", "rich.table"):  # for what is printed at the end; now a worker has something to do
+        """An adapter has received its first cases."""
+        for name in ("rich.console", "rich.table"):  # needed for the final output; now a worker is busy
             importlib.import_module(name)
         if not self._bars:
             return
@@ -59,10 +59,10 @@ class RunProgress:
         self._progress.start_task(self._tasks[label])
 
     def result_arrived(self, label: str, own: float, loading: float) -> None:
-        """A result of an adapter is there.
+        """A result of an adapter has arrived.
 
         Args:
-            own: seconds that the adapter took for it.
+            own: seconds that the adapter took for this case.
             loading: seconds that the adapter's workers have taken to load so far.
         """
         self._left[label] -= 1

@@ -1,4 +1,4 @@
-"""`conformance report`: results for people to read, and for other programs."""
+"""`conformance report`: turns results into reports for people and for other programs."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from conformance.cli import options
     type=click.Choice(["html", "markdown", "junit", "badge"]),
     default="html",
     show_default=True,
-    help="A page; a summary for a CI log; JUnit XML; a badge (shields.io endpoint JSON).",
+    help="html: a page. markdown: a summary for a CI log. junit: JUnit XML. badge: JSON for a shields.io badge.",
 )
-@click.option("-o", "--output", type=options.NEW_FILE, help="The file to write; a page needs one.  [default: print it]")
+@click.option("-o", "--output", type=options.NEW_FILE, help="The file to write; html needs one.  [default: print it]")
 @options.specs
-@click.option("--mistakes", metavar="URL", help="Where docs/mistakes.md is published; the page leads there.")
+@click.option("--mistakes", metavar="URL", help="Where docs/mistakes.md is published; the page links to it.")
 def report(files: tuple[Path, ...], kind: str, output: Path | None, specs: Path, mistakes: str | None) -> None:
-    """Report on one or several results files.
+    """Make a report from one or more results files.
 
-    Runs that were interrupted are reported as such. Exit code: 0, or 2 where a file cannot be read.
+    Interrupted runs are reported as such.
+
+    Exit code: 0, or 2 if a file cannot be read or written.
     """
     from conformance.case.load import load_specs
     from conformance.files import replace_file
@@ -34,7 +36,7 @@ def report(files: tuple[Path, ...], kind: str, output: Path | None, specs: Path,
     from conformance.results.reading import read_results
 
     if kind == "html" and output is None:
-        raise click.UsageError("a page is for a browser: give the file to write with -o FILE")
+        raise click.UsageError("--format html needs a file to write: give one with -o FILE")
     content = Content([read_results(file) for file in files])
     match kind:
         case "html":

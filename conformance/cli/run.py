@@ -1,4 +1,4 @@
-"""`conformance run`: cases with adapters."""
+"""`conformance run`: runs cases with adapters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from conformance.results.record import Record
 
 LOG_WIDTH = 100
-"""Characters of a line where the output is no terminal."""
+"""Characters per line when the output is not a terminal."""
 
 
 @click.command()
@@ -25,7 +25,7 @@ LOG_WIDTH = 100
     "adapters",
     multiple=True,
     metavar="[PLACE:]NAME[@DEVICE]",
-    help="Repeatable.  [default: all that load, here and at each --worker]",
+    help="Adapter to run; repeatable.  [default: all that load, here and at each --worker]",
 )
 @options.worker
 @options.case
@@ -33,8 +33,8 @@ LOG_WIDTH = 100
 @options.specs
 @options.vectors
 @options.deviations
-@click.option("-o", "--output", type=options.NEW_FILE, help="Write results as JSON lines.")
-@click.option("--resume", is_flag=True, help="Go on with the file of -o where an interrupted run left it.")
+@click.option("-o", "--output", type=options.NEW_FILE, help="Write the results to this file, as JSON lines.")
+@click.option("--resume", is_flag=True, help="Continue the interrupted run whose file is given with -o.")
 @click.option(
     "--timeout",
     type=options.SECONDS,
@@ -47,17 +47,17 @@ LOG_WIDTH = 100
     "--memory",
     type=options.GIB,
     metavar="GIB",
-    help="Memory a worker may allocate (Linux).  [default: no limit]",
+    help="Memory a worker may allocate, in GiB (Linux only).  [default: no limit]",
 )
 @click.option(
     "--in-process",
     is_flag=True,
-    help="For debuggers: run the adapter in this process and thread, its output here, without --timeout; breakpoint() "
-    "works, and a crash ends the run.",
+    help="For debugging: run the adapter in this process and thread. Its output appears here, breakpoint() works, "
+    "--timeout does not apply, and a crash ends the run.",
 )
-@click.option("-j", "--jobs", type=click.IntRange(1), help="Adapters side by side.  [default: one a core]")
+@click.option("-j", "--jobs", type=click.IntRange(1), help="Adapters to run at a time.  [default: one per core]")
 @click.option("--wide", is_flag=True, help="Print the matrix as one table, however wide.")
-@click.option("-v", "--verbose", is_flag=True, help="Print each known deviation's message too.")
+@click.option("-v", "--verbose", is_flag=True, help="Also print the message of each known deviation.")
 def run(
     adapters: tuple[str, ...],
     workers: tuple[str, ...],
@@ -83,9 +83,11 @@ def run(
     from conformance.run.places import demand_used, everywhere, parse_places
 
     if resume and output is None:
-        raise click.UsageError("--resume goes on with the file of -o FILE; none is given")
+        raise click.UsageError("--resume continues the run whose file is given with -o FILE; none is given")
     if in_process and (not adapters or workers or memory):
-        raise click.UsageError("--in-process needs --adapter NAME, and has no worker to place or to limit")
+        raise click.UsageError(
+            "--in-process needs --adapter NAME, and starts no worker: --worker and --memory do not go with it"
+        )
     places = parse_places(workers)
     labels = adapters or everywhere(places)
     demand_used(places, labels)
@@ -120,7 +122,7 @@ def run(
 
 
 def _print(records: list[Record], adapters: list[str], *, verbose: bool, wide: bool) -> None:
-    """The messages and the matrix."""
+    """Print the messages and the matrix."""
     from conformance.views.matrix import LEGEND, matrix
 
     console = options.console(wide=wide)
@@ -128,7 +130,7 @@ def _print(records: list[Record], adapters: list[str], *, verbose: bool, wide: b
         if record.unexpected or (verbose and record.known):
             console.print(record.message, soft_wrap=True)
             console.print()
-    # In a log names are kept whole, for somebody may search for them.
+    # In a log names are kept whole, so that they can be searched for.
     width = None if wide else console.width if console.is_terminal else LOG_WIDTH
     for block in matrix(records, adapters, width=width, breakable=console.is_terminal and not wide):
         console.print(block, crop=False)

@@ -1,4 +1,4 @@
-"""`conformance smoke`: is an adapter sound, before any golden value counts."""
+"""`conformance smoke`: checks that an adapter is sound, before any golden value is compared."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from conformance.cli import options
               help="Seconds an answer may take.")  # fmt: skip
 @options.load_timeout
 @options.as_json
-@click.option("-v", "--verbose", is_flag=True, help="Print every check, not only each group.")
+@click.option("-v", "--verbose", is_flag=True, help="Print every check, not only the groups.")
 def smoke(
     adapter: str,
     patterns: tuple[str, ...],
@@ -31,12 +31,12 @@ def smoke(
     as_json: bool,
     verbose: bool,
 ) -> None:
-    """Tell a broken adapter from a wrong framework: does it hand over, and give back, what it declares?
+    """Check that an adapter is sound, to tell a broken adapter from a wrong framework.
 
-    Every option of its capabilities, every tensor and every gate of it has to change the answer; batches, calls and
-    ways of handing lengths over must not.
+    Every option that it declares, every tensor and every gate of a tensor must change the answer. How rows are batched,
+    how the work is split into calls and how lengths are passed must not.
 
-    Exit code: 0 all is well, 1 a check failed that no known deviation explains, 2 the adapter cannot be asked.
+    Exit code: 0 all is well, 1 a check failed and no known deviation explains it, 2 the adapter could not be checked.
     """
     from dataclasses import asdict
 
@@ -47,16 +47,16 @@ def smoke(
     from conformance.views import smoke as view
 
     known = load_deviations(deviations, registry.parse(adapter).name)
-    made = Smoke(adapter, known, patterns, timeout, parse_places(workers), load_timeout)
+    checks = Smoke(adapter, known, patterns, timeout, parse_places(workers), load_timeout)
     findings = []
     with options.progress() as progress:
-        task = progress.add_task("smoke", total=len(made.checks))
-        for finding in made.findings():
+        task = progress.add_task("smoke", total=len(checks.checks))
+        for finding in checks.findings():
             findings.append(finding)
             progress.advance(task)
     if as_json:
-        told = {"adapter": adapter, "versions": made.versions, "findings": [asdict(finding) for finding in findings]}
-        click.echo(json.dumps(told, indent=1))
+        listed = [asdict(finding) for finding in findings]
+        click.echo(json.dumps({"adapter": adapter, "versions": checks.versions, "findings": listed}, indent=1))
     else:
         lines = [view.each(finding) for finding in findings] if verbose else view.groups(findings)
         click.echo("\n".join(lines))

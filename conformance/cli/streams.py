@@ -1,4 +1,4 @@
-"""The standard streams, which may be closed, or full, or have no letters for what is printed."""
+"""Standard output and error, which may be closed or full, or unable to encode what is printed."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from typing import Any, TextIO, cast
 
 from conformance.case.errors import ConformanceError
 
-_NOBODY_READS = (errno.EPIPE, errno.ESHUTDOWN, *((errno.EINVAL,) if sys.platform == "win32" else ()))
+_READER_GONE = (errno.EPIPE, errno.ESHUTDOWN, *((errno.EINVAL,) if sys.platform == "win32" else ()))
 
 
 @contextlib.contextmanager
 def standard_streams() -> Iterator[None]:
     """Standard output and error as the commands need them.
 
-    `| head` ends when it has enough. That is not an error: what is printed from then on goes nowhere, and the command
-    goes on to its end and its exit code, with the files that it writes.
+    `| head` ends when it has read enough. That is not an error: further output is discarded, and the command still runs
+    to its end, writes its files and returns its usual exit code.
 
     Raises:
-        ConformanceError: standard output cannot be written for another reason, a full disk.
+        ConformanceError: standard output cannot be written for another reason, such as a full disk.
     """
     if None in (sys.stdin, sys.stdout, sys.stderr):
-        _fill_the_gaps()
+        _open_missing()
     before = sys.stdout, sys.stderr
     output, error = _Stream(sys.stdout, "standard output"), _Stream(sys.stderr, None)
     sys.stdout, sys.stderr = cast(TextIO, output), cast(TextIO, error)
@@ -40,19 +40,19 @@ def standard_streams() -> Iterator[None]:
         sys.stdout, sys.stderr = before
 
 
-def _fill_the_gaps() -> None:
-    """Have no file that is opened later take the place of a stream that is not there, and get what libraries print."""
+def _open_missing() -> None:
+    """Open the null device for each missing stream, or a file opened later would get its number and what is printed."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)
 
 
 class _Stream:
-    """A stream that is written as far as it can be.
+    """A stream that is written as far as possible.
 
     Args:
-        stream: None where the process was started without it.
-        name: what to call it in an error; None: what cannot be written is not told, for there is nowhere to tell it.
+        stream: None if the process was started without it.
+        name: what to call it in an error; None: a failed write is not reported, because there is nowhere to report it.
     """
 
     def __init__(self, stream: TextIO | None, name: str | None) -> None:
@@ -61,7 +61,7 @@ class _Stream:
         self._lost = stream is None
         self._problem: ConformanceError | None = None
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a letter that it does not have is no reason to end
+            stream.reconfigure(errors="backslashreplace")  # a character that it cannot encode is not a reason to end
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -76,10 +76,10 @@ class _Stream:
             self._stream.flush()
 
     def finish(self) -> None:
-        """Write what is in a buffer here, and not where the interpreter ends, which can only complain.
+        """Write what is still buffered now: when the interpreter ends, it can only complain.
 
         Raises:
-            ConformanceError: something could not be written, whether or not anybody has caught the error then.
+            ConformanceError: something could not be written, even if the error was caught when it happened.
         """
         self.flush()
         if self._problem is not None:
@@ -93,12 +93,12 @@ class _Stream:
             if self._lost:
                 return
             self._lose()
-            if self._name is not None and error.errno not in _NOBODY_READS:
+            if self._name is not None and error.errno not in _READER_GONE:
                 self._problem = ConformanceError(f"{self._name}: cannot be written: {error.strerror}")
                 raise self._problem from error
 
     def _lose(self) -> None:
-        """From now on nothing is written; neither is what is still in a buffer, when the interpreter ends."""
+        """Discard all further output, and what is still buffered when the interpreter ends."""
         self._lost = True
         nowhere = os.open(os.devnull, os.O_WRONLY)
         with contextlib.suppress(OSError, ValueError):

@@ -1,4 +1,4 @@
-"""`conformance upgrade`: two versions of a package, each in an environment of its own, and the gate between them."""
+"""`conformance upgrade`: runs two versions of a package, each in its own environment, and gates the second."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     "adapters",
     multiple=True,
     metavar="NAME[@DEVICE]",
-    help="Repeatable.  [default: all that compute with the package and load in both environments]",
+    help="Adapter to run; repeatable.  [default: all that compute with the package and load in both environments]",
 )
 @click.option(
     "--with",
     "others",
     multiple=True,
     metavar="REQUIREMENT",
-    help="What goes into both environments beside; repeatable.  [default: what the suite's extra for the package has]",
+    help="What else to install in both environments; repeatable.  [default: the suite's extra for the package]",
 )
 @click.option(
     "-c",
@@ -48,16 +48,16 @@ if TYPE_CHECKING:
     "constraints",
     multiple=True,
     type=options.FILE,
-    help="pip constraints, for all but a package that is given with a version; repeatable.",
+    help="File of pip constraints; they do not apply to packages given with a version. Repeatable.",
 )
 @options.case
 @options.specs
 @options.vectors
 @options.deviations
-@click.option("--keep", type=options.NEW_FOLDER, help="Keep environments and results there.")
-@click.option("--timeout", type=options.SECONDS, default=300.0, show_default=True, help="As of run.")
+@click.option("--keep", type=options.NEW_FOLDER, help="Keep the environments and results in this folder.")
+@click.option("--timeout", type=options.SECONDS, default=300.0, show_default=True, help="Seconds a case may take.")
 @options.load_timeout
-@click.option("-j", "--jobs", type=click.IntRange(1), help="Adapters side by side.  [default: one a core]")
+@click.option("-j", "--jobs", type=click.IntRange(1), help="Adapters to run at a time.  [default: one per core]")
 @gate_options
 def upgrade(
     before: str,
@@ -75,10 +75,10 @@ def upgrade(
     jobs: int | None,
     gating: GateOptions,
 ) -> None:
-    """Run the cases with two versions of a package, 'torch==2.13.0' 'torch==2.14.0', and gate the second by the first.
+    """Run the cases with two versions of a package, and gate the second against the first.
 
-    Each version gets a throw-away environment, made by pip. A version may also be the file of a wheel. Several packages
-    of a side stand in one word: 'keras==3.8.0 torch==2.13.0'.
+    BEFORE and AFTER are requirements, such as 'torch==2.13.0' and 'torch==2.14.0', or files of wheels. Several packages
+    go into one argument: 'keras==3.8.0 torch==2.13.0'. pip installs each side in a temporary environment.
 
     Exit code: 0 nothing got worse, 1 something did, 2 the runs could not be made.
     """
@@ -96,11 +96,11 @@ def upgrade(
     with ExitStack() as stack:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="conformance-upgrade-")))
         if used := [folder / side for side in sides if (folder / side).exists()]:
-            raise ConformanceError(f"{used[0]} is there already; give --keep another folder")
+            raise ConformanceError(f"{used[0]} already exists; give --keep another folder")
         workers = []
         for side, requirements in sides.items():
             asked = [str(requirement) for requirement in requirements]
-            with console.status(f"{side}: pip installs {', '.join([*asked, *beside])}"):
+            with console.status(f"{side}: installing {', '.join([*asked, *beside])} with pip"):
                 made = Environment(folder / side, asked, beside, constraints)
             workers.append(f"{side}=python={made.python}")
         places = parse_places(workers)
@@ -124,17 +124,17 @@ def upgrade(
             results.append(read_results(output))
         code = gating.exit_code(results[0], results[1])
         if keep:
-            click.echo(f"kept in {keep}: the environments before, after and their results", err=True)
+            click.echo(f"the environments before and after, and their results, are kept in {keep}", err=True)
     sys.exit(code)
 
 
 def _computing_with(
     console: Console, packages: set[NormalizedName], places: Mapping[str, Place], jobs: int, load_timeout: float
 ) -> list[str]:
-    """The adapters that load at each place and have one of the packages among those that compute.
+    """The adapters that load at every place and compute with one of the packages.
 
     Raises:
-        AdapterUnavailable: there is none.
+        AdapterUnavailable: there are none.
     """
     from packaging.utils import canonicalize_name
 
@@ -142,7 +142,7 @@ def _computing_with(
 
     found: list[set[str]] = []
     for place in places.values():
-        with console.status(f"{place.name}: which adapters load"):
+        with console.status(f"{place.name}: finding out which adapters load"):
             there: list[Diagnosis] = []
             names = [f"{place.name}:{name}" for name in place.adapters]
             examine(names, places, jobs=jobs, load_timeout=load_timeout, came=there.append)
@@ -157,6 +157,6 @@ def _computing_with(
     if not common:
         raise AdapterUnavailable(
             f"no adapter loads in both environments and computes with {', '.join(sorted(packages))}; "
-            "name what it needs beside with --with, or the adapter with --adapter, which then says why it does not load"
+            "add what it needs with --with, or name it with --adapter to see why it does not load"
         )
     return common

@@ -366,7 +366,7 @@ def test_generate_makes_what_check_demands(tmp_path, suite):
     assert output.startswith("2 vectors made; every golden value proven with at most ")
     code, output = generate("--check")
     assert code == 0
-    assert output.startswith("2 of 2 the same bytes; ")
+    assert output.startswith("2 of 2 vectors are the same; ")
     assert output.endswith("; 0 problems\n")
     (tmp_path / "specs" / "made.yaml").write_text(SPEC.replace("name: two, T: 1", "name: three, T: 3"))
     code, output = generate("--check")

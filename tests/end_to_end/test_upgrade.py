@@ -156,7 +156,7 @@ def test_a_folder_that_has_been_used_is_not_written_over(kept):
     folder, _ = kept
     done = CliRunner().invoke(main, ["upgrade", "lstm-weir==1.0", "lstm-weir==2.0", "--keep", str(folder / "kept")])
     assert done.exit_code == 2
-    assert f"{folder / 'kept' / 'before'} is there already" in done.stderr
+    assert f"{folder / 'kept' / 'before'} already exists" in done.stderr
 
 
 def test_what_pip_says_is_shown_and_nothing_is_left(environ, tmp_path):
