@@ -47,7 +47,7 @@ def doctor(
     asked = list(dict.fromkeys(adapters)) or everywhere(places)
     with options.status(f"loading {len(asked)} adapters, each for at most {load_timeout:g} s", error=as_json) as status:
 
-        def came(diagnosis: Diagnosis) -> None:
+        def report(diagnosis: Diagnosis) -> None:
             found.append(asdict(diagnosis))
             versions = ", ".join(f"{package} {version}" for package, version in diagnosis.versions.items())
             lines = [f"{diagnosis.adapter:30} {diagnosis.problem or f'{versions} on {diagnosis.device}'}"]
@@ -57,7 +57,7 @@ def doctor(
             elif not as_json:
                 click.echo("\n".join(lines))
 
-        examine(asked, places, jobs=jobs, load_timeout=load_timeout, came=came)
+        examine(asked, places, jobs=jobs, load_timeout=load_timeout, report=report)
     found.sort(key=lambda diagnosis: asked.index(diagnosis["adapter"]))
     if as_json:
         click.echo(json.dumps(found, indent=1))

@@ -145,7 +145,7 @@ def _computing_with(
         with console.status(f"{place.name}: finding out which adapters load"):
             there: list[Diagnosis] = []
             names = [f"{place.name}:{name}" for name in place.adapters]
-            examine(names, places, jobs=jobs, load_timeout=load_timeout, came=there.append)
+            examine(names, places, jobs=jobs, load_timeout=load_timeout, report=there.append)
             found.append(
                 {
                     diagnosis.adapter.partition(":")[2]

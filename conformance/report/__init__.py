@@ -1,1 +1,1 @@
-"""Results files made readable: a page for a browser, a summary for a CI log, JUnit, a badge."""
+"""Makes reports from results files: a page for a browser, a summary for a CI log, JUnit XML, a badge."""

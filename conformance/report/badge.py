@@ -8,7 +8,7 @@ from conformance.report.content import SURPRISES, WORDS, Content
 
 
 def badge(content: Content) -> str:
-    """One line of JSON: what is unexpected, else that something is missing, else what passed."""
+    """One line of JSON: what is unexpected; if nothing is, that something is missing; otherwise what passed."""
     message, color = _words(content)
     fields = {"schemaVersion": 1, "label": "LSTM conformance", "message": message, "color": color}
     return json.dumps(fields) + "\n"

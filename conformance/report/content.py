@@ -1,4 +1,4 @@
-"""`Content`: what a report is about, from one or several results files, whatever its format."""
+"""`Content`: what a report is about, from one or more results files; the same for every format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from conformance.results.record import AdapterInfo, Record
 
 Status = Literal["unexpected", "xpass", "known", "passed", "unsupported"]
 STATUSES: tuple[Status, ...] = ("unexpected", "xpass", "known", "passed", "unsupported")
-"""unexpected: wrong, and nobody wrote it down; xpass: passed, although it is written down that it is wrong."""
+"""unexpected: wrong, and not recorded as a known deviation; xpass: passed, although recorded as wrong."""
 SURPRISES: tuple[Status, ...] = ("unexpected", "xpass")
 WORDS = {
     "unexpected": "failed unexpectedly",
@@ -25,11 +25,11 @@ WORDS = {
 
 
 _LONGEST = 200
-"""More characters than these of an error's first line are no story to tell others by."""
+"""Characters of an error's first line that a story shows; the rest is cut off."""
 
 
 def status_of(record: Record) -> Status:
-    """What a result counts as: an outcome somebody expects, or one that nobody wrote down."""
+    """What a result counts as: an expected outcome, or one that no known deviation records."""
     if record.unexpected:
         return "xpass" if record.unexpected_pass else "unexpected"
     if record.known:
@@ -39,9 +39,9 @@ def status_of(record: Record) -> Status:
 
 @dataclass(frozen=True)
 class Column:
-    """One adapter as it answered in one file, or in several that are shards of a run.
+    """The results of one adapter in one file, or in several that are shards of a run.
 
-    name: its label, and the file's name where several columns have that label. asked: how many cases it was to answer.
+    name: its label, with the file's name if several columns have that label. asked: how many cases it had to answer.
     """
 
     name: str
@@ -52,13 +52,13 @@ class Column:
 
     @property
     def version(self) -> str:
-        """Of the package that decides; empty where there is none."""
+        """The version of the deciding package; empty if there is none."""
         return next(iter(self.info.versions.values()), "")
 
 
 @dataclass
 class Tally:
-    """The results of some cases with some adapters; noise: the worst of those that passed, None where none did."""
+    """The results of some cases with some adapters; noise: the worst of those that passed, None if none did."""
 
     counts: Counter[Status] = field(default_factory=Counter)
     noise: float | None = None
@@ -74,7 +74,7 @@ class Tally:
 
     @property
     def surprises(self) -> int:
-        """How many results are not as somebody expects them, wrong or right."""
+        """How many results are not as expected, wrong or right."""
         return sum(self[status] for status in SURPRISES)
 
     @property
@@ -85,7 +85,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Group:
-    """Results of one adapter that have the same story."""
+    """Results of one adapter that have the same story, see `story_of`."""
 
     column: Column
     story: str
@@ -93,9 +93,9 @@ class Group:
 
 
 class Content:
-    """Everything that the files say, put in columns.
+    """Everything in the files, arranged in columns.
 
-    notes: what a reader has to know about the files: runs that were interrupted, cases that are missing.
+    notes: what a reader must know about the files: interrupted runs, missing cases, files that do not match.
     """
 
     def __init__(self, files: Sequence[Results]) -> None:
@@ -121,7 +121,7 @@ class Content:
 
     @property
     def complete(self) -> bool:
-        """Whether every run came to its end and every case asked for is there."""
+        """Whether every run was completed and every case that was asked for has a result."""
         return not self.notes
 
     @property
@@ -146,7 +146,7 @@ class Content:
 
 
 def story_of(record: Record) -> str:
-    """What happened, in a line that other cases may share."""
+    """What happened, in one line that other cases may share."""
     if record.outcome == "passed":
         return f"passed, but a known deviation is written down: {record.deviation.reason if record.deviation else ''}"
     if record.suspects:
@@ -159,12 +159,12 @@ def story_of(record: Record) -> str:
 
 
 def body_of(record: Record) -> str:
-    """The message without its first line, which says what case and adapter it is about."""
+    """The message without its first line, which names the case and the adapter."""
     return (record.message or "").partition("\n")[2]
 
 
 def _columns(files: Sequence[Results]) -> list[Column]:
-    """A column for each adapter: one for all files that agree about it and have no case twice, else one for each."""
+    """One column per adapter if its files agree about it and no case occurs twice; otherwise one column per file."""
     parts: dict[str, list[tuple[Results, AdapterInfo, list[Record]]]] = {}
     for results in files:
         by_label: dict[str, list[Record]] = {label: [] for label in results.header.adapters}
@@ -191,7 +191,7 @@ def _columns(files: Sequence[Results]) -> list[Column]:
 
 
 def _names(files: Sequence[Results]) -> list[str]:
-    """A name for each file: the last part of its path, or the whole of it where that is not its own; numbered else."""
+    """A name for each file: the last part of its path; the whole path if that is not unique; numbered otherwise."""
     for names in ([visible(file.path.name) for file in files], [visible(str(file.path)) for file in files]):
         if len(set(names)) == len(names):
             return names
@@ -207,4 +207,4 @@ def _notes(files: Sequence[Results], columns: Sequence[Column]) -> Iterator[str]
             yield f"{column.name}: {there:,} of {column.asked:,} cases are here"
     for name in ("suite", "vectors"):
         if len({getattr(results.header, name) for results in files}) > 1:
-            yield f"the files are of different {'versions of the suite' if name == 'suite' else 'golden vectors'}"
+            yield f"the files come from different {'versions of the suite' if name == 'suite' else 'golden vectors'}"

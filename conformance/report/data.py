@@ -1,4 +1,4 @@
-"""What the page's script needs to know, as compact JSON: results in columns, whatever repeats said once."""
+"""What the page's script needs, as compact JSON: results in columns, and what repeats only once."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _T = TypeVar("_T")
 _SIZES = ("T", "B", "I", "H", "P", "layers")
 _SAID_ELSEWHERE = {"id", "description", "source", "origin", "dtype", "tolerance", "exempt", *_SIZES}
 _LONGEST = 300
-"""More characters than these are cut from the numbers of an option."""
+"""Characters of an option's value that the page shows; the rest is cut off."""
 
 
 class _Once(Generic[_T]):
-    """A list in which everything stands once, and where."""
+    """A list without duplicates, and the index of each item."""
 
     def __init__(self) -> None:
         self.items: list[_T] = []
@@ -41,12 +41,12 @@ class _Once(Generic[_T]):
 def page_data(content: Content, cases: Mapping[str, Case], mistakes: str | None = None) -> dict[str, Any]:
     """Everything for the script. cases: those of the specs, by id. mistakes: the address of docs/mistakes.md.
 
-    results: a list a field, all of the same length, what is unexpected first. case, adapter, outcome, status, precision
-    and more are indices into the lists beside it; more is -1 where there is no more to say. noise: None where there is
-    no number.
+    results: one list per field, all of the same length, unexpected results first. case, adapter, outcome, status,
+    precision and more are indices into the lists beside it; more is -1 if there is nothing more to say. noise: None if
+    there is no number.
     """
     order = {column.name: n for n, column in enumerate(content.columns)}
-    rows = sorted(content, key=lambda row: STATUSES.index(status_of(row[1])))  # stable: else as they were run
+    rows = sorted(content, key=lambda row: STATUSES.index(status_of(row[1])))  # stable: otherwise in order of the run
     asked: _Once[tuple[str, str, float | None]] = _Once()
     more: _Once[dict[str, Any]] = _Once()
     deviations: _Once[dict[str, Any]] = _Once()
@@ -83,7 +83,7 @@ def page_data(content: Content, cases: Mapping[str, Case], mistakes: str | None 
 
 
 def _more(record: Record, deviations: _Once[dict[str, Any]]) -> dict[str, Any]:
-    """What a plain pass does not have."""
+    """The details that a plain pass does not have."""
     found: dict[str, Any] = {}
     if record.outcome == "unsupported":
         found["reason"] = body_of(record).strip()
@@ -101,17 +101,17 @@ def _more(record: Record, deviations: _Once[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _mistakes(records: Iterable[Record], page: str | None) -> dict[str, dict[str, str | None]]:
-    """What the catalogue says of every mistake that some result or deviation names."""
+    """What the catalogue says about every mistake that a result or deviation names."""
     named: set[str] = set()
     for record in records:
         named |= {mistake for suspect in record.suspects or () for mistake in suspect.mistakes}
         named |= set(record.deviation.mistake if record.deviation else ())
-    there = (BY_ID[mistake] for mistake in sorted(named) if mistake in BY_ID)  # a file may be of another suite
+    there = (BY_ID[mistake] for mistake in sorted(named) if mistake in BY_ID)  # another suite may have others
     return {m.id: {"what": m.what, "link": m.link, "page": f"{page}#{m.id}" if page else None} for m in there}
 
 
 def _spec(case: Case) -> dict[str, Any]:
-    """A case in words: sizes, options that are not the plain LSTM's, shapes."""
+    """A case in words: sizes, options that differ from a plain LSTM's, shapes."""
     fields = case.model_dump(mode="json", exclude_defaults=True)
     sizes = {name: fields[name] for name in _SIZES if name in fields}
     options = {name: _short(value) for name, value in fields.items() if name not in _SAID_ELSEWHERE}
@@ -135,7 +135,7 @@ def _short(value: Any) -> str:
 
 
 def _shapes(shapes: Mapping[str, Sequence[int]]) -> str:
-    """`x (5, 3, 4)`; what stands once for each layer and direction and has the same shape is said once."""
+    """`x (5, 3, 4)`; a tensor that each layer and direction has in the same shape is listed once."""
 
     def kind(item: tuple[str, Sequence[int]]) -> tuple[str, Sequence[int]]:
         return item[0].partition(".")[0], item[1]
@@ -151,13 +151,13 @@ def _shapes(shapes: Mapping[str, Sequence[int]]) -> str:
 
 
 def _rank(name: str, names: list[str]) -> tuple[int, int]:
-    """All rows of a kind of tensor together, the kinds in their order."""
+    """A sort key that keeps all rows of one kind of tensor together, the kinds in their order."""
     first = next(n for n, other in enumerate(names) if other.partition(".")[0] == name.partition(".")[0])
     return first, names.index(name)
 
 
 NOISE_STEPS = (1.0, 2.0, 4.0, 8.0, 16.0)
-"""The upper ends of the levels that noise is shown in; what is above the last has a level of its own."""
+"""The upper ends of the levels in which noise is shown; noise above the last one has a level of its own."""
 
 
 def noise_level(noise: float | None) -> int | None:

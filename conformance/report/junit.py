@@ -1,4 +1,4 @@
-"""JUnit XML: a suite an adapter, a test case a case. What CI systems read and show beside their other tests."""
+"""JUnit XML, which CI systems show beside their other tests: one suite per adapter, one test case per case."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from conformance.results.record import Record
 
 
 def junit(content: Content) -> str:
-    """The XML. Unexpected: failure or error; unsupported cases and known deviations: skipped, and why.
+    """The XML: unexpected results are failures or errors, unsupported cases and known deviations skipped with a reason.
 
-    Where a run was interrupted or cases are missing, a suite `results files` has an error for each such thing.
+    For each interrupted run, and where cases are missing, a suite `results files` has one error.
     """
     suites = [_suite(column) for column in content.columns]
     if content.notes:

@@ -1,4 +1,4 @@
-"""The summary in Markdown, for the page of a CI run; GitHub takes 1 MiB of it."""
+"""The summary in Markdown, for the page of a CI run; GitHub accepts up to 1 MiB."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MARKS = {"passed": "✓", "unexpected": "✗", "xpass": "!", "known": "≈", "u
 
 
 def markdown(content: Content, limit: int = LIMIT) -> str:
-    """Totals, the messages of what is unexpected, the matrix: at most `limit` bytes, and a word on what is left out."""
+    """Totals, the messages of unexpected results, the matrix: at most `limit` bytes, and how much was left out."""
     head = [f"## LSTM conformance: {content.headline}", "", content.total.words.capitalize() + ".", ""]
     if content.notes:
         head += ["> **Not the whole picture.**", *(f"> - {in_markdown(note)}" for note in content.notes), ""]
@@ -29,7 +29,7 @@ def markdown(content: Content, limit: int = LIMIT) -> str:
 
 
 def _fitting(groups: list[Group], room: int) -> tuple[list[str], int]:
-    """The groups' messages, as many as there is room for, and how many results are not among them."""
+    """The groups' messages, as many as there is room for, and how many results are left out."""
     shown: list[str] = []
     left_out = 0
     for group in groups:
@@ -55,7 +55,7 @@ def _message(record: Record) -> str:
 
 
 def _matrix(content: Content) -> list[str]:
-    """A table of families and adapters; a cell has the counts that are not zero."""
+    """A table of families and adapters; each cell has the counts that are not zero."""
     names = [in_markdown(f"{column.name} {column.version}".strip()) for column in content.columns]
     lines = ["| family | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
     for family in content.families:

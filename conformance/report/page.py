@@ -1,4 +1,4 @@
-"""The page: one file of HTML that needs nothing else, no network either."""
+"""The page: one HTML file that needs nothing else, not even a network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _GROUPS_SHOWN, _CASES_SHOWN = 20, 4
 def html(content: Content, cases: Mapping[str, Case], mistakes: str | None = None) -> str:
     """The whole page.
 
-    cases: those of the specs, by id. mistakes: the address of docs/mistakes.md, where it is published.
+    cases: those of the specs, by id. mistakes: the address at which docs/mistakes.md is published, if it is.
 
     Raises:
         ConformanceError: the template engine is not installed.
@@ -34,7 +34,7 @@ def html(content: Content, cases: Mapping[str, Case], mistakes: str | None = Non
     except ImportError as error:
         raise ConformanceError(
             "the HTML page needs Jinja: python -m pip install 'lstm-conformance[report]'; "
-            "--format markdown, junit and badge do without it"
+            "--format markdown, junit and badge do not need it"
         ) from error
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_asset),
@@ -43,14 +43,14 @@ def html(content: Content, cases: Mapping[str, Case], mistakes: str | None = Non
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    # The data is read by JSON.parse: no spaces, letters as they are; `tojson` escapes <, > and &.
+    # The data is read by JSON.parse: no spaces, non-ASCII characters as they are; `tojson` escapes <, > and &.
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False, "allow_nan": False}
     environment.filters["web"] = web_address
     environment.filters["visible"] = visible
     scripts, styles = ([_inline(name) for name in names] for names in (_SCRIPTS, _STYLES))
     return environment.get_template("page.html.j2").render(
         content=content,
-        data=visible_data(page_data(content, cases, mistakes)),  # specs are the user's, too
+        data=visible_data(page_data(content, cases, mistakes)),  # the specs are the user's as well
         scripts=[Markup(text) for text in scripts],
         styles=[Markup(text) for text in styles],
         policy=_policy(scripts, styles),
@@ -66,7 +66,7 @@ def html(content: Content, cases: Mapping[str, Case], mistakes: str | None = Non
 
 
 def web_address(address: str | None) -> str | None:
-    """The address if it is one of the web; a results file may hold anything."""
+    """The address if it is a web address, otherwise None; a results file may hold anything."""
     return address if address and re.match(r"https?://", address) else None
 
 
@@ -75,7 +75,7 @@ def _asset(name: str) -> str:
 
 
 def _inline(name: str) -> str:
-    """A script or style as it may stand within its element."""
+    """A script or style that can be put into its element as it is."""
     text = _asset(name)
     if re.search(r"</(script|style)|<!--", text, re.IGNORECASE):
         raise AssertionError(f"{name} would end its own element")
@@ -83,7 +83,7 @@ def _inline(name: str) -> str:
 
 
 def _policy(scripts: list[str], styles: list[str]) -> str:
-    """The Content-Security-Policy: these scripts and styles by their digests, and nothing from anywhere."""
+    """The Content-Security-Policy: only these scripts and styles, by their digests, and no requests."""
 
     def digests(texts: list[str]) -> str:
         return " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(t.encode()).digest()).decode()}'" for t in texts)

@@ -1,1 +1,1 @@
-"""What a vendor starts from: a package with an adapter that works, and whose engine is to be replaced."""
+"""What a vendor starts from: a package with a working adapter, in which the engine must be replaced."""

@@ -24,7 +24,7 @@ FILES = {
     "stand_in.py": "src/$package/stand_in.py",
     "test_adapter.py": "tests/test_adapter.py",
 }
-"""Template -> where it goes, below the folder of the package."""
+"""Template -> its path in the folder of the package."""
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -38,7 +38,7 @@ class Names:
 
     @property
     def fields(self) -> dict[str, str]:
-        """What the templates know."""
+        """The values of the templates' variables."""
         return {
             "name": self.name,
             "distribution": f"{self.name}-conformance",
@@ -49,30 +49,30 @@ class Names:
 
 
 def checked(name: str) -> Names:
-    """The names that go with an adapter's.
+    """All names that derive from an adapter's name.
 
     Raises:
-        ConformanceError: it cannot be one, or there is such an adapter.
+        ConformanceError: it is not a valid name, or such an adapter is installed.
     """
     if not _NAME.fullmatch(name):
         raise ConformanceError(
-            f"{name!r} cannot be an adapter's name: small letters and digits, from a letter on, words joined by single "
-            "hyphens, as in my-npu"
+            f"{name!r} cannot be an adapter's name: use lower-case letters and digits, starting with a letter, and "
+            "join words by single hyphens, as in my-npu"
         )
     if name in registry.names():
-        raise ConformanceError(f"an adapter {name!r} is installed here already; take a name of its own")
+        raise ConformanceError(f"an adapter {name!r} is already installed here; choose another name")
     return Names(name)
 
 
 def write(names: Names, folder: Path) -> list[Path]:
-    """Write the package into a folder that is new or empty; the files, in their order.
+    """Write the package into a folder that is new or empty, and return the files in order.
 
     Raises:
         ConformanceError: the folder is a file, has something in it, or cannot be written.
     """
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise ConformanceError(f"{folder} is there already and not an empty folder; nothing was written")
+            raise ConformanceError(f"{folder} already exists and is not an empty folder; nothing was written")
         written = []
         for template, target in FILES.items():
             path = folder / Template(target).substitute(names.fields)
@@ -84,5 +84,5 @@ def write(names: Names, folder: Path) -> list[Path]:
 
 
 def text(template: str, names: Names) -> str:
-    """A template, filled in."""
+    """A template with its variables filled in."""
     return Template((_TEMPLATES / f"{template}.tmpl").read_text(encoding="utf-8")).substitute(names.fields)

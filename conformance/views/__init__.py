@@ -1,1 +1,1 @@
-"""What people see: the matrix of a run, one case in full, the adapters of an environment."""
+"""What the commands show: the matrix of a run, a gate, one case in full, the adapters of an environment, mistakes."""

@@ -1,4 +1,4 @@
-"""Every installed adapter with its versions and device, or why it cannot load; each tried in a process of its own."""
+"""Loads each adapter in a process of its own: which versions and device it has, or why it cannot load."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from conformance.run.process import Worker
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What became of making one adapter."""
+    """What loading one adapter showed; problem: why it cannot load, None if it can."""
 
     adapter: str
     versions: dict[str, str]
@@ -30,14 +30,14 @@ def examine(
     *,
     jobs: int,
     load_timeout: float,
-    came: Callable[[Diagnosis], None],
+    report: Callable[[Diagnosis], None],
 ) -> None:
-    """Make a diagnosis of each adapter.
+    """Load each adapter and report a diagnosis of it.
 
     Args:
-        jobs: at most so many adapters load at a time: one that hangs holds up no other.
-        load_timeout: seconds each may take.
-        came: told of each diagnosis as it comes.
+        jobs: how many adapters load at a time, so that one that hangs does not hold up the others.
+        load_timeout: seconds that each may take.
+        report: called with each diagnosis as it arrives.
     """
     stopped = threading.Event()
     workers: list[Worker] = []
@@ -60,4 +60,4 @@ def examine(
         except AdapterUnavailable as error:
             return Diagnosis(adapter, {}, "", {}, str(error))
 
-    side_by_side(diagnosis, adapters, jobs, came=came, stop=stop)
+    side_by_side(diagnosis, adapters, jobs, came=report, stop=stop)

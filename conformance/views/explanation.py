@@ -1,4 +1,4 @@
-"""One mistake of the catalogue explained: what is done wrong, where it was seen, which cases tell it from right."""
+"""Explains a mistake: what is done wrong, where it was seen, which cases tell it from a right answer."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Known = Mapping[str, Sequence[Deviation]]
 
 
 def as_text(power: Power, known: Known, on_demand: Sequence[str]) -> str:
-    """A few lines, of at most 100 characters but for addresses and ids.
+    """A few lines of at most 100 characters; only addresses and ids may be longer.
 
     Args:
         power: what the mistake does to the cases that have a stored vector.
         known: all known deviations.
-        on_demand: ids of the cases on which the mistake can be made, and whose vectors are not stored.
+        on_demand: ids of the cases on which the mistake can be made, but whose vectors are not stored.
     """
     mistake = power.mistake
     lines = [f"{mistake.id}   ({mistake.axis})", *_wrapped(what(mistake))]
@@ -49,15 +49,15 @@ def as_json(mistake: Mistake, known: Known) -> list[dict[str, Any]]:
 def what(mistake: Mistake) -> str:
     """What is done wrong, in sentences."""
     text = f"It {mistake.what}."
-    text += f" Its digits are good to {mistake.precision} only." if mistake.precision else ""
-    return text + (" The digits are each implementation's own." if mistake.approximate else "")
+    text += f" It is accurate only to {mistake.precision}." if mistake.precision else ""
+    return text + (" The exact digits depend on the implementation." if mistake.approximate else "")
 
 
 def _told_apart(power: Power, on_demand: Sequence[str]) -> Iterator[str]:
     if not power.effects:
-        yield "  no case with a stored vector has what it takes to make it"
+        yield "  it cannot be made on any case with a stored vector"
         if on_demand:
-            yield f"  made on demand, these have: {', '.join(on_demand)}"
+            yield f"  it can be made on these, whose vectors are made on demand: {', '.join(on_demand)}"
         return
     yield f"  {len(power.caught)} of the {len(power.effects)} cases on which it can be made tell it from a right answer"
     ranked = sorted(power.caught, key=lambda effect: (math.isinf(effect.separation), -effect.separation))

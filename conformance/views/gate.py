@@ -1,4 +1,4 @@
-"""What a gate found: as a table, as Markdown, as JSON, as JUnit XML."""
+"""Shows what a gate found: as a table, Markdown, JSON or JUnit XML."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from conformance.results.gate import WORSE, Change, Gate
 from conformance.results.reading import Results
 from conformance.results.record import AdapterInfo, Record
 
-_ROWS_A_FAMILY = 3
+_ROWS_PER_FAMILY = 3
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. cases: an id, or of how many more cases of the family."""
+    """One line of the table. cases: a case id, or how many more cases of the family there are."""
 
     kind: str
     adapter: str
@@ -31,23 +31,23 @@ class Row:
 
 
 def rows(gate: Gate, *, everything: bool) -> list[Row]:
-    """A row a change; without `everything` a few for each kind, adapter and family, then how many more."""
+    """One row per change; without `everything` a few for each kind, adapter and family, and how many more."""
     shown: list[Row] = []
     counted = Counter(_group(change) for change in gate.changes)
     seen: Counter[tuple[str, ...]] = Counter()
     for change in gate.changes:
         group = _group(change)
         seen[group] += 1
-        if everything or seen[group] <= _ROWS_A_FAMILY:
+        if everything or seen[group] <= _ROWS_PER_FAMILY:
             shown.append(Row(_kind(change), change.adapter, change.after.case, _from_to(change), _why(change)))
         elif seen[group] == counted[group]:
-            rest = f"{change.after.family}/... {counted[group] - _ROWS_A_FAMILY} more"
+            rest = f"{change.after.family}/... {counted[group] - _ROWS_PER_FAMILY} more"
             shown.append(Row(_kind(change), change.adapter, rest, "", "see --all"))
     return shown
 
 
 def table(gate: Gate, *, everything: bool) -> Table:
-    """The rows for a terminal."""
+    """The rows as a table for a terminal."""
     found = Table(pad_edge=False)
     for name in ("", "adapter", "case", "before -> after", "why"):
         found.add_column(name, overflow="fold")
@@ -59,7 +59,7 @@ def table(gate: Gate, *, everything: bool) -> Table:
 
 
 def versions(before: Results, after: Results) -> str:
-    """Which packages, from which version to which."""
+    """Which packages changed, from which version to which."""
     moved = dict.fromkeys(
         f"{package} {was} -> {now}"
         for package, was, now in _pairs(before.header.adapters.values(), after.header.adapters.values())
@@ -77,7 +77,7 @@ def _pairs(before: Iterable[AdapterInfo], after: Iterable[AdapterInfo]) -> list[
 
 
 def total(gate: Gate) -> str:
-    """The last line: what was compared and what came of it."""
+    """The last line: how much was compared, the changes, and whether the gate is open."""
     counts = Counter(_kind(change) for change in gate.changes)
     said = ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "no change"
     new = f" ({gate.new} new)" if gate.new else ""
@@ -85,7 +85,7 @@ def total(gate: Gate) -> str:
 
 
 def as_json(gate: Gate) -> dict[str, Any]:
-    """Everything."""
+    """Everything that the gate found."""
     changes = [
         {
             "kind": change.kind,
@@ -116,7 +116,7 @@ def as_markdown(gate: Gate, moved: str) -> str:
 
 
 def as_junit(gate: Gate) -> str:
-    """A test case a change for the worse, failed; one that passes where there is none."""
+    """One failed test case per change for the worse; one that passes if there is none."""
     worse = [change for change in gate.changes if change.worse]
     counts = {"tests": str(max(len(worse), 1)), "failures": str(len(worse))}
     root = Element("testsuites", counts)

@@ -1,4 +1,4 @@
-"""The matrix of a run: families by adapters; what passed, failed, is unsupported or known, and the worst noise."""
+"""The matrix of a run, families by adapters: how many cases passed, failed, are unsupported or known; worst noise."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ LEGEND = (
     "+n xpass: passed although recorded as wrong"
 )
 _FAMILY_SHARE = 0.4
-"""Of the width, what the names of the families may take; longer ones are folded."""
+"""The share of the width that the names of the families may take; longer ones are folded."""
 _BETWEEN, _EDGES = 3, -1
-"""Characters of the frame: those that each column adds, and those of the table beside."""
+"""Characters of the frame: those that each column adds, and those that the table adds once."""
 
 
 @dataclass
@@ -56,17 +56,17 @@ class Cell:
 def matrix(
     records: Sequence[Record], adapters: Sequence[str], *, width: int | None, breakable: bool = False
 ) -> Iterator[Table]:
-    """The matrix: a row for each family and one for all, a column for each adapter.
+    """The matrix: one row for each family and one for all, one column for each adapter.
 
     Args:
         records: the results.
         adapters: their labels, in the order of the columns.
-        width: characters of a line; as many adapters as fit into it make a table, the next ones another. None: one
+        width: characters per line; as many adapters as fit make one table, and the next ones another. None: one
             table, however wide.
-        breakable: names of adapters may take several lines, broken at their hyphens.
+        breakable: whether names of adapters may be broken at their hyphens into several lines.
     """
     cells: dict[tuple[str | None, str], Cell] = {}
-    rows = [*sorted({record.family for record in records}), None]  # the last one is that of all families
+    rows = [*sorted({record.family for record in records}), None]  # the last row counts all families
     names = [row or "all" for row in rows]
     for record in records:
         for row in (record.family, None):
@@ -76,7 +76,7 @@ def matrix(
     room = most - first - _BETWEEN - _EDGES
     columns = {adapter: [cells.get((row, adapter), Cell()).text() for row in rows] for adapter in adapters}
     widths = {adapter: _width(adapter, [text.plain for text in texts]) for adapter, texts in columns.items()}
-    if sum(widths.values()) + _BETWEEN * len(widths) > room:  # then in more lines, to be in less tables
+    if sum(widths.values()) + _BETWEEN * len(widths) > room:  # more lines per cell make fewer tables
         for adapter, texts in columns.items():
             lines = [line for text in texts for line in _lines(text)]
             widths[adapter] = max(1, int(min(_width(adapter, lines, breakable=breakable), room - _BETWEEN)))
@@ -101,12 +101,12 @@ def _width(adapter: str, lines: list[str], *, breakable: bool = False) -> int:
 
 
 def _lines(text: Text) -> list[str]:
-    """A cell in lines: the counts and the noise, and each +n below them."""
+    """The lines of a cell: the counts and the noise, then each +n."""
     return text.plain.replace(" +", "\n+").splitlines()
 
 
 def _blocks(widths: dict[str, int], room: float) -> Iterator[list[str]]:
-    """The names in their order, as many together as there is room for, and at least one."""
+    """The names in their order, as many in each block as fit, and at least one."""
     block: list[str] = []
     for name, width in widths.items():
         if block and sum(widths[other] for other in block) + width > room:
@@ -118,7 +118,7 @@ def _blocks(widths: dict[str, int], room: float) -> Iterator[list[str]]:
 
 
 def _broken(name: str, width: int) -> str:
-    """A name in lines that end at hyphens, as few as there have to be."""
+    """A name broken at hyphens into as few lines as possible."""
     lines = [""]
     for part in _parts(name):
         if lines[-1] and len(lines[-1] + part) > width:

@@ -1,4 +1,4 @@
-"""The catalogue of mistakes and what the vectors do to it: as a table, as JSON, and as docs/mistakes.md."""
+"""Shows the mistakes of the catalogue and which cases catch them: as a table, as JSON, and as docs/mistakes.md."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Caught = Mapping[str, Sequence[str]]
 
 
 def table(powers: Sequence[Power], other: Caught | None) -> Table:
-    """A row a mistake, the one that is separated least in front."""
+    """One row per mistake, the least separated first."""
     shown = Table(pad_edge=False)
     shown.add_column("mistake", no_wrap=True)
     shown.add_column("axis")
@@ -47,7 +47,7 @@ def table(powers: Sequence[Power], other: Caught | None) -> Table:
 
 
 def totals(powers: Sequence[Power], other: Caught | None) -> str:
-    """How many mistakes there are, are caught, and are separated enough."""
+    """How many mistakes there are, how many are caught, and how many are separated enough."""
     least = min(powers, key=lambda power: power.separation)
     enough = sum(power.separation >= LEAST_SEPARATION for power in powers)
     lines = [
@@ -60,7 +60,7 @@ def totals(powers: Sequence[Power], other: Caught | None) -> str:
 
 
 def as_json(powers: Sequence[Power], other: Caught | None) -> list[dict[str, Any]]:
-    """The same; null stands for an infinite noise or separation (a NaN, a wrong shape)."""
+    """The same as data; null stands for an infinite noise or separation (a NaN, a wrong shape)."""
     listed = []
     for power in powers:
         entry: dict[str, Any] = {
@@ -90,17 +90,17 @@ _INTRODUCTION = """\
 
 <!-- Made by: conformance mistakes --markdown > docs/mistakes.md -->
 
-The {count} known ways to compute an LSTM wrongly, each an actual wrong computation (`conformance/lstm/mistakes/`). They
-serve three ends: a [failure](reading-a-failure.md) names those that reproduce it; the vectors have to tell each of them
-from a right answer by {least:g} times the tolerance, or `conformance generate` fails; and a
-[known deviation](adapters.md#known-deviations) names the one that has to be found.
+The {count} known ways to compute an LSTM wrongly, each implemented as a computation (`conformance/lstm/mistakes/`).
+They serve three purposes: a [failure](reading-a-failure.md) names those that reproduce it; the vectors must tell each
+of them from a right answer by {least:g} times the tolerance, or `conformance generate` fails; and a
+[known deviation](adapters.md#known-deviations) names the one that must be found.
 
-`conformance mistakes ID` explains one of them. Without an id it prints which cases catch each, and by how much;
-[below](#which-cases-catch-what) is what it says of the shipped vectors. The least separation is {separation}, that of
+`conformance mistakes ID` explains one of them. Without an id it prints which cases catch each of them, and by how much;
+its output for the shipped vectors is [below](#which-cases-catch-what). The least separation is {separation}, that of
 [{weakest}](#{weakest}).
 
-The last column is what the node tests of the operator LSTM in onnx {version} catch, under the same judge, which is
-stricter than their own tolerance of 1e-3 (`conformance mistakes --against onnx-node-tests`).
+The last column counts those that the node tests of ONNX's LSTM operator in onnx {version} catch. They are judged in the
+same way, which is stricter than their own tolerance of 1e-3 (`conformance mistakes --against onnx-node-tests`).
 
 | | mistakes | caught by this suite | by ONNX's node tests |
 |---|---|---|---|
@@ -109,10 +109,10 @@ stricter than their own tolerance of 1e-3 (`conformance mistakes --against onnx-
 _MATRIX = """\
 ## Which cases catch what
 
-Each mistake is computed in float64 on the numbers of every case that has what it takes, and judged like an answer.
-*separation*: the error in the best case over the error that the case allows, counted in float32 where the mistake shows
-there. *caught by*: cases that fail, of those on which it can be made; then by family. *ONNX*: the node tests that catch
-it.
+Each mistake is computed in float64 with the numbers of every case on which it can be made, and judged like an answer.
+*separation*: the error in the best case divided by the error that the case allows; the best of the float32 cases if the
+mistake shows there. *caught by*: how many of the cases on which it can be made fail; then the same by family. *ONNX*:
+the node tests that catch it.
 """
 
 
@@ -149,14 +149,14 @@ def _by_axis(powers: Iterable[Power]) -> Iterator[tuple[str, list[Power]]]:
 
 
 def entry(mistake: Mistake) -> str:
-    """A mistake's own part of docs/mistakes.md, below a heading that can be linked to."""
+    """The section of docs/mistakes.md about one mistake; links lead to its heading."""
     seen = f" Seen in [{_place(mistake.link)}]({mistake.link})." if mistake.link else ""
     body = textwrap.fill(f"{what(mistake)}{seen}", 118, break_long_words=False, break_on_hyphens=False)
     return f"### {mistake.id}\n\n{body}\n"
 
 
 def _place(link: str) -> str:
-    """What to call a link: owner/name#number on GitHub, else the host."""
+    """What to call a link: owner/name#number on GitHub, otherwise the host."""
     on_github = re.match(r"https://github\.com/([^/]+/[^/]+)/(?:issues|pull)/(\d+)", link)
     if on_github:
         return f"{on_github[1]}#{on_github[2]}"
@@ -165,7 +165,7 @@ def _place(link: str) -> str:
 
 
 def _matrix(members: Sequence[Power], other: Caught) -> Iterator[str]:
-    """Lines of a table: mistakes by the families that catch one of them."""
+    """Lines of a table: one row per mistake, one column per family that catches any of them."""
     counts = {power.mistake.id: Counter(effect.case_id.split("/")[0] for effect in power.caught) for power in members}
     families = sorted(set().union(*counts.values()))
     yield "| mistake | separation | best case | caught by | " + " | ".join(families) + " | ONNX |"

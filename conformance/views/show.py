@@ -1,4 +1,4 @@
-"""One case in full: options, shapes, weights' and inputs' sources, golden values; as text or as JSON."""
+"""Shows one case in full, as text or as JSON: options, shapes, sources of weights and inputs, golden values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from conformance.golden.vector import Vector
 
 
 def as_json(case: Case, vector: Vector) -> str:
-    """Everything about a case; golden values as numbers that read back to the same float64."""
+    """Everything about a case; golden values are numbers that read back as the same float64."""
     content: dict[str, Any] = case.model_dump(mode="json", exclude_none=True)
     content["spec_digest"] = case.digest()
     content["shapes"] = {name: list(array.shape) for name, array in vector.arrays.flat.items()}
@@ -22,7 +22,7 @@ def as_json(case: Case, vector: Vector) -> str:
 
 
 def as_text(case: Case, vector: Vector) -> str:
-    """The same for reading; long tensors are shortened."""
+    """The same as text; long tensors are shortened."""
     lines = [f"{case.id}   {case.origin}", f"  {case.summary()}"]
     lines += [f"  {case.description}"] if case.description else []
     lines += [f"  source: {case.source}"] if case.source else []

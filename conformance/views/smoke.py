@@ -1,4 +1,4 @@
-"""What `conformance smoke` prints: a line for each group of checks, then every finding that is not a pass."""
+"""What `conformance smoke` prints: one line for each group of checks, then every finding that is not a pass."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WIDTH = 14
 
 
 def groups(findings: Iterable[Finding]) -> list[str]:
-    """How many checks of each group came to what: `weights        40 passed, 1 failed`."""
+    """How many checks of each group had which outcome: `weights        40 passed, 1 failed`."""
     counted: dict[str, Counter[Outcome]] = {}
     for finding in findings:
         counted.setdefault(finding.check.partition("/")[0], Counter())[finding.outcome] += 1
@@ -22,12 +22,12 @@ def groups(findings: Iterable[Finding]) -> list[str]:
 
 
 def each(finding: Finding) -> str:
-    """A check on a line, for `--verbose`."""
+    """One check on one line, for `--verbose`."""
     return f"{finding.outcome:7} {finding.check:32} {finding.about}"
 
 
 def messages(findings: Iterable[Finding]) -> list[str]:
-    """What was found and what to do, failures first; a text for all checks that the same is to be done about."""
+    """What was found and what to do about it, failures first; checks with the same remedy share one text."""
     together: dict[tuple[bool, Outcome, str, str], list[Finding]] = {}
     for finding in findings:
         if finding.outcome != "passed":
@@ -44,7 +44,7 @@ def _as_one(found: list[Finding]) -> str:
 
 
 def total(findings: Iterable[Finding]) -> str:
-    """What all checks came to."""
+    """The outcomes of all checks."""
     return _counts(Counter(finding.outcome for finding in findings))
 
 

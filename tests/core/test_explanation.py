@@ -59,11 +59,11 @@ def test_those_of_a_message_are_explained_at_once(mistakes):
     done = mistakes("lengths-ignored", "float64-in-float32", "lengths-ignored")
     heads = [line.split()[0] for line in done.output.splitlines() if line and line[0] != " "]
     assert heads == ["lengths-ignored", "float64-in-float32"]
-    assert "Its digits are good to float32 only." in done.output
+    assert "It is accurate only to float32." in done.output
 
 
 def test_a_mistake_that_no_case_can_show_says_so(mistakes):
-    assert "no case with a stored vector has what it takes to make it" in mistakes("nan-lost-in-clip").output
+    assert "it cannot be made on any case with a stored vector" in mistakes("nan-lost-in-clip").output
 
 
 def test_as_json_it_has_every_case_and_deviation(mistakes):

@@ -91,12 +91,12 @@ def test_one_that_hangs_is_ended_after_its_time_and_says_where_it_was(broken_ada
 def test_those_that_hang_hold_up_no_other(broken_adapters):
     found = []
 
-    def came(diagnosis):
+    def report(diagnosis):
         found.append(diagnosis)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):  # which does not wait for them
-        examine(["loads-badly@hangs", "loads-badly@hangs", "numpy"], {}, jobs=3, load_timeout=600, came=came)
+        examine(["loads-badly@hangs", "loads-badly@hangs", "numpy"], {}, jobs=3, load_timeout=600, report=report)
     assert [(diagnosis.adapter, diagnosis.problem) for diagnosis in found] == [("numpy", None)]
 
 

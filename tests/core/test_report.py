@@ -343,7 +343,7 @@ def test_formats_are_printed_or_written(acme, folder):
 def test_what_cannot_be_reported_on_is_refused(acme, folder):
     without = conformance(acme)
     assert without.exit_code == 2
-    assert "give the file to write with -o FILE" in without.output
+    assert "--format html needs a file to write: give one with -o FILE" in without.output
     (folder / "none.jsonl").write_text("{}\n")
     assert conformance(folder / "none.jsonl", "--format", "badge").exit_code == 2
 

@@ -46,13 +46,13 @@ def test_a_name_becomes_those_of_the_package_and_of_the_class(name, package, cla
 )
 def test_what_cannot_be_a_name_is_refused_with_what_can(name):
     with pytest.raises(
-        ConformanceError, match=r"cannot be an adapter's name: small letters and digits, .* as in my-npu"
+        ConformanceError, match=r"cannot be an adapter's name: use lower-case letters and digits, .* as in my-npu"
     ):
         scaffold.checked(name)
 
 
 def test_the_name_of_an_adapter_that_is_there_is_refused():
-    with pytest.raises(ConformanceError, match="an adapter 'torch' is installed here already"):
+    with pytest.raises(ConformanceError, match="an adapter 'torch' is already installed here"):
         scaffold.checked("torch")
 
 
@@ -92,8 +92,8 @@ def test_nothing_is_overwritten(tmp_path):
     (tmp_path / "taken" / "notes").write_text("mine")
     (tmp_path / "file").write_text("mine")
     for name, problem in {
-        "taken": " is there already and not an empty folder; nothing was written",
-        "file": " is there already and not an empty folder; nothing was written",
+        "taken": " already exists and is not an empty folder; nothing was written",
+        "file": " already exists and is not an empty folder; nothing was written",
         "file/below": "/README.md: cannot be written: Not a directory",
     }.items():
         done = CliRunner().invoke(main, ["new-adapter", "my-npu", "--into", str(tmp_path / name)])

@@ -53,7 +53,7 @@ function element(name, attributes = {}, ...children) {
   return node;
 }
 
-/** A link to the web; of an address that is none, the text alone. */
+/** A link to the web; for anything but a web address, the text alone. */
 function webLink(address, text = address) {
   return /^https?:\/\//.test(address) ? element("a", { href: address, rel: "noreferrer" }, text) : text;
 }

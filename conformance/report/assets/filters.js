@@ -1,5 +1,5 @@
 "use strict";
-// What is shown stands in the address, behind the #: it can be kept, sent, and gone back to.
+// The address holds what is shown, after the #: it can be bookmarked, sent, and returned to.
 
 const FILTERS = ["family", "adapter", "dtype", "outcome", "q"];
 const STATUS_WORDS = { unexpected: "failed unexpectedly", xpass: "passed unexpectedly", known: "known deviation" };
@@ -51,7 +51,7 @@ function filtered(parameters) {
     (!words || text(result).includes(words)));
 }
 
-/** All that a result says, in small letters. */
+/** All text of a result, in lower case. */
 function text(result) {
   if (result.text === undefined) {
     const { message = "", reason = "", story = "" } = result.more;

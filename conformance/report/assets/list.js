@@ -1,5 +1,5 @@
 "use strict";
-// The list of results, a page at a time.
+// The list of results, one page at a time.
 
 const ROWS = 100;
 const COLLATOR = new Intl.Collator("en", { numeric: true });

@@ -1,5 +1,5 @@
 "use strict";
-// The page follows its address.
+// The page shows what its address says.
 
 let shown = { filters: null, open: undefined, list: [] };
 
@@ -20,7 +20,7 @@ function follow() {
   if (result && (!kept || kept.disabled)) document.getElementById("panel-title").focus();
 }
 
-/** The result of the list so many places after the open one. */
+/** The result that is `by` places after the open one in the list. */
 function beside(by) {
   const place = shown.list.indexOf(shown.open);
   return place < 0 ? undefined : shown.list[place + by];
@@ -63,10 +63,10 @@ function startTheme() {
     menu.value = theme;
     if (shown.open) showPanel(shown.open);
   };
-  try { choose(localStorage.getItem(key) || ""); } catch { /* a browser may keep nothing for files */ }
+  try { choose(localStorage.getItem(key) || ""); } catch { /* a browser may refuse storage to local files */ }
   menu.addEventListener("change", () => {
     choose(menu.value);
-    try { localStorage.setItem(key, menu.value); } catch { /* then for this time only */ }
+    try { localStorage.setItem(key, menu.value); } catch { /* then it lasts for this visit only */ }
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => shown.open && showPanel(shown.open));
 }

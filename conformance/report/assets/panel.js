@@ -50,22 +50,22 @@ function verdict(result) {
 const HOW = {
   reproduces: (suspect) => `${suspect.mistakes.length > 1 ? "together they reproduce" : "reproduces"} the answer, noise ${short(suspect.noise)}`,
   precision: (suspect) => `the answer is right in ${suspect.precision}, noise ${short(suspect.noise)} there`,
-  resembles: () => "the error is of its kind and size; the digits are the framework's own",
+  resembles: () => "the error has its kind and size; the exact digits depend on the framework",
 };
 
 function suspects(found) {
-  if (!found.length) return element("p", {}, "No mistake of the catalogue explains the answer.");
+  if (!found.length) return element("p", {}, "No mistake in the catalogue explains the answer.");
   return element("ul", {}, found.map((suspect) => element("li", {},
     suspect.mistakes.map((id, n) => [n ? " with " : "", mistake(id)]), element("br"),
     element("span", { class: "quiet" }, (HOW[suspect.how] || (() => suspect.how))(suspect)))));
 }
 
-/** A mistake: its name in docs/mistakes.md, what is done wrong, and a framework that did it. */
+/** A mistake: its name in docs/mistakes.md, what is done wrong, and an example of a framework that does it. */
 function mistake(id) {
   const known = page.mistakes[id];
   if (!known) return element("code", {}, id);
   return element("span", {}, known.page ? webLink(known.page, element("code", {}, id)) : element("code", {}, id), `: it ${known.what}`,
-    known.link ? [" (", webLink(known.link, "a real one"), ")"] : null);
+    known.link ? [" (", webLink(known.link, "an example"), ")"] : null);
 }
 
 function deviation(written) {
@@ -85,14 +85,14 @@ function figuresOf(result) {
   const directions = Object.keys(profile.y), onlyOne = directions.length === 1;
   found.push(figure({
     title: "Noise of y", every: profile.every, limit: result.allowed, unit: "noise of y, worst of rows and units",
-    note: directions.includes("reverse") ? "Steps are in the order of time; a reverse scan goes from right to left." : "",
+    note: directions.includes("reverse") ? "Steps are in the order of time; a reverse scan runs from right to left." : "",
     series: directions.map((direction) => ({ name: onlyOne ? "y" : `y ${direction}`, values: profile.y[direction] })),
   }));
   for (const [direction, gates] of Object.entries(profile.gates || {})) {
     const where = `layer ${profile.layer}${onlyOne ? "" : `, ${direction}`}`;
     found.push(figure({
       title: `Gates and states, ${where}`, every: profile.every, unit: "absolute difference, largest of rows and units",
-      note: `How far ${profile.mistake.join(" with ")}, computed, is from the right computation.`,
+      note: `How far the computation with ${profile.mistake.join(" and ")} is from the right one.`,
       series: Object.entries(gates).map(([name, values]) => ({ name, values })),
     }));
   }
@@ -116,7 +116,7 @@ function elsewhere(result) {
 
 function caseOf(result) {
   const spec = page.specs[result.id];
-  if (!spec) return element("p", {}, "The specs that this page was made with do not have this case.");
+  if (!spec) return element("p", {}, "The specs that this page was made from do not contain this case.");
   return definitions({
     description: spec.description, source: spec.source ? webLink(spec.source) : null, sizes: spec.sizes, dtype: result.dtype,
     ...spec.options, tolerance: spec.tolerance, inputs: spec.inputs, weights: spec.weights, outputs: spec.outputs, "written in": spec.origin,

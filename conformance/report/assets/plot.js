@@ -5,8 +5,8 @@ const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [14, 4], [5, 2]];
 let plots = [];
 
 /**
- * A figure. series: [{name, values}], a value a point: a number, null for a gap, "inf"; every: steps a point;
- * limit: what is allowed, if that can be drawn; unit: of the values.
+ * A figure. series: [{name, values}], one value per point: a number, null for a gap, "inf"; every: steps per point;
+ * limit: the noise allowed, if it can be drawn; unit: of the values.
  */
 function figure({ title, note, series, every, limit, unit }) {
   const names = series.map((one) => one.name).join(", ");
@@ -56,8 +56,8 @@ function draw(canvas, series, every, limit) {
   if (!positive.length) [low, high] = [0.1, 1];
   if (low === high) low /= 10;
   low = Math.max(low, high * 1e-12);
-  if (limit) low = Math.min(low, 10 ** Math.floor(Math.log10(limit))); // what is allowed is always seen
-  if (values.flat().includes(0)) low /= 10; // a zero lies on the lower edge, what is infinite on the upper one
+  if (limit) low = Math.min(low, 10 ** Math.floor(Math.log10(limit))); // the limit is always visible
+  if (values.flat().includes(0)) low /= 10; // zero lies on the lower edge, infinity on the upper one
   if (values.flat().includes(Infinity)) high *= 10;
   const inside = (value) => (value === null ? null : Math.min(Math.max(value, low), high));
   const points = values[0].length, steps = values[0].map((_, n) => n * every);
@@ -72,7 +72,7 @@ function draw(canvas, series, every, limit) {
     cursor: { drag: { x: false, y: false }, y: false },
     scales: { x: { time: false, range: [-0.5 * every, (points - 0.5) * every] }, y: { distr: 3, range: [low, high] } },
     axes: [
-      { ...axis, label: every === 1 ? "time step" : `time step, the largest of every ${every}`, labelSize: 20, labelFont: axis.font, size: 34, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] },
+      { ...axis, label: every === 1 ? "time step" : `time step (each point: the largest of ${every})`, labelSize: 20, labelFont: axis.font, size: 34, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] },
       { ...axis, size: 54, splits: () => powersOfTen(low, high), values: (_, marks) => marks.map((mark) => (mark === null ? "" : short(mark))) },
     ],
     series: [{}, ...curves],
