@@ -1,7 +1,7 @@
-"""What the tests of all adapters share: a case of a few fields, its truth in float64, and the suite's own verdict.
+"""Shared by the tests of all adapters: a case made from a few fields, its true answer in float64, the suite's verdict.
 
-A row is the label of an adapter with the fields of a case; the tables in tests/frameworks are made of them. Each row
-carries the marks of its adapter's framework, so that `pytest -m torch tests/frameworks` asks what needs PyTorch and
+A row is the label of an adapter with the fields of a case; the tables in tests/frameworks consist of rows. Each row
+carries the marks of its adapter's framework, so that `pytest -m torch tests/frameworks` runs what needs PyTorch and
 nothing else.
 """
 
@@ -52,12 +52,12 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
     "keras-onnxruntime": ("export", "tf2onnx", "keras", "tensorflow", "onnxruntime"),
     "litert": ("litert", "ai_edge_litert"),
 }
-"""Every adapter: the mark of its framework, and the modules without which it is skipped, the deciding one first."""
+"""Every adapter: the mark of its framework, and the modules that it needs to be tested, the deciding one first."""
 
 MARKS = tuple(dict.fromkeys(mark for mark, *_ in ADAPTERS.values()))
 
 BACKEND = os.environ.get("KERAS_BACKEND", "tensorflow")
-"""The one backend that Keras has in this process."""
+"""The backend of Keras in this process; there can be only one."""
 KERAS_ON = {
     "keras-tensorflow": "tensorflow",
     "keras-jax": "jax",
@@ -67,7 +67,7 @@ KERAS_ON = {
 """The backend that each of Keras' adapters needs."""
 
 _WARNINGS = {
-    # The frameworks' own warnings are theirs: they deprecate parts of one another and of NumPy.
+    # Not our warnings: the frameworks deprecate parts of one another and of NumPy.
     "tensorflow": (
         "ignore::DeprecationWarning",
         "ignore:In the future `np.object`:FutureWarning",
@@ -84,19 +84,19 @@ _WARNINGS = {
 
 
 def marks_of(label: str) -> list[pytest.MarkDecorator]:
-    """The mark of the framework of an adapter, and which of its warnings are let pass."""
+    """The mark of an adapter's framework, and filters for the warnings that it may give."""
     mark = ADAPTERS[registry.parse(label).name][0]
     return [getattr(pytest.mark, mark), *(pytest.mark.filterwarnings(text) for text in _WARNINGS.get(mark, ()))]
 
 
 def row(label: str, *values: Any, words: str = "") -> Any:
-    """A row for `pytest.mark.parametrize`: the label of an adapter and what it is asked.
+    """A row for `pytest.mark.parametrize`: the label of an adapter and what it must answer.
 
     Args:
-        words: what tells it from the adapter's other rows; the summaries of the cases among `values` if empty.
+        words: what tells it from the adapter's other rows; if empty, the summaries of the cases among `values`.
     """
-    told = words or "-to-".join(case_of(value).summary() for value in values if isinstance(value, dict))
-    return pytest.param(label, *values, marks=marks_of(label), id=f"{label}-{told}".rstrip("-"))
+    shown = words or "-to-".join(case_of(value).summary() for value in values if isinstance(value, dict))
+    return pytest.param(label, *values, marks=marks_of(label), id=f"{label}-{shown}".rstrip("-"))
 
 
 def rows_of(table: dict[str, Iterable[Fields]]) -> Iterator[Any]:
@@ -112,22 +112,22 @@ def rows_of(table: dict[str, Iterable[Fields]]) -> Iterator[Any]:
 
 
 def case_of(fields: Fields) -> Case:
-    """A case of sizes that are pairwise different, with these fields instead of the defaults."""
+    """A case whose sizes are pairwise different, with these fields instead of the defaults."""
     return Case.model_validate({"id": "test/row", "seed": 7, "T": 5, "B": 3, "I": 4, "H": 6} | fields)
 
 
 def adapter_of(label: str) -> Adapter:
-    """The adapter, made once a process. Skips where its packages, its device or its Keras backend are not there."""
+    """The adapter, made once per process. Skips if its packages, its device or its Keras backend are missing."""
     name = registry.parse(label).name
     for module in ADAPTERS[name][1:]:
         if find_spec(module) is None:
             pytest.skip(f"{module} is not installed")
     if KERAS_ON.get(name, BACKEND) != BACKEND:
-        pytest.skip(f"needs KERAS_BACKEND={KERAS_ON[name]}: Keras has one backend in a process")
+        pytest.skip(f"needs KERAS_BACKEND={KERAS_ON[name]}: Keras has one backend per process")
     try:
         return _made(label)
     except AdapterUnavailable as error:
-        if "@" in label or name in KERAS_ON:  # no such device; or TensorFlow in this process already uses a GPU
+        if "@" in label or name in KERAS_ON:  # no such device, or TensorFlow already uses a GPU in this process
             pytest.skip(str(error))
         raise
 
@@ -137,7 +137,7 @@ _made = functools.cache(registry.make)
 
 @dataclass(frozen=True)
 class Question:
-    """A case with the arrays of its seed, read-only as those of a stored vector are, and its right answer."""
+    """A case, the arrays of its seed (read-only, like those of a stored vector), and its right answer."""
 
     case: Case
     arrays: Arrays
@@ -165,14 +165,14 @@ class Question:
         return Question(self.case, Arrays.from_tensors(dict(self.arrays.flat) | inputs))
 
     def verdict(self, adapter: Adapter, outputs: Outputs) -> Passed | Failed:
-        """The suite's own, with its usual tolerance, under what the adapter declares."""
+        """The suite's verdict, with the usual tolerance, under the adapter's contracts and precision."""
         case = self.case
         contracts = Contracts(adapter.padded_y(case), adapter.empty_rows(case))
         precision = adapter.precision(case.dtype)
         return judge(case, outputs, self.truth, self.kappa, precision=precision, contracts=contracts)
 
     def assert_right(self, adapter: Adapter, outputs: Outputs) -> None:
-        """Every output of the case and no other, each right."""
+        """Assert that the outputs are exactly those of the case, and that each is right."""
         assert set(outputs) == set(self.case.outputs)
         verdict = self.verdict(adapter, outputs)
         assert isinstance(verdict, Passed), verdict
@@ -182,16 +182,16 @@ _QUESTIONS: dict[str, Question] = {}
 
 
 def question(fields: Fields) -> Question:
-    """The question of a case; the same one for every adapter, so that its truth is found out once."""
+    """The question of a case, shared by all adapters so that its right answer is computed once."""
     case = case_of(fields)
-    key = repr(case)  # JSON would make one of NaN and infinity
+    key = repr(case)  # JSON would not tell NaN from infinity
     if key not in _QUESTIONS:
         _QUESTIONS[key] = Question(case, make_arrays(case))
     return _QUESTIONS[key]
 
 
 def right_answer(label: str, fields: Fields) -> Outputs:
-    """The adapter's answer, after it has been found right."""
+    """The adapter's answer; asserts that it is right."""
     adapter, asked = adapter_of(label), question(fields)
     outputs = asked.put_to(adapter)
     asked.assert_right(adapter, outputs)

@@ -1,14 +1,14 @@
 """Reads the documents: their fenced blocks, the commands and files in them, and the commands of the CI files.
 
-Blocks are told apart by what stands after the three backticks:
+The word after the three backticks gives the kind of a block:
 
-sh          commands, in order; those of this project are run (tests/end_to_end/test_documented_commands.py), each has
-            to end with 0, or with what stands behind it: `# exit code 1`
+sh          commands, in order; those of this project are run (tests/end_to_end/test_documented_commands.py), and each
+            must end with 0, or with the exit code in its comment: `# exit code 1`
 python, toml, yaml
             a file, if the first line is a comment with its name
 text, json  what is printed or written; never run
 
-The ones of docs/specs.md are explained there.
+docs/specs.md explains its own kinds of block.
 """
 
 import itertools
@@ -34,14 +34,14 @@ _EXIT_CODE = re.compile(r"# exit code (\d)")
 
 
 class Command(NamedTuple):
-    """A line of shell, and the exit code that it is to have."""
+    """A line of shell, and the exit code that it must have."""
 
     line: str
     code: int
 
 
 def blocks(path: Path, kind: str) -> list[str]:
-    """The fenced blocks of a kind."""
+    """The fenced blocks of one kind."""
     return [text for found, text in FENCE.findall(path.read_text()) if found == kind]
 
 
@@ -51,7 +51,7 @@ def prose(path: Path) -> str:
 
 
 def files(path: Path) -> Iterator[tuple[str, str]]:
-    """Name and text of the blocks of a document that are files."""
+    """Name and text of those blocks of a document that are files."""
     for kind in ("python", "toml", "yaml"):
         for text in blocks(path, kind):
             if name := re.match(r"# ([\w./-]+\.\w+)\n", text):
@@ -72,7 +72,7 @@ def _lines(text: str) -> Iterator[Command]:
 
 
 def ci_steps(pipeline: dict) -> Iterator[str]:
-    """The shell of a GitHub workflow or of a GitLab pipeline, job by job, each as often as it runs."""
+    """The shell commands of a GitHub workflow or a GitLab pipeline, job by job, each as often as it runs."""
     for name, job in pipeline.get("jobs", pipeline).items():
         if "steps" in job:
             for chosen in _members(job.get("strategy", {}).get("matrix", {})):

@@ -1,4 +1,4 @@
-"""What the tests of the run path, the command line and the plugin share: small specs, and how to start a process."""
+"""Shared by the tests of the run path, the command line and the plugin: small specs, and starting processes."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ WAYS = [
 """What the adapter `broken` does with the case `broken/<way>` (broken_adapters/lstm_broken.py)."""
 
 LENGTHS = {"carries": [1, 3], "empties": [0, 3], "empties-unsaid": [0, 3]}
-"""The ways that are about contracts, and the lengths of their cases."""
+"""The ways that test contracts, and the lengths of their cases."""
 
 SPECS = {
     "tiny.yaml": """\
@@ -56,7 +56,7 @@ cases:
 
 @dataclass(frozen=True)
 class Suite:
-    """A folder of specs with proven vectors, and an empty one of deviations. All tests share it: look, do not write."""
+    """A folder of specs with proven vectors, and an empty folder of deviations. Tests share it: do not modify it."""
 
     specs: Path
     vectors: Path
@@ -70,7 +70,7 @@ class Suite:
 
 
 def make_suite(root: Path, specs: Mapping[str, str]) -> Suite:
-    """A suite below a folder: these specs (name of the file -> its text), with their vectors, and no deviations."""
+    """Make a suite in a folder: these specs (file name -> text), with their vectors, and no deviations."""
     from conformance.golden.build import build
 
     suite = Suite(root / "specs", root / "vectors", root / "deviations", cases := {})
@@ -88,18 +88,18 @@ def make_suite(root: Path, specs: Mapping[str, str]) -> Suite:
 
 
 def python_path() -> str:
-    """PYTHONPATH with the adapters that misbehave in front."""
+    """PYTHONPATH, with the folder of the broken adapters in front."""
     return os.pathsep.join([str(BROKEN_ADAPTERS), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def install_broken_adapters(patch: pytest.MonkeyPatch) -> None:
-    """Have the adapters that misbehave installed, as far as this process and its children can tell."""
+    """Make the broken adapters look installed to this process and its children."""
     patch.setattr(sys, "path", [str(BROKEN_ADAPTERS), *sys.path])
     patch.setenv("PYTHONPATH", python_path())
 
 
 def started(*arguments: Any, cwd: Path, **environment: str) -> subprocess.Popen[str]:
-    """Start Python in a process of its own, the broken adapters installed as far as it can tell."""
+    """Start Python in its own process, in which the broken adapters look installed."""
     command = [sys.executable, *map(str, arguments)]
     env = os.environ | {"PYTHONPATH": python_path()} | environment
     pipe = subprocess.PIPE
@@ -107,7 +107,7 @@ def started(*arguments: Any, cwd: Path, **environment: str) -> subprocess.Popen[
 
 
 def python(*arguments: Any, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run Python to its end."""
+    """Run Python until it ends, for at most two minutes."""
     with started(*arguments, cwd=cwd, **environment) as process:
         try:
             stdout, stderr = process.communicate(timeout=120)
@@ -118,9 +118,9 @@ def python(*arguments: Any, cwd: Path, **environment: str) -> subprocess.Complet
 
 
 def gone(pid: int, seconds: float = 5.0) -> bool:
-    """Whether a process, no child of ours, has ended with all others of its group, or does within some seconds (Linux).
+    """Whether a process that is not our child, and its whole group, has ended or ends within `seconds` (Linux).
 
-    One that has been killed and not yet been waited for has ended.
+    A process that has been killed but not yet waited for counts as ended.
     """
     deadline = time.monotonic() + seconds
     while pid in _running():
@@ -131,7 +131,7 @@ def gone(pid: int, seconds: float = 5.0) -> bool:
 
 
 def _running() -> set[int]:
-    """Ids of the processes that run, and of their groups."""
+    """Ids of all running processes and of their groups."""
     found = set()
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:

@@ -1,4 +1,4 @@
-"""Results files for the tests of the report: answers right and wrong, judged and diagnosed as in a run."""
+"""Makes results files for the tests of the report: right and wrong answers, judged and diagnosed as in a run."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -27,7 +27,7 @@ from conformance.verdict.profile import profile
 
 ROOT = Path(__file__).parents[1]
 NASTY = "</script><script>document.title = 'taken'</script><img src=x onerror=alert(1)> & \"'|`*\x1b[31m\x00 ]]> <!--"
-"""What a framework may print, as far as a page, XML and Markdown may take it for their own."""
+"""What a framework may print that a page, XML or Markdown could take for markup."""
 KNOWN = Deviation(
     cases=("lengths/*",),
     reason=f"the lengths are ignored {NASTY}",
@@ -42,7 +42,7 @@ CASES = (
     *("gate-clip/small-all-forward-f64", "cell/step-f32-no-states"),
 )
 UNSOUND = tuple(f"cell-clip/{name}" for name in ("plain-f32", "plain-f64", "peephole-f32", "wide-f32"))
-"""Cases that end in another way than with an answer."""
+"""Cases that end without an answer."""
 
 
 @cache
@@ -63,7 +63,7 @@ def answer(case: Case, *mistakes: str) -> Outputs:
 
 
 def judged(case: Case, outputs: Outputs) -> Outcome:
-    """The outcome of an answer with all that a run finds out about it."""
+    """The outcome of an answer, with everything that a run finds out about it."""
     vector = vector_of(case.id)
     outcome = judge(case, outputs, vector.golden, vector.kappa, precision=case.dtype)
     if not isinstance(outcome, Failed):
@@ -75,7 +75,7 @@ def judged(case: Case, outputs: Outputs) -> Outcome:
 
 @cache
 def _acme() -> tuple[Result, ...]:
-    """What an adapter gives that ignores lengths, as written down, and goes wrong in every way there is."""
+    """The results of an adapter that ignores lengths, as recorded, and goes wrong in every other way."""
     results = []
     for name in CASES:
         case, deviation = cases()[name], None
@@ -95,8 +95,8 @@ def _acme() -> tuple[Result, ...]:
     for name, outcome in zip(UNSOUND, outcomes, strict=True):
         case = cases()[name]
         results.append(Result(case, "acme", outcome, {"acme": "1.0"}))
-    mended = cases()["lengths/all-short-forward-f32"]
-    results.append(Result(mended, "acme", judged(mended, answer(mended)), {"acme": "1.0"}, "float32", 0.001, KNOWN))
+    passes = cases()["lengths/all-short-forward-f32"]
+    results.append(Result(passes, "acme", judged(passes, answer(passes)), {"acme": "1.0"}, "float32", 0.001, KNOWN))
     return tuple(results)
 
 
@@ -105,7 +105,7 @@ def acme_records() -> list[Record]:
 
 
 def right_records() -> list[Record]:
-    """The same cases, answered right."""
+    """The same cases, all answered right."""
     results = []
     for result in _acme():
         case = result.case
@@ -116,7 +116,7 @@ def right_records() -> list[Record]:
 def written(
     path: Path, records: Iterable[Record], *, complete: bool = True, cases: int | None = None, **info: str
 ) -> Path:
-    """A results file; `info`: more about the adapters."""
+    """Write a results file. info: `version`, that of every adapter."""
     records = list(records)
     ids = {record.case for record in records}
     adapters = {
@@ -141,7 +141,7 @@ def written(
 
 
 def many(wanted: int) -> list[Record]:
-    """So many results of the suite's cases, one adapter after the other; a third is unsupported, a twentieth wrong."""
+    """`wanted` results of the suite's cases, adapter by adapter; a third are unsupported, a twentieth wrong."""
     right, wrong = right_records(), [record for record in acme_records() if record.outcome == "failed"]
     unsupported = next(record for record in acme_records() if record.outcome == "unsupported")
     there, records = sorted(cases()), []

@@ -40,6 +40,7 @@ LOG_WIDTH = 100
     type=options.SECONDS,
     default=300.0,
     show_default=True,
+    metavar="SECONDS",
     help="Seconds a case may take.",
 )
 @options.load_timeout

@@ -16,7 +16,7 @@ from conformance.cli import options
 @click.option("--check", "patterns", multiple=True, metavar="GLOB", help="Only checks whose id matches; repeatable.")
 @options.worker
 @options.deviations
-@click.option("--timeout", type=options.SECONDS, default=300.0, show_default=True,
+@click.option("--timeout", type=options.SECONDS, default=300.0, show_default=True, metavar="SECONDS",
               help="Seconds an answer may take.")  # fmt: skip
 @options.load_timeout
 @options.as_json

@@ -55,7 +55,8 @@ if TYPE_CHECKING:
 @options.vectors
 @options.deviations
 @click.option("--keep", type=options.NEW_FOLDER, help="Keep the environments and results in this folder.")
-@click.option("--timeout", type=options.SECONDS, default=300.0, show_default=True, help="Seconds a case may take.")
+@click.option("--timeout", type=options.SECONDS, default=300.0, show_default=True, metavar="SECONDS",
+              help="Seconds a case may take.")  # fmt: skip
 @options.load_timeout
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Adapters to run at a time.  [default: one per core]")
 @gate_options

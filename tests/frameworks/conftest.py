@@ -1,4 +1,4 @@
-"""Every test here says by its mark what it needs: one that said nothing would run in no environment of tox.ini."""
+"""Every test here needs a mark for its framework: without one it would run in no environment of tox.ini."""
 
 import pytest
 from agreement import MARKS

@@ -1,4 +1,4 @@
-"""What each adapter says no to, and how it says so: by what it declares, or when it is to build the layer."""
+"""What each adapter refuses, and with which reason: by its capabilities, or when it builds the layer."""
 
 from __future__ import annotations
 
@@ -112,4 +112,4 @@ UNAVAILABLE: list[tuple[str, str]] = [
     ("onnxruntime@cuda", r"has no CUDAExecutionProvider here; it has .*CPU"),
     ("litert@gpu", "no device 'gpu'; it has cpu"),
 ]
-"""Devices that an adapter does not have, or that this machine does not have: those are skipped where it does."""
+"""Devices that an adapter does not have, or that this machine may lack; skipped if it has them."""

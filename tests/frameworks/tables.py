@@ -1,7 +1,7 @@
-"""Who is asked what. A row that an adapter's interface does not accept is not put to it.
+"""Which cases each adapter must answer. Rows that an adapter's interface does not accept are skipped.
 
-What a framework is known to get wrong stands in deviations/, with a reproduction that test_deviations.py runs; it is
-left out here.
+What a framework is known to get wrong is left out here: deviations/ records it, with a reproduction that
+test_deviations.py runs.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ LITERT: list[Fields] = [
     NORM | EVERYTHING_OF_LITERT | BATCH_MAJOR | {"layers": 2, "h0": None},
     {"P": 9, "projection_bias": True, "layers": 2},
 ]
-# An export takes up to seconds, so few stand for all.
+# An export may take seconds, so a few rows stand for all.
 KERAS_EXPORTED: list[Fields] = [
     {"layers": 2, "c0": None} | HEAD,
     REVERSE | NO_STATES | {"bias": False},
@@ -138,8 +138,8 @@ DYNAMO: list[Fields] = [
     BATCH_MAJOR | BIDIRECTIONAL | {"layers": 2, "calls": (2, 1)} | HEAD,
 ]
 
-# Of Keras these are known to be wrong and left out: a mask from upstream next to initial states; the mask behind a
-# layer that goes backwards; on JAX, an initial h in front of a row's first step, and float64; on PyTorch float64 with
+# Left out because Keras is known to get them wrong: a mask from upstream next to initial states; the mask behind a
+# layer that runs backwards; on JAX, an initial h in front of a row's first step, and float64; on PyTorch float64 with
 # masks or a head; on TensorFlow leaky_relu in float64.
 KERAS_HALF: list[Fields] = [
     COMMON | {"layers": 2} | HEAD,
@@ -167,7 +167,7 @@ KERAS: list[Fields] = [
     *in_formats("float64", KERAS_FLOAT64),
 ]
 KERAS_ON_JAX: list[Fields] = [
-    # JAX compiles every model anew, so fewer must do. The adapter is the same on all backends.
+    # JAX compiles every model anew, so there are fewer rows. The adapter is the same on all backends.
     *SHAPES[1::2],
     {"B": 1},
     *shared_activations(["tanh", "hard_sigmoid", "elu", "softsign"]),
@@ -223,7 +223,7 @@ AGREE: dict[str, Iterable[Fields]] = {
         ),
         *SIZES,
     ],
-    # onnx's evaluator ignores sequence_lens, activations, clip and input_forget, and multiplies a peephole of 0 with c.
+    # onnx's evaluator ignores sequence_lens, activations, clip and input_forget, and multiplies a peephole of 0 by c.
     "onnx-reference": [
         *in_formats(ALL_FORMATS, SHAPES),
         *in_formats("float32 float64", [*PEEPHOLES, *each(PEEPHOLES, BATCH_MAJOR), *BATCH_MAJOR_ROWS, *CALLS]),
@@ -249,14 +249,14 @@ AGREE: dict[str, Iterable[Fields]] = {
     "torch-dynamo-onnxruntime": DYNAMO,
     "keras-onnxruntime": KERAS_EXPORTED,
     "litert": LITERT,
-    # Skipped where there is no such device.
+    # Skipped if there is no such device.
     **dict.fromkeys(("torch@cuda", "torch-cell@cuda", "onnxruntime@cuda"), ON_A_GPU),
     **dict.fromkeys(("tf-block-lstm@gpu", "tf-block-lstm-v2@gpu", "tf-lstm-block-cell@gpu"), ON_A_GPU),
 }
 
 
 def of_all() -> list[Fields]:
-    """Every row that an adapter is asked, for the reference to answer them too: the tables by themselves are sound."""
+    """All float32 rows, for the reference to answer too: that shows that the tables themselves are sound."""
     return [fields for rows in AGREE.values() for fields in rows if fields.get("dtype", "float32") == "float32"]
 
 

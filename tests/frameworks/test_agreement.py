@@ -1,4 +1,4 @@
-"""Every adapter, by rows of tables: its answers are right, its options tell, and it refuses in its words."""
+"""Every adapter, by rows of tables: its answers are right, each option makes a difference, refusals give a reason."""
 
 from __future__ import annotations
 

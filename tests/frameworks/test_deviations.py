@@ -1,4 +1,4 @@
-"""The reproduction that a known deviation names still shows it."""
+"""The reproduction scripts that the known deviations name still show them."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ REPROS = sorted({d.repro for _, d in ALL if d.repro})
 
 
 def marks(script):
-    """The marks of all adapters whose deviations it shows."""
+    """The marks of all adapters whose deviations the script shows."""
     adapters = {adapter for adapter, deviation in ALL if deviation.repro == script}
     return [mark for adapter in sorted(adapters) for mark in marks_of(adapter)]
 
@@ -35,7 +35,7 @@ def test_every_package_of_a_version_range_is_one_that_the_adapter_reports(adapte
 
 
 def packages(script):
-    """The packages a reproduction imports, told from its text."""
+    """The packages that a reproduction imports, according to its text."""
     text = (ROOT / script).read_text()
     lines = [line.split() for line in text.splitlines()]
     modules = {words[1].split(".")[0] for words in lines if len(words) > 1 and words[0] in ("import", "from")}

@@ -1,4 +1,4 @@
-"""What Keras exports wrongly is found by shipped cases, and named."""
+"""Models that Keras exports wrongly are caught by shipped cases, and the diagnosis names the mistake."""
 
 import os
 import sys
@@ -27,7 +27,7 @@ def cases() -> dict[str, Case]:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, cases: dict[str, Case]) -> Iterator:
-    """The outcome of cases with an adapter, in a process of its own: each has another backend of Keras."""
+    """The outcomes of cases with an adapter, in its own process because each adapter uses another backend of Keras."""
     monkeypatch.setattr(sys, "path", [ADAPTERS, *sys.path])
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([ADAPTERS, *filter(None, [os.environ.get("PYTHONPATH")])]))
 

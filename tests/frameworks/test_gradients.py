@@ -1,6 +1,6 @@
-"""The reference's gradients against autograd through the equations, written down once more.
+"""The reference's gradients against autograd through a second implementation of the equations.
 
-It is a witness that shares nothing with this package. What the frameworks' own gradients are is asked in tables.py.
+That implementation shares no code with this package. The frameworks' own gradients are tested by rows of tables.py.
 """
 
 from __future__ import annotations

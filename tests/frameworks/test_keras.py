@@ -1,6 +1,6 @@
-"""What is Keras' own: where its mask comes from, one backend a process, and what an export leaves behind.
+"""What is particular to Keras: where its mask comes from, one backend per process, what an export leaves behind.
 
-Of its layers, the one on the backend that KERAS_BACKEND names is tested, tensorflow where it names none.
+Only the backend that KERAS_BACKEND names is tested, TensorFlow if it is not set.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ LAYERS = {f"keras-{backend}": backend for backend in ("tensorflow", "jax", "torc
 @pytest.mark.parametrize(
     ("adapter", "way"), [row(name, way, words=way) for name in LAYERS for way in ("argument", "upstream")]
 )
-def test_the_mask_comes_by_the_way_that_is_asked_for(adapter: str, way: str) -> None:
-    """With other numbers in the padding than those that mark it, a mask upstream is empty; an argument is as before."""
+def test_the_mask_comes_from_where_the_case_says(adapter: str, way: str) -> None:
+    """If the padding does not hold the mask value, a Masking layer masks nothing; a mask argument is not affected."""
     made = adapter_of(adapter)
     asked = question({"lengths": (3, 5, 2), "h0": None, "c0": None, "lengths_via": way})
     inputs = asked.arrays.inputs

@@ -1,4 +1,4 @@
-"""Weights of layers that Keras 2 had, held against tf_keras's own conversion of them."""
+"""Weights of layers that only Keras 2 had, compared with tf_keras's own conversion of them."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def tf_keras() -> Any:
 
 @pytest.fixture(scope="module")
 def cudnn_weights() -> dict[str, Any]:
-    """What a file of Keras 2 holds of a CuDNNLSTM(5) on inputs of size 3."""
+    """What a weights file of Keras 2 holds for a CuDNNLSTM(5) with inputs of size 3."""
     random = np.random.default_rng(3)
     shapes = {"kernel": (I, 4 * H), "recurrent_kernel": (H, 4 * H), "bias": (8 * H,)}
     return {name: random.uniform(-1, 1, shape).astype(np.float32) for name, shape in shapes.items()}

@@ -1,4 +1,4 @@
-"""What is LiteRT's own: the states that its interpreter keeps, and what it is not asked."""
+"""What is particular to LiteRT: the states that its interpreter keeps, and what the adapter does not pass to it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_stream_goes_on_from_what_the_interpreter_has_kept() -> None:
     inputs = asked.arrays.inputs
     model: Any = adapter_of("litert").prepare(asked.case, asked.arrays.weights)
     first = model(replace(inputs, x=inputs.x[:2]))
-    # The interpreter's own states are lost here. Whoever goes on from them notices, whoever sets them does not.
+    # The interpreter's own states are lost here. A call that continues from them shows it; one that sets them does not.
     model._interpreter.reset_all_variables()
     rest = replace(inputs, x=inputs.x[2:])
     kept = model(replace(rest, h0=first["h_n"], c0=first["c_n"]))

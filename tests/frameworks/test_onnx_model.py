@@ -1,4 +1,4 @@
-"""The graph that ONNX's engines are given, whatever they make of it: some ignore some of it."""
+"""The graph that ONNX's engines are given. It is tested directly, because some engines ignore parts of it."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_what_the_operator_cannot_say_is_refused(fields: Fields, reason: str) ->
     ("dtype", "reason"), [("float64", "LSTM operator does not support double yet"), ("bfloat16", "NOT_IMPLEMENTED")]
 )
 def test_onnxruntime_still_has_no_other_formats(dtype: str, reason: str) -> None:
-    """The adapter's capabilities repeat what it says of itself."""
+    """The adapter's capabilities repeat what onnxruntime says about itself."""
     pytest.importorskip("onnxruntime")
     asked = question({"dtype": dtype})
     with pytest.raises(Exception, match=reason):

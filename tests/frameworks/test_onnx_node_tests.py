@@ -1,4 +1,4 @@
-"""ONNX's node tests are read as they are meant: the reference passes them, and what they catch is caught."""
+"""ONNX's node tests are read correctly: the reference passes them, and they catch the mistakes that they should."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What is OpenVINO's own: the grounds of what the adapters refuse."""
+"""What is particular to OpenVINO: the reasons for what its adapters refuse."""
 
 from __future__ import annotations
 

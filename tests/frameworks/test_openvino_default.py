@@ -1,4 +1,4 @@
-"""OpenVINO in the precision that it takes by itself: read from the compiled model, whatever the processor has."""
+"""OpenVINO in its default precision, which depends on the processor and is read from the compiled model."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ NAMES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
 
 
 class ToldBfloat16(OpenVino):
-    """Told what a processor with instructions for it takes by itself."""
+    """Set to bfloat16, the default on a processor with instructions for it."""
 
     name = "openvino-bf16"
     hint = "bf16"

@@ -1,4 +1,4 @@
-"""Every adapter tells what decides about its precision, as it is and not as it was meant to be."""
+"""Every adapter reports the settings that decide its precision: those in effect, not those intended."""
 
 import pytest
 from agreement import row
@@ -44,14 +44,14 @@ def settings(adapter):
 
 
 @pytest.mark.parametrize("adapter", [row(name) for name in SHOWN])
-def test_every_adapter_tells_what_its_framework_has(adapter):
-    told = settings(adapter)
-    assert SHOWN[adapter] <= told.keys()
-    assert all(told.values())
+def test_every_adapter_reports_the_settings_of_its_framework(adapter):
+    reported = settings(adapter)
+    assert SHOWN[adapter] <= reported.keys()
+    assert all(reported.values())
 
 
 @pytest.mark.numpy
-def test_of_every_framework_there_is_one_here():
+def test_every_framework_has_an_adapter_here():
     packages = {registry.load(name).__module__ for name in registry.names()}
     assert packages == {registry.load(name).__module__ for name in SHOWN}
 
@@ -59,8 +59,8 @@ def test_of_every_framework_there_is_one_here():
 @pytest.mark.parametrize(
     ("adapter", "variable", "value", "name", "becomes"), [row(*followed, words=followed[1]) for followed in FOLLOWED]
 )
-def test_it_is_what_holds(adapter, variable, value, name, becomes, monkeypatch):
+def test_the_reported_setting_is_the_one_in_effect(adapter, variable, value, name, becomes, monkeypatch):
     monkeypatch.setenv(variable, value)
-    told = settings(adapter)
-    assert told[name] == becomes
-    assert told[variable] == value
+    reported = settings(adapter)
+    assert reported[name] == becomes
+    assert reported[variable] == value

@@ -1,4 +1,4 @@
-"""Every adapter whose framework is installed is sound: what it declares it hands over, and nothing is left behind."""
+"""Every adapter whose framework is installed is sound: it passes on what it declares and keeps no state."""
 
 import re
 
@@ -11,18 +11,18 @@ from conformance.results.deviations import load_deviations
 from conformance.run.smoke import Smoke
 
 REFUSED = {
-    "onnxruntime": {"batch_major/layout"},  # the operator has it, and onnxruntime says that it does not
-    "torch-torchscript-onnxruntime": {"weights/projection"},  # and so say the exporters
+    "onnxruntime": {"batch_major/layout"},  # the operator has it, but onnxruntime refuses it
+    "torch-torchscript-onnxruntime": {"weights/projection"},  # and so do the exporters
     "torch-dynamo-onnxruntime": {
         *("lengths/each", "lengths/common", "lengths/padding", "lengths_via/packed", "lengths_via/packed-sorted"),
         *("lengths_via/packed-same", "lengths_via/packed-sorted-same"),
     },
 }
-"""What is refused by the framework when it is asked; a release of its may take it."""
+"""What the framework itself refuses; a later release may accept it."""
 
 EXPORTS = ("torch-dynamo-onnxruntime", "torch-torchscript-onnxruntime", "keras-onnxruntime")
-"""Each question is an export, and the layer that is exported is one that other adapters here are asked about in full:
-its activations, each gate of its tensors and each row of a stack are left to them.
+"""Every check is an export, and other adapters here test the exported layer in full: its activations, each gate of its
+tensors and each row of a stack are left to them.
 """
 ASKED_OF_OTHERS = re.compile(r"activations/.*|weights/\w+-[ifgo]|(weights|inputs)/\w+\.[0-9]")
 

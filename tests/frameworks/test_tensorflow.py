@@ -1,4 +1,4 @@
-"""What is TensorFlow's own: the grounds of what an adapter refuses beyond its capabilities."""
+"""What is particular to TensorFlow: the reasons for what an adapter refuses beyond its capabilities."""
 
 from __future__ import annotations
 

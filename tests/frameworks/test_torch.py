@@ -1,4 +1,4 @@
-"""What is PyTorch's own: what its layer is told, and the grounds of what the adapter refuses."""
+"""What is particular to PyTorch: how its layer is set up, and the reasons for what the adapter refuses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def torch() -> Any:
     return pytest.importorskip("torch")
 
 
-def test_it_is_told_of_layout_projection_and_order(torch: Any) -> None:
+def test_it_gets_layout_projection_and_order(torch: Any) -> None:
     from conformance.adapters import torch_module  # which imports torch
 
     asked = question({"layout": "batch_major", "P": 2, "lengths": (5, 3, 2), "lengths_via": "packed-sorted"})
@@ -29,7 +29,7 @@ def test_it_is_told_of_layout_projection_and_order(torch: Any) -> None:
         module(torch.zeros(3, 5, 4), torch.tensor([3, 5, 2]))
 
 
-# A capability, or a refusal that none can express, repeats what the framework says of itself, so it must still say it.
+# Capabilities and other refusals repeat what the framework says about itself, so these tests check that it still does.
 
 
 def test_it_projects_to_less_than_the_cell_has(torch: Any) -> None:

@@ -1,4 +1,4 @@
-"""Options switched off, and on: both answers are right, and not the same."""
+"""Pairs of cases, an option off and on: both answers must be right, and they must differ."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from topics import (
 )
 
 ELSEWHERE: dict[str, str] = {"hard_sigmoid": "gate", "leaky_relu": "cell", "elu": "cell"}
-"""Keras' activations with parameters of their own, and where each is put."""
+"""Keras' activations that have parameters, and the place where each is tried."""
 OTHER_ALPHA = {"hard_sigmoid": {"alpha": 0.2, "beta": 0.5}, "leaky_relu": {"alpha": 0.01}, "elu": {"alpha": 0.5}}
 """Parameters that are not Keras' defaults."""
 
 
 def of_keras_and_others(name: str) -> tuple[Fields, Fields]:
-    """An activation with Keras' own parameters, left out, and with others."""
+    """An activation with Keras' default parameters, left out, and with others."""
     found = []
     for parameters in ({"defaults": "keras"}, OTHER_ALPHA[name]):
         chosen = {"name": name} | parameters
@@ -49,7 +49,7 @@ TOGGLES: list[tuple[Fields, Fields]] = [
         {"T": 4, "blocks": (1, 3), "layers": 2, "gradients": "truncated"},
     ),
 ]
-"""What is switched off, and on: both are right, and not the same."""
+"""Fields with an option off, and with it on."""
 TOGGLED = (
     *("numpy", "torch", "tf-block-lstm", "tf1-lstm-cell"),
     *("keras-tensorflow", "keras-jax", "keras-torch", "onnxruntime", "litert"),

@@ -1,4 +1,4 @@
-"""The cases that the adapters' tables are made of, as fields beside the defaults, one list for each topic."""
+"""The cases that the adapters' tables consist of, as fields that differ from the defaults, one list per topic."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EMPTY_ROWS: Fields = {"lengths": (0, 5, 3)}
 HOLES: Fields = {"skip": ((1, 2), (0, 4), (1,))}
 UPSTREAM: Fields = {"lengths_via": "upstream"}
 WIDE: Fields = {"c0": {"uniform": {"low": -3.0, "high": 3.0}}}
-"""Cell states that a clip has something to do with, and of which it matters which one a gate looks at."""
+"""Cell states so large that a clip has an effect, and that it matters which of them a gate sees."""
 PEEPHOLE: Fields = {"peephole": True} | WIDE
 CELL_CLIP: Fields = {"cell_clip": 0.75} | WIDE
 GATE_CLIP: Fields = {"gate_clip": {"bound": 0.5, "reading": "gates"}} | WIDE
@@ -43,7 +43,7 @@ def activation(name: str) -> Fields:
 
 
 def both(chosen: Fields | str) -> Fields:
-    """G and Hh: some have one argument for the two."""
+    """The same activation for G and Hh: some interfaces have one argument for both."""
     return {"cell": chosen, "hidden": chosen}
 
 
@@ -100,7 +100,7 @@ SHAPES: list[Fields] = [
     BIDIRECTIONAL | {"layers": 3} | HEAD,
 ]
 SIZES: list[Fields] = [{"T": 2, "B": 2} | size for size in ({"H": 128}, {"H": 129}, {"H": 256}, {"H": 257}, {"B": 101})]
-"""Both sides of where implementations change their path."""
+"""Sizes on both sides of the limits where implementations switch to another code path."""
 
 LENGTHS: list[Fields] = [
     RAGGED,
@@ -227,11 +227,11 @@ ACTIVATIONS: list[Fields] = [
         }
     },
 ]
-"""For an interface that has an argument for each of the three."""
+"""For an interface with an argument for each of the three."""
 
 
 def shared_activations(names: Sequence[str]) -> list[Fields]:
-    """For an interface that has one argument for G and Hh: each name once as gate and once as both of these."""
+    """For an interface with one argument for G and Hh: each name once as the gate and once as both of these."""
     pairs = zip(names, [*names[1:], names[0]], strict=True)
     return [
         *({"T": 3, "activations": {"gate": activation(gate), **both(activation(cell))}} for gate, cell in pairs),
@@ -244,7 +244,7 @@ def shared_activations(names: Sequence[str]) -> list[Fields]:
 
 
 def masked(states: Fields) -> list[Fields]:
-    """Masks, and calls in turn. `states`: what those that need it say of the initial states."""
+    """Masks, and several calls. states: fields of the initial states, for the rows that need them."""
     return [
         COMMON | {"layers": 3},
         RAGGED | {"bias": False},

@@ -1,4 +1,4 @@
-"""Ways of exporting a Keras model that go wrong: from a stateful layer, and from PyTorch with an open time axis."""
+"""Ways of exporting a Keras model that go wrong: from a stateful layer, and from PyTorch with a dynamic time axis."""
 
 import tempfile
 from dataclasses import replace
@@ -18,7 +18,7 @@ from conformance.case.tensors import Inputs, Outputs, Weights
 
 
 class KerasStatefulOnnx(KerasOnnx):
-    """A stateful layer: the first call is Keras', the model is exported, and the later calls are onnxruntime's."""
+    """A stateful layer: Keras answers the first call, then the model is exported and onnxruntime answers the others."""
 
     name = "keras-stateful-onnxruntime"
     capabilities = Capabilities(blocks=False, head=False, max_layers=1)
@@ -47,14 +47,14 @@ class KerasStatefulOnnx(KerasOnnx):
 
 
 class KerasResetOnnx(KerasStatefulOnnx):
-    """The same, its state reset before it is exported: right."""
+    """The same with the state reset before the export, which is right."""
 
     name = "keras-reset-onnxruntime"
     reset = True
 
 
 class KerasTorchOnnx(KerasTorch):
-    """Keras on PyTorch, exported with batch and time left open."""
+    """Keras on PyTorch, exported with dynamic batch and time axes."""
 
     name = "keras-torch-onnxruntime"
     capabilities = replace(KerasOnnx.capabilities, lengths="none", holes=False)
