@@ -282,6 +282,7 @@ CALLED: dict[str, list[Fields]] = {
     "onnx-reference": in_formats(ALL_FORMATS, [BIDIRECTIONAL | HEAD]),
     "openvino": [{}],
     "openvino-static": [{}],
+    "openvino-default": [{}],
     "torch-torchscript-onnxruntime": [BIDIRECTIONAL | RAGGED | HEAD],
     "torch-dynamo-onnxruntime": [BIDIRECTIONAL | HEAD | {"layers": 2, "c0": None}],
     "keras-onnxruntime": [REVERSE | {"lengths": (4, 5, 2)}],
