@@ -1,6 +1,6 @@
-"""Where specs, vectors and deviations are: those of the checkout the package stands in, else those inside the wheel.
+"""Finds specs, vectors and deviations: in the checkout that holds the package, or else inside the wheel.
 
-And what to call a file in a message.
+Also says how messages name a file.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class DataFolders:
-    """The three folders a run reads."""
+    """The three folders that a run reads."""
 
     specs: Path
     vectors: Path
@@ -26,10 +26,10 @@ def default_folders() -> DataFolders:
 
 
 def displayed(path: Path) -> str:
-    """A path as messages name it: as the user would write it.
+    """A path as messages show it: the way the user would write it.
 
-    Relative to the working directory where it lies below; else, and always within an installed package, relative to the
-    suite if it is a file of the suite's own (`specs/holes.yaml`); else as it is.
+    Relative to the working directory if it is below that; otherwise, and always in an installed package, relative to
+    the suite if it is one of the suite's own files (`specs/holes.yaml`); otherwise unchanged.
     """
     root, full = _root(), path.resolve()
     below_here = os.path.relpath(path)

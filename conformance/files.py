@@ -1,8 +1,8 @@
-"""Files as every command reads and writes them: bounded, never half, and by one writer at a time.
+"""Reads and writes files for all commands: bounded in size, never half written, one writer at a time.
 
-Reading: a device, a pipe or a socket is refused before it is opened, and so is a file that is larger than it may be.
-Writing: a file beside the target is written and then renamed, so that a full disk, a kill or a power cut leaves what
-was there. A name that is a link is followed, and the link stays.
+Reading: devices, pipes, sockets and files over the limit are refused before they are opened or read.
+Writing: a temporary file next to the target is written and then renamed, so that a full disk, a kill or a power cut
+leaves the old content. Links are followed, and stay.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if sys.platform != "win32":
 
 MEBIBYTE: Final = 2**20
 DEEPEST: Final = 32
-"""Levels that lists and objects of JSON may have; what the suite writes has less than ten."""
+"""Most levels of nested lists and objects in JSON; the files of the suite have fewer than ten."""
 TEMPORARY: Final = ".*.conformance-tmp"
-"""A pattern for the temporary files; a process that was killed leaves the one that it was writing."""
+"""A pattern for the temporary files; a killed process leaves the one that it was writing."""
 _KINDS: Final[tuple[tuple[Callable[[int], bool], str], ...]] = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -37,11 +37,11 @@ _KINDS: Final[tuple[tuple[Callable[[int], bool], str], ...]] = (
     (lambda mode: True, "a device"),
 )
 _NO_LOCKS: Final = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)
-"""What a file system says that cannot lock."""
+"""The errors of file systems that cannot lock."""
 
 
 class FileError(ConformanceError):
-    """A file that cannot be read or written. `problem` says why, without the name."""
+    """A file cannot be read or written. problem: why, without the file's name."""
 
     def __init__(self, path: Path, doing: str, problem: str) -> None:
         super().__init__(f"{path}: cannot be {doing}: {problem}")
@@ -49,7 +49,7 @@ class FileError(ConformanceError):
 
 
 class _Refused(ValueError):
-    """What the system would do, and this module does not."""
+    """The system would allow this, but this module refuses it."""
 
 
 def read_file(path: Path, most: int) -> bytes:
@@ -57,33 +57,33 @@ def read_file(path: Path, most: int) -> bytes:
 
     Args:
         path: a link is followed.
-        most: bytes that the file may have; of a larger one nothing is read.
+        most: the largest size in bytes; nothing of a larger file is read.
 
     Raises:
-        FileError: it is absent, not a regular file, too large, or the system refuses.
+        FileError: it is missing, not a regular file, too large, or the system refuses.
     """
     try:
-        _demand_regular(path.stat())  # before it is opened: opening a device may do something, opening a pipe waits
-        # Without waiting all the same, for what stands there may have been exchanged since.
+        _demand_regular(path.stat())  # before opening: to open a device may have effects, and to open a pipe waits
+        # Without waiting nevertheless, because the file may have been replaced since.
         with open(path, "rb", opener=_without_waiting) as file:
             found = os.fstat(file.fileno())
             _demand_regular(found)
             if found.st_size <= most:
                 data = file.read(found.st_size + 1)
-                if len(data) > found.st_size:  # it grows, or is one of /proc, which say that they are empty
+                if len(data) > found.st_size:  # it grows, or is in /proc, where files claim to be empty
                     data += file.read(most + 1 - len(data))
                 if len(data) <= most:
                     return data
-            raise _Refused(f"it is larger than the {most / MEBIBYTE:.3g} MiB that such a file may have")
+            raise _Refused(f"it is larger than {most / MEBIBYTE:.3g} MiB, the limit for such a file")
     except (OSError, ValueError) as error:
         raise FileError(path, "read", _why(error)) from error
 
 
 def read_text(path: Path, most: int) -> str:
-    """The same as text in UTF-8.
+    """The content of a regular file as UTF-8 text.
 
     Raises:
-        FileError: as of `read_file`, and where it is not UTF-8.
+        FileError: as for `read_file`, or it is not UTF-8.
     """
     data = read_file(path, most)
     try:
@@ -95,10 +95,10 @@ def read_text(path: Path, most: int) -> str:
 
 
 def parse_json(text: bytes) -> Any:
-    """JSON as the standard has it: UTF-8, finite numbers; and not nested without bound.
+    """Parses JSON as the standard defines it (UTF-8, finite numbers), with bounded nesting.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it is not such JSON.
     """
     too_deep = f"nested more than {DEEPEST} deep"
     try:
@@ -116,10 +116,10 @@ def parse_json(text: bytes) -> Any:
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """What goes wrong in here is of the file that somebody asked for, not of one beside it.
+    """Reports errors inside this context as errors of the file that the user named, not of a temporary one.
 
     Raises:
-        FileError: in place of what the system says.
+        FileError: in place of the system's error.
     """
     try:
         yield
@@ -128,10 +128,10 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def replace_file(path: Path, content: bytes | str) -> None:
-    """Put a file in place, whole or not at all; what is there stays until the new one is complete. Text is UTF-8.
+    """Write a file, whole or not at all; the old content stays until the new one is complete. Text is UTF-8.
 
     Raises:
-        FileError: it cannot be written, or what stands there is not a regular file.
+        FileError: it cannot be written, or the target exists and is not a regular file.
     """
     with writing(path):
         data = content.encode("utf-8") if isinstance(content, str) else content
@@ -151,7 +151,7 @@ def replace_file(path: Path, content: bytes | str) -> None:
 
 
 def demand_writable(folder: Path) -> None:
-    """Make a folder, and see that files can be written there, before work is done that would be lost.
+    """Make a folder and check that files can be written there, before work is done that would be lost.
 
     Raises:
         FileError: they cannot.
@@ -163,14 +163,14 @@ def demand_writable(folder: Path) -> None:
 
 
 def destination(path: Path) -> Path:
-    """Where a file of this name is written, links followed; its folder is made.
+    """The path to which a file of this name is written, links followed. Makes its folder.
 
     Raises:
-        OSError, ValueError: it cannot be written there, or what stands there is not a regular file.
+        OSError, ValueError: it cannot be written, or the target exists and is not a regular file.
     """
     with contextlib.suppress(FileNotFoundError):
         _demand_regular(path.stat())
-        if not os.access(path, os.W_OK):  # renaming would not ask
+        if not os.access(path, os.W_OK):  # renaming would not check
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     target = Path(os.path.realpath(path)) if path.is_symlink() else path
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -178,14 +178,14 @@ def destination(path: Path) -> Path:
 
 
 class Claim:
-    """The right to write a file, which one process at a time has; it ends with the process, a killed one's too.
+    """The right to write a file, held by one process at a time; it ends with the process, even if that is killed.
 
-    The lock is on the file itself, so nothing is left beside it; the file is made if it is not there, and removed again
-    where nothing has come of it. On Windows, and on a file system without locks, everybody has the right.
+    The lock is on the file itself, so no lock file is left. The file is created if it does not exist, and removed again
+    if nothing was written. On Windows, and on file systems without locks, every process gets the right.
 
     Attributes:
         path: of the file, links followed.
-        empty: whether nothing stood there.
+        empty: whether the file was missing or empty.
 
     Raises:
         FileError: another process is writing the file, or it cannot be written.
@@ -198,14 +198,14 @@ class Claim:
                 self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
                 try:
                     _lock(self._descriptor)
-                    if self._holds():  # else its last writer has put another in its place meanwhile
+                    if self._holds():  # otherwise its last writer has just replaced it
                         break
                 except BaseException:
                     os.close(self._descriptor)
                     raise
                 os.close(self._descriptor)
         self.empty = os.fstat(self._descriptor).st_size == 0
-        if sys.platform == "win32":  # where what is open cannot be replaced
+        if sys.platform == "win32":  # where an open file cannot be replaced
             os.close(self._descriptor)
 
     def _holds(self) -> bool:
@@ -235,14 +235,14 @@ def _lock(descriptor: int) -> None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise _Refused("another process is writing it; wait for its end, or name another file") from error
+            raise _Refused("another process is writing it; wait until that ends, or name another file") from error
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise
 
 
 def _temporary(target: Path) -> tuple[Path, int]:
-    """A new file beside the target, with the rights that a new file has, open for writing."""
+    """A new file next to the target, with the permissions of any new file, open for writing."""
     path = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}{TEMPORARY.rpartition('*')[2]}")
     return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
 

@@ -1,7 +1,7 @@
-"""The contract between the suite and a framework. docs/adapters.md walks through writing one.
+"""The contract between the suite and a framework's adapter. docs/adapters.md walks through writing one.
 
-declare   `name`, `capabilities`          read before anything of the framework is imported
-make      `__init__(device)`              imports the framework; AdapterUnavailable where it cannot
+declare   `name`, `capabilities`          read before the framework is imported
+make      `__init__(device)`              imports the framework; AdapterUnavailable if it cannot
 prepare   `prepare(case, weights)`        builds the layer once, with these weights
 call      the returned model(inputs)      canonical arrays in, canonical arrays out, as often as asked
 """
@@ -29,12 +29,12 @@ EmptyRows = Literal["initial", "zeros"]
 class Adapter(ABC):
     """One framework's LSTM behind canonical arrays.
 
-    A model is called with `inputs` whose x is (T', B', I): T' = case.T, or the length of a block where the case is a
-    stream; B' = case.B, or the rows of one call where the case has several. `inputs.lengths` are those within the T'
-    steps, 0 for a row that has ended in a block before. It returns every tensor of `case.outputs`
-    (y with T' steps, B' rows), each in the case's own dtype, and leaves its inputs unchanged. Where `case.has_loss`, it
-    is called once, with the whole sequence, and cuts that into `case.blocks` itself. Absent states (None) mean zeros;
-    where the interface allows it, leave them out.
+    A model is called with `inputs` whose x is (T', B', I): T' = case.T, or the length of a block if the case is a
+    stream; B' = case.B, or the rows of one call if the case has several. `inputs.lengths` are those within the T'
+    steps, 0 for a row that ended in an earlier block. The model returns every tensor of `case.outputs` (y with T' steps
+    and B' rows), each in the case's own dtype, and leaves its inputs unchanged. If `case.has_loss`, it is called once
+    with the whole sequence and divides that into `case.blocks` itself. Absent states (None) mean zeros; if the
+    interface allows it, leave them out.
     """
 
     name: ClassVar[str]
@@ -45,7 +45,7 @@ class Adapter(ABC):
         """Import the framework and choose the device.
 
         Raises:
-            AdapterUnavailable: no such device in this adapter, or not on this machine.
+            AdapterUnavailable: the adapter has no such device, or this machine has not.
             ImportError: the framework is not installed.
         """
         if device not in self.devices:
@@ -55,13 +55,13 @@ class Adapter(ABC):
     @property
     @abstractmethod
     def versions(self) -> dict[str, str]:
-        """Name and version of every package whose code computes the answer, the deciding one first."""
+        """Name and version of every package whose code computes the answer, the decisive one first."""
 
     @property
     def settings(self) -> dict[str, str]:
-        """What of the framework's own state decides about precision and kernels: name and value, read from it.
+        """The framework settings that affect precision and the choice of kernels: names and values, read from it.
 
-        Results are told with them. conformance.adapters.settings reads those of the built-in frameworks.
+        They are recorded with the results. conformance.adapters.settings reads those of the built-in frameworks.
         """
         return {}
 
@@ -70,18 +70,18 @@ class Adapter(ABC):
         """Build the layer with these weights, ready to be called.
 
         Raises:
-            UnsupportedOption: the interface does not accept the case, for a reason `capabilities` cannot express.
+            UnsupportedOption: the interface does not accept the case, for a reason that `capabilities` cannot express.
         """
 
     def precision(self, dtype: str) -> Precision:
-        """The format the arithmetic is honestly done in when tensors are of this dtype; the dtype itself by default."""
+        """The format in which the arithmetic is really done for tensors of this dtype; by default the dtype itself."""
         return dtype  # type: ignore[return-value]  # every dtype name is a precision name
 
     def padded_y(self, case: Case) -> PaddedY:
-        """The framework's documented contract for y at steps a row leaves out.
+        """The framework's documented contract for y at the steps that a row leaves out.
 
-        `zeros`; `last`, the y computed before it in the order of the scan, zeros where nothing was computed before; or
-        `undefined`, where the documentation promises nothing: any number there is right, NaN too.
+        `zeros`; `last`, the previous y in the order of the scan, or zeros if there is none; or `undefined`, if the
+        documentation promises nothing: any number is right there, even NaN.
         """
         return "zeros"
 
@@ -92,8 +92,8 @@ class Adapter(ABC):
     def run(self, case: Case, weights: Weights, inputs: Inputs) -> Outputs:
         """The framework's answer to a case.
 
-        A stream is fed block by block with the state carried on and the lengths that are left; where the case has
-        calls, the one prepared model is called with one group of rows after the other.
+        A stream is fed block by block, with the state carried on and the remaining lengths. If the case has calls, the
+        same prepared model is called with one group of rows after the other.
 
         Raises:
             UnsupportedOption: `capabilities` or `prepare` refuses the case.
@@ -124,7 +124,7 @@ def _stream(model: Model, case: Case, inputs: Inputs) -> Outputs:
 
 
 def _in_turn(model: Model, case: Case, inputs: Inputs) -> Outputs:
-    """Calls with case.calls rows each; every tensor's rows are its next to last axis, but for lengths."""
+    """Calls with case.calls rows each. Rows are the second-to-last axis of every tensor except lengths."""
     assert case.calls is not None
     parts: list[Outputs] = []
     start = 0
@@ -133,14 +133,14 @@ def _in_turn(model: Model, case: Case, inputs: Inputs) -> Outputs:
         arrays = {name: getattr(inputs, name) for name in ("x", "mask", "h0", "c0")}
         taken: dict[str, Any] = {n: None if a is None else a[:, rows] for n, a in arrays.items()}
         lengths = None if inputs.lengths is None else inputs.lengths[rows]
-        # Joined at the end only: an answer that a later call overwrites is a wrong answer.
+        # Joined only at the end: an answer that a later call overwrites is a wrong answer.
         parts.append(model(replace(inputs, lengths=lengths, **taken)))
         start += count
     return {name: np.concatenate([part[name] for part in parts], axis=-2) for name in parts[0]}
 
 
 def zeros_if_absent(case: Case, inputs: Inputs) -> tuple[Array, Array]:
-    """h0 (L*D, B, P) and c0 (L*D, B, H), zeros in place of an absent one, for interfaces that want both."""
+    """h0 (L*D, B, P) and c0 (L*D, B, H), with zeros for an absent one, for interfaces that need both."""
     rows, batch = case.layers * case.D, inputs.x.shape[1]
     h0 = inputs.h0 if inputs.h0 is not None else np.zeros((rows, batch, case.output_size), case.np_dtype)
     c0 = inputs.c0 if inputs.c0 is not None else np.zeros((rows, batch, case.H), case.np_dtype)

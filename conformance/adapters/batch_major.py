@@ -1,7 +1,7 @@
 """The batch-major layout at a framework's interface: x (B, T, I) in, y and the logits of every step (B, T, .) out.
 
-States keep their axes there: so it is with PyTorch's batch_first and TensorFlow's time_major=False, not with ONNX's
-layout=1. In the time-major layout these functions leave everything as it is.
+States keep their axes, as with PyTorch's batch_first and TensorFlow's time_major=False, but not with ONNX's layout=1.
+In the time-major layout these functions change nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from conformance.case.tensors import Array, Outputs
 
 
 def given(case: Case, x: Array) -> Array:
-    """x (T, B, I) as the interface takes it, its numbers in row-major order."""
+    """x (T, B, I) in the interface's layout, in row-major order."""
     return np.array(x.swapaxes(0, 1), order="C") if case.layout == "batch_major" else x
 
 
@@ -25,7 +25,7 @@ def shape(case: Case, steps: int, rows: int) -> tuple[int, int]:
 
 
 def canonical(case: Case, found: Iterable[Array]) -> Outputs:
-    """The outputs of a case by name, time major, from what the interface returned, in the order of `Case.outputs`."""
+    """The outputs of a case by name, time major, from what the interface returned in the order of `Case.outputs`."""
     outputs = dict(zip(case.outputs, found, strict=True))
     if case.layout == "batch_major":
         per_step = ["y"]

@@ -1,7 +1,7 @@
-"""What a framework's own interface accepts, as data, and the one function that holds a case against it.
+"""What a framework's own interface accepts, as data, and the one function that checks a case against it.
 
-A capability repeats the framework's API or documentation. It is never narrowed because an answer is wrong:
-a wrong answer is a known deviation (deviations/).
+A capability repeats the framework's API or documentation. It is never narrowed because an answer is wrong: a wrong
+answer is a known deviation (deviations/).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from conformance.case.options import Activation
 
 Parameters = tuple[float | None, float | None]
 ActivationSet = Mapping[str, frozenset[Parameters] | None]
-"""Activation name -> the (alpha, beta) pairs accepted, or None when any parameters are."""
+"""Activation name -> the accepted (alpha, beta) pairs, or None if any parameters are accepted."""
 
 
 def exactly(*activations: Activation) -> ActivationSet:
-    """The set of just these activations with just these parameters."""
+    """The set of exactly these activations with exactly these parameters."""
     found: dict[str, set[Parameters]] = {}
     for activation in activations:
         found.setdefault(activation.name, set()).add((activation.alpha, activation.beta))
@@ -44,7 +44,7 @@ class ActivationSupport:
     """Which activations each of the three positions accepts.
 
     `hidden_is_cell`: one argument sets both G and Hh. `per_direction`: each direction has its own list.
-    `defaults`: whose default alpha and beta it promises where they are left out (conformance.case.options.DEFAULTS).
+    `defaults`: whose default alpha and beta it promises if they are left out (conformance.case.options.DEFAULTS).
     """
 
     gate: ActivationSet = field(default_factory=lambda: SIGMOID)
@@ -57,10 +57,10 @@ class ActivationSupport:
 
 @dataclass(frozen=True)
 class Capabilities(Supported):
-    """What the interface accepts: besides the options of `Supported`, what every interface has in some way.
+    """What the interface accepts: the options of `Supported`, and the properties that every interface has in some form.
 
-    dtypes: formats it computes in. directions: directions it has. max_layers, max_steps: None for any number.
-    lengths: `each` row its own, one `common` to the batch, or `none`; min_length: the shortest it accepts.
+    dtypes: formats it computes in. directions: directions it has. max_layers, max_steps: None for any number. lengths:
+    `each` row has its own, one is `common` to the batch, or `none`. min_length: the shortest it accepts.
     """
 
     dtypes: frozenset[str] = frozenset({"float32"})
@@ -72,7 +72,7 @@ class Capabilities(Supported):
     activations: ActivationSupport = field(default_factory=ActivationSupport)
 
     def to_json(self) -> str:
-        """The capabilities for another process."""
+        """The capabilities in JSON, for another process."""
         return _in_json().dump_json(self, warnings="error").decode()
 
     @classmethod
@@ -81,7 +81,7 @@ class Capabilities(Supported):
         return _in_json().validate_json(text)
 
     def refusal(self, case: Case) -> str | None:
-        """Why a case cannot be put to the interface at all; None when it can."""
+        """Why the interface cannot take a case; None if it can."""
         if case.dtype not in self.dtypes:
             return f"computes in {_words(self.dtypes)}, not in {case.dtype}"
         if case.direction not in self.directions:
@@ -90,7 +90,7 @@ class Capabilities(Supported):
             return f"has at most {self.max_layers} layer(s)"
         longest = max(case.blocks) if case.blocks else case.T
         if self.max_steps is not None and longest > self.max_steps:
-            return f"makes at most {self.max_steps} step(s) a call"
+            return f"takes at most {self.max_steps} step(s) per call"
         return self.lacking(case) or self._lengths_refusal(case) or self._activations_refusal(case)
 
     def _lengths_refusal(self, case: Case) -> str | None:
@@ -99,11 +99,11 @@ class Capabilities(Supported):
         if self.lengths == "none":
             return "takes no lengths"
         if self.lengths == "common" and len(set(case.lengths)) > 1:
-            return "takes one length for the whole batch, not one a row"
+            return "takes one length for the whole batch, not one per row"
         if min(case.lengths, default=self.min_length) < self.min_length:
             return f"takes lengths of {self.min_length} or more"
         if any(min(lengths, default=self.min_length) < self.min_length for lengths in case.block_lengths):
-            return f"takes lengths of {self.min_length} or more; a row that ends early leaves fewer to a later block"
+            return f"takes lengths of {self.min_length} or more; a row that ends early has fewer left in a later block"
         return None
 
     def _activations_refusal(self, case: Case) -> str | None:

@@ -1,4 +1,4 @@
-"""Gradients of a framework's own parameters, by the canonical names of the weights."""
+"""Turns the gradients of a framework's own parameters into those of the canonical weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from conformance.case.tensors import Array, Outputs
 def of_weights(case: Case, layout: Layout, rows: Sequence[Mapping[str, Array]]) -> Outputs:
     """`d_W.0`, `d_R.0`, ... of each layer and direction, from the gradients of its tensors as the layout names them.
 
-    Where the framework has one bias, b = b_w + b_r, the gradient of b is that of both.
+    If the framework has one bias, b = b_w + b_r, the gradient of b is that of both.
     """
     found: Outputs = {}
     for row, tensors in enumerate(rows):

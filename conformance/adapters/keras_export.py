@@ -26,7 +26,7 @@ class KerasOnnx(KerasTensorflow):
     """A functional Keras model, exported to ONNX and run by onnxruntime on the CPU."""
 
     name = "keras-onnxruntime"
-    # What is exported is the forward pass only.
+    # Only the forward pass is exported.
     capabilities = replace(
         CAPABILITIES, dtypes=frozenset({"float32"}), softmax=False, cross_entropy=False, gradients=frozenset()
     )
@@ -39,21 +39,21 @@ class KerasOnnx(KerasTensorflow):
 
     @property
     def versions(self) -> dict[str, str]:
-        """The exporter, which decides the graph, then everything before and after it."""
+        """The exporter first, because it decides the graph, then everything before and after it."""
         return {name: version(name) for name in ("tf2onnx", "keras", "tensorflow", "onnxruntime")}
 
     @property
     def settings(self) -> dict[str, str]:
-        """Onnxruntime's, which computes; and those of Keras and TensorFlow, which are exported."""
+        """Those of onnxruntime, which computes, and of Keras and TensorFlow, whose model is exported."""
         return self._engine.settings | super().settings
 
     def prepare(self, case: Case, weights: Weights) -> Model:
-        """The exported model in a session of its own."""
+        """A session with the exported model."""
         built = CaseModel(self.keras, case, weights)
         names = [tensor.name for tensor in built.model.inputs]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.onnx"
-            # The signature is what Keras would find out for itself had the model been called before.
+            # Keras would derive this signature by itself if the model had been called before.
             built.model.export(str(path), format="onnx", verbose=False, input_signature=[built.model.inputs])
             run = self._engine.load(path.read_bytes())
 

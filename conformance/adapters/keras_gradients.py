@@ -1,7 +1,7 @@
-"""Keras' loss and gradients, by the differentiation of the backend: GradientTape, autograd or jax.grad.
+"""Keras' loss and gradients, differentiated by the backend: GradientTape, autograd or jax.grad.
 
 The model of conformance.adapters.keras_model is called as a pure function of its inputs and weights
-(`Model.stateless_call`), block by block where the case is a stream; truncated is keras.ops.stop_gradient on the carried
+(`Model.stateless_call`), block by block if the case is a stream; truncated is keras.ops.stop_gradient on the carried
 state. The cross-entropy is keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1), whose mean is
 over the targets that are not ignored. https://keras.io/api/losses/probabilistic_losses/
 """
@@ -20,7 +20,7 @@ from conformance.case.model import Case
 from conformance.case.tensors import COTANGENTS, Array, Inputs, Outputs
 
 Loss = Callable[[Sequence[Any]], tuple[Any, list[Any]]]
-"""Differentiable tensors to a loss, and to other results that are not differentiated."""
+"""Maps differentiable tensors to a loss, and to other results that are not differentiated."""
 
 
 def outputs_of(built: CaseModel, inputs: Inputs) -> Outputs:
@@ -53,7 +53,7 @@ def outputs_of(built: CaseModel, inputs: Inputs) -> Outputs:
 
 
 def _tensor(keras: Any, array: Array) -> Any:
-    # With its dtype said, JAX need not compile the copy.
+    # Given the dtype, JAX does not have to compile the copy.
     return keras.ops.convert_to_tensor(np.ascontiguousarray(array), dtype=array.dtype.name)
 
 
@@ -67,9 +67,9 @@ def _called(model: Any, weights: Sequence[Any], tensors: Sequence[Any]) -> list[
 def _in_blocks(
     keras: Any, case: Case, call: Callable[[list[Any]], list[Any]], tensors: list[Any], mask: list[Any]
 ) -> list[Any]:
-    """The model's results for the whole sequence; the state is carried from block to block where it is a stream.
+    """The model's results for the whole sequence; in a stream the state is carried from block to block.
 
-    `mask`: of (B, T), or nothing.
+    `mask`: (B, T), or nothing.
     """
     x, state = tensors[0], tensors[1:]
     parts: list[list[Any]] = []
@@ -90,7 +90,7 @@ def _in_blocks(
 
 
 def _loss(keras: Any, case: Case, inputs: Inputs, results: Sequence[Any]) -> Any:
-    """The mean cross-entropy, or <y, dy> + <h_n, dh_n> + <c_n, dc_n>; 0 where there are no gradients to take."""
+    """The mean cross-entropy, or <y, dy> + <h_n, dh_n> + <c_n, dc_n>; 0 if the case has no gradients."""
     rows = 2 * case.layers * case.D
     if inputs.targets is not None:
         function = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1, dtype=case.dtype)

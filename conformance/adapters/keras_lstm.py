@@ -1,13 +1,13 @@
-"""Keras 3's LSTM layer on each of its backends that computes: TensorFlow, JAX and PyTorch.
+"""Keras 3's LSTM layer on each of its backends: TensorFlow, JAX and PyTorch.
 
-keras_model.py says how the layers are used. A process has one backend: `KERAS_BACKEND`, read when keras is
+keras_model.py describes how the layers are used. A process has one backend, given by `KERAS_BACKEND` when keras is
 imported (https://keras.io/getting_started/#configuring-your-backend).
 
-What y holds at a masked step: without `zero_output_for_mask` "output from previous timestep is returned", and
-where no output came before, as in a reverse scan of right-padded rows, "a zero filled tensor will be used"
+y at a masked step: without `zero_output_for_mask` "output from previous timestep is returned", and
+if there is no previous output, as in a reverse scan of right-padded rows, "a zero filled tensor will be used"
 (keras/src/backend/tensorflow/rnn.py). Bidirectional sets it: "the output of the masked timestep will be zero
 regardless of the layer's original `zero_output_for_mask` value". The states of a masked step are those before it
-("timestep should be ignored"), so a row that is masked throughout keeps its initial ones.
+("timestep should be ignored"), so a row that is entirely masked keeps its initial states.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from conformance.case.options import ActivationName
 from conformance.case.tensors import Array, Inputs, Outputs, Weights
 
 CALLABLES = any_of(*get_args(ActivationName))
-"""Keras takes any callable: all the activations the suite knows."""
+"""Keras takes any callable, so all activations that the suite knows."""
 
 ACTIVATIONS = ActivationSupport(
     CALLABLES, CALLABLES, CALLABLES, hidden_is_cell=True, per_direction=True, defaults=frozenset({"keras"})
@@ -94,7 +94,7 @@ class KerasLSTM(Adapter):
         """Those of the backend."""
 
     def padded_y(self, case: Case) -> PaddedY:
-        """The y before it in the order of the scan; zeros behind Bidirectional (see the module's text)."""
+        """The previous y in the order of the scan; zeros with Bidirectional (see the module's docstring)."""
         return "zeros" if case.direction == "bidirectional" else "last"
 
     def prepare(self, case: Case, weights: Weights) -> Model:
@@ -114,7 +114,7 @@ class KerasLSTM(Adapter):
         return model
 
     def call(self, model: Any, arrays: Sequence[Array]) -> list[Array]:
-        """A keras.Model's outputs, by the call that Keras' documentation gives "for small numbers of inputs".
+        """A keras.Model's outputs, by the call that Keras' documentation recommends "for small numbers of inputs".
 
         https://keras.io/api/models/model_training_apis/#predict-method
         """
@@ -129,7 +129,7 @@ class KerasTensorflow(KerasLSTM):
     backend = "tensorflow"
 
     def set_up_backend(self) -> None:
-        """Hide GPUs: with one in sight, Keras hands the LSTM to cuDNN."""
+        """Hide GPUs: if it sees one, Keras hands the LSTM to cuDNN."""
         import tensorflow as tf
 
         try:
@@ -148,15 +148,15 @@ class KerasTensorflow(KerasLSTM):
 class KerasJax(KerasLSTM):
     """Keras on JAX, with float64 switched on.
 
-    Most of its time goes into compiling. With JAX_COMPILATION_CACHE_DIR set to a folder and
-    JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS to 0, JAX keeps what it compiles for the next run.
+    Most of its time is spent compiling. With JAX_COMPILATION_CACHE_DIR set to a folder and
+    JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS set to 0, JAX keeps what it compiles for the next run.
     """
 
     name = "keras-jax"
     backend = "jax"
 
     def set_up_backend(self) -> None:
-        """Without x64 JAX computes float64 in float32."""
+        """Without x64, JAX computes float64 in float32."""
         import jax
 
         jax.config.update("jax_platforms", "cpu")
@@ -170,7 +170,7 @@ class KerasJax(KerasLSTM):
         return of_jax(jax)
 
     def call(self, model: Any, arrays: Sequence[Array]) -> list[Array]:
-        """Compiled as a whole, as predict and fit do it; called eagerly, every operator would be compiled by itself."""
+        """Compiled as a whole, as in predict and fit; called eagerly, every operator would be compiled separately."""
         return [np.asarray(result) for result in model.predict_on_batch(list(arrays))]
 
 
@@ -181,7 +181,7 @@ class KerasTorch(KerasLSTM):
     backend = "torch"
 
     def set_up_backend(self) -> None:
-        """Nothing to set: the tensors' device, the CPU, decides."""
+        """Nothing to set: the tensors are on the CPU, and that decides."""
         import torch  # noqa: F401  # a missing package should be named as what it is
 
     @property

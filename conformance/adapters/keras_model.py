@@ -1,17 +1,16 @@
 """A case as a functional keras.Model, for the adapters that run one and those that export one.
 
-https://keras.io/api/layers/recurrent_layers/lstm/ and .../bidirectional/ say what the layers accept:
+What the layers accept is on https://keras.io/api/layers/recurrent_layers/lstm/ and .../bidirectional/:
 
 - `activation` is both G and Hh, `recurrent_activation` is S; each a name or any callable.
-- `initial_state` [h, c], and for Bidirectional the forward pair, then the backward one.
-- Steps are left out by a mask (B, T), False where "the corresponding timestep should be ignored", in any place
-  of a row (https://keras.io/guides/understanding_masking_and_padding/). It comes either by the layers' `mask`
-  argument, given to each, or from upstream: a Masking layer makes it from the steps that hold nothing but
-  `mask_value`, and Keras hands it from layer to layer. The third way, Embedding(mask_zero=True), has indices
-  for an input, not numbers.
-- `go_backwards`: "process the input sequence backwards and return the reversed sequence", so y is turned
-  round again, with the mask that Keras hands on beside it, before anything follows.
-- `Bidirectional(backward_layer=)` lets each direction have activations of its own.
+- `initial_state` is [h, c], and for Bidirectional the forward pair, then the backward pair.
+- Steps are left out by a mask (B, T), False where "the corresponding timestep should be ignored", at any place
+  in a row (https://keras.io/guides/understanding_masking_and_padding/). It is either the `mask` argument of each
+  layer, or comes from upstream: a Masking layer derives it from the steps that hold nothing but `mask_value`, and
+  Keras passes it from layer to layer. The third way, Embedding(mask_zero=True), takes indices, not numbers.
+- `go_backwards`: "process the input sequence backwards and return the reversed sequence", so y is reversed again,
+  together with the mask that Keras passes on, before anything follows.
+- `Bidirectional(backward_layer=)` lets each direction have its own activations.
 - `dtype` is the layer's policy: float16, bfloat16, float32 or float64.
 """
 
@@ -31,21 +30,21 @@ from conformance.case.options import Activation
 from conformance.case.tensors import Array, Inputs, LayerWeights, Outputs, Weights
 
 HARD_SIGMOID = Activation(name="hard_sigmoid", alpha=1 / 6, beta=0.5)
-"""The one hard sigmoid that Keras has by this name."""
+"""The only hard sigmoid that Keras has under this name."""
 
 
 class CaseModel:
     """`model`, a keras.Model with the case's weights, and how canonical arrays go in and come out.
 
-    Inputs, in this order: x (B, T', I); for each row h0 (B, H) and c0 (B, H) where the case has a state; the
-    mask (B, T') where it is an argument. Outputs: y (B, T', D*H), h and c of each row (B, H), logits where
-    it has a head.
+    Inputs, in this order: x (B, T', I); h0 (B, H) and c0 (B, H) of each layer and direction if the case has a state;
+    the mask (B, T') if it is an argument. Outputs: y (B, T', D*H), h and c (B, H) of each layer and direction, and
+    logits if it has a head.
     """
 
     def __init__(self, keras: Any, case: Case, weights: Weights) -> None:
         self.keras = keras
         self.case = case
-        # A stream's first block may come without a state, its later ones never do.
+        # A stream's first block may come without a state, later ones never do.
         self.has_state = case.h0 is not None or case.c0 is not None or case.blocks is not None
         self.has_mask_input = case.masked and case.lengths_via != "upstream"
         self.model = self._build(weights)
@@ -54,7 +53,7 @@ class CaseModel:
         """The arrays for the model's inputs, in their order."""
         arrays = [inputs.x.transpose(1, 0, 2)]
         if self.has_state:
-            # initial_state wants h and c together, so an absent one of the two is given as zeros.
+            # initial_state takes h and c together, so if one of them is absent, zeros are given for it.
             pairs = zip(*zeros_if_absent(self.case, inputs), strict=True)
             arrays += [state for pair in pairs for state in pair]
         if self.has_mask_input:
@@ -97,7 +96,7 @@ class CaseModel:
         return keras.Model(inputs, [y, *finals, *self._logits(y, weights)])
 
     def _layer(self, rows: Sequence[LayerWeights], input_size: int) -> Any:
-        """One layer with its weights: an LSTM, or a Bidirectional around one or two."""
+        """One layer with its weights: an LSTM, or a Bidirectional with one or two of them."""
         case = self.case
         layer = self._lstm(0)
         if case.D == 2:
@@ -113,8 +112,8 @@ class CaseModel:
         return layer
 
     def _lstm(self, direction: int) -> Any:
-        # Every weight is set afterwards, and the defaults cost: orthogonal has no half precision, and on JAX each
-        # initializer is compiled anew for each shape.
+        # Every weight is set afterwards, and the default initializers have a cost: orthogonal has no half precision,
+        # and on JAX each initializer is compiled again for each shape.
         unset = zeros_on_host(self.keras)
         activations = self.case.activations_of(direction)
         return self.keras.layers.LSTM(
@@ -133,7 +132,7 @@ class CaseModel:
         )
 
     def _turned_round(self, y: Any) -> Any:
-        """A sequence in the order of processing in the order of time, and with it the mask that it carries."""
+        """A sequence brought from the order of processing to the order of time, with the mask that it carries."""
         flip = self.keras.ops.flip
 
         def mask_of(_: Any, mask: Any) -> Any:
@@ -155,7 +154,7 @@ class CaseModel:
 
 @cache
 def zeros_on_host(keras: Any) -> Any:
-    """An initializer that makes the backend compute nothing, and JAX compile nothing."""
+    """An initializer for which the backend computes nothing and JAX compiles nothing."""
 
     def zeros(shape: tuple[int, ...], dtype: str) -> Any:
         found = np.zeros(shape, numpy_dtype(dtype))
@@ -163,14 +162,14 @@ def zeros_on_host(keras: Any) -> Any:
             return found
         import jax
 
-        return jax.device_put(found)  # the copy that Keras makes of an array of NumPy is compiled, for each shape
+        return jax.device_put(found)  # Keras' own copy of a NumPy array is compiled for each shape
 
     return keras.saving.register_keras_serializable(package="conformance")(zeros)
 
 
 @cache
 def activation_of(keras: Any, activation: Activation) -> Any:
-    """What to pass as an LSTM's activation: Keras' own name for it, or a callable made of Keras functions."""
+    """The argument for an LSTM's activation: Keras' own name for it, or a callable made of Keras functions."""
     alpha, beta, ops = activation.alpha, activation.beta, keras.ops
     formulas: dict[str, Callable[[Any], Any]] = {
         "hard_sigmoid": lambda x: ops.clip(alpha * x + beta, 0.0, 1.0),
@@ -187,8 +186,8 @@ def activation_of(keras: Any, activation: Activation) -> Any:
     def function(x: Any) -> Any:
         return formula(x)
 
-    # Bidirectional makes its layers anew from their configuration, where a function (not a lambda) is known
-    # by the name it is registered under.
+    # Bidirectional rebuilds its layers from their configuration, where a function (not a lambda) is known by the
+    # name under which it is registered.
     name = "-".join([activation.name, *(p.hex() for p in (alpha, beta) if p is not None)])
     return keras.saving.register_keras_serializable(package="conformance", name=name)(function)
 

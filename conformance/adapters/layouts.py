@@ -1,9 +1,9 @@
-"""How each framework's weights lie, as data, and the one piece of code that packs and unpacks them.
+"""The weight layout of each framework, as data, and the code that packs and unpacks all of them.
 
 A `Layout` names the order of the gates and, for each of the framework's tensors, its parts: `W` (4, H, I),
 `R` (4, H, P), the biases `b_w`, `b_r` (4, H), or `b`, their sum; also `gamma` and `beta` of a layer norm. Matrices are
-laid as rows (gate * H, n) side by side along n, transposed, or folded; vectors one behind the other. Peepholes (3, H)
-and a projection (P, H) are tensors beside them, where there are any.
+rows (gate * H, n) side by side along n, transposed, or folded; vectors follow one another. Peepholes (3, H) and a
+projection (P, H) are separate tensors, if present.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class Layout:
     """gates: a permutation of `ifgo`. tensors: name -> its parts, in order. transposed: matrices are (n, gate * H).
 
     folded: matrices are (n, gate * H), but a gate's (n, H) block is not the transpose of its (H, n) matrix: it holds
-    the same numbers in the same row-major order, so that a row of the matrix runs on over the rows of the block.
-    separate: every gate has a tensor of its own, named by the tensor's name with `{gate}` filled in.
+    the same numbers in the same row-major order, so that a row of the matrix continues over the rows of the block.
+    separate: every gate has its own tensor, named by the tensor's name with `{gate}` filled in.
     A bias among the parts of a matrix is one column of it.
-    peephole: the name of the tensor of the three peepholes, in the same order of gates without g; with `{gate}` in it,
-    each has a tensor of its own. projection: the name of the projection's tensor. What the weights lack is left out.
+    peephole: the name of the tensor of the three peepholes, in the same order of gates without g; with `{gate}` in the
+    name, each has its own tensor. projection: the name of the projection's tensor. Absent weights are left out.
     """
 
     gates: str
@@ -43,7 +43,7 @@ class Layout:
     projection: str | None = None
 
     def __post_init__(self) -> None:
-        """Raises ValueError for gates in no order, for an unknown part, and for matrices both transposed and folded."""
+        """Raises ValueError if gates is not a permutation, a part is unknown, or matrices are transposed and folded."""
         if sorted(self.gates) != sorted(CANONICAL):
             raise ValueError(f"gates {self.gates!r}: needs an order of i, f, g and o, where g is the cell candidate")
         for name, parts in self.tensors.items():
@@ -118,7 +118,7 @@ def unpack(layout: Layout, tensors: Mapping[str, Array], input_size: int, hidden
 
 
 def _laid(layout: Layout, gate: Array) -> Array:
-    """The (H, n) matrix of one gate as it lies in the framework."""
+    """The (H, n) matrix of one gate in the framework's layout."""
     return gate.reshape(gate.shape[::-1]) if layout.folded else gate.T if layout.transposed else gate
 
 
@@ -135,7 +135,7 @@ def _matrix(layout: Layout, name: str, tensors: Mapping[str, Array], hidden_size
     if any(block.shape[_gate_axis(layout)] != hidden_size for block in blocks):
         units = blocks[0].shape[_gate_axis(layout)]
         raise ValueError(f"{name}: gates of {units} units where {hidden_size} are needed")
-    return np.stack([_laid(layout, block) for block in blocks])  # which undoes itself
+    return np.stack([_laid(layout, block) for block in blocks])  # which is its own inverse
 
 
 def _peephole_names(layout: Layout) -> list[str]:
@@ -158,7 +158,7 @@ def _packed_options(layout: Layout, weights: LayerWeights) -> dict[str, Array]:
 
 
 def _unpacked_options(layout: Layout, tensors: Mapping[str, Array], hidden_size: int) -> dict[str, Array]:
-    """`peephole` (3, H) and `projection` (P, H), where there are tensors of theirs."""
+    """`peephole` (3, H) and `projection` (P, H), if the framework's tensors include them."""
     found: dict[str, Array] = {}
     if layout.peephole is not None and _peephole_names(layout)[0] in tensors:
         order = [gate for gate in layout.gates if gate in _PEEPHOLES]

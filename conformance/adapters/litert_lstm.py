@@ -7,15 +7,15 @@ ANEURALNETWORKS_BIDIRECTIONAL_SEQUENCE_LSTM: https://developer.android.com/ndk/r
 - One fused activation for the cell candidate and the output; the gates are sigmoids.
 - A clip of 0 is off; a clip bounds the stored cell, or the projected h with its bias.
 - Without the input gate's weights, i = 1 - f.
-- Layer norm, forward only: each gate but for its bias, epsilon 1e-8; the bias comes after.
+- Layer norm, forward only: over each gate without its bias, epsilon 1e-8; the bias is added afterwards.
 - h and c are kept from call to call until they are set or `reset_all_variables` clears them.
 - float32 throughout. No lengths, and no operator for a reverse scan alone.
 
-Two kinds of valid models are refused here: with them the kernels leave their own memory, and whatever answer they gave
+Two kinds of valid models are refused here, because the kernels access memory outside their tensors, so any right answer
 would be luck (docs/adapters.md#what-is-not-asked).
 
-The interpreter is made as its documentation says, which brings in the XNNPACK delegate; that leaves the LSTM operators
-to the built-in kernels and takes the head.
+The interpreter is made as its documentation shows, which applies the XNNPACK delegate; the delegate takes the head and
+leaves the LSTM operators to the built-in kernels.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from conformance.case.tensors import Array, Inputs, Outputs, Weights
 _FUSED = any_of(*FUSED)
 _NOT_ASKED = "not asked of it: see docs/adapters.md#what-is-not-asked"
 _SPARE_OUTPUTS = 16
-"""How many outputs more than cells the operators are asked for."""
+"""How many more outputs than cells a projection may have."""
 
 
 class LiteRT(Adapter):
-    """One sequence LSTM operator a layer, in ai_edge_litert's Interpreter."""
+    """One sequence LSTM operator per layer, in ai_edge_litert's Interpreter."""
 
     name = "litert"
     capabilities = Capabilities(
@@ -72,7 +72,7 @@ class LiteRT(Adapter):
 
     @property
     def settings(self) -> dict[str, str]:
-        """What an interpreter is made with where nothing is said: its arguments' defaults."""
+        """The defaults of the interpreter's arguments, with which it is made."""
         names = ("num_threads", "experimental_op_resolver_type", "experimental_default_delegate_latest_features")
         arguments = inspect.signature(self._interpreter).parameters
         return {f"ai-edge-litert.{name}": str(arguments[name].default) for name in names if name in arguments}
@@ -102,7 +102,7 @@ class _Session:
     def __call__(self, inputs: Inputs) -> Outputs:
         if inputs.x.shape != self._shape:
             self._resize(*inputs.x.shape)
-        # A stream comes back with the states of the call before, which the interpreter has kept; allocating loses them.
+        # A stream passes the states of the previous call, which the interpreter has kept; allocating would lose them.
         given = {"h0": inputs.h0, "c0": inputs.c0}
         if not self._kept or any(given[name] is not kept for name, kept in self._kept.items()):
             self._set_states(given)
@@ -118,7 +118,7 @@ class _Session:
         return batch_major.canonical(self._case, found)
 
     def _resize(self, steps: int, rows: int, width: int) -> None:
-        """Make room for that many steps and rows, and for the states of the rows."""
+        """Allocate tensors for this many steps and rows, and for the states of the rows."""
         shape = (*batch_major.shape(self._case, steps, rows), width)
         self._interpreter.resize_tensor_input(self._model.x, shape)
         for name, indices in self._indices.items():
@@ -128,7 +128,7 @@ class _Session:
         self._shape, self._kept = (steps, rows, width), {}
 
     def _set_states(self, given: dict[str, Array | None]) -> None:
-        """The given states; absent ones are what a reset leaves."""
+        """Set the given states; absent ones keep the zeros of a reset."""
         if any(states is None for states in given.values()):
             self._interpreter.reset_all_variables()
         for name, states in given.items():

@@ -1,11 +1,11 @@
-"""A case as a LiteRT (TensorFlow Lite) model: one sequence LSTM operator a layer, the head as FULLY_CONNECTED.
+"""A case as a LiteRT (TensorFlow Lite) model: one sequence LSTM operator per layer, the head as FULLY_CONNECTED.
 
 The file format is the package's own schema, `schema.fbs` in
 https://github.com/google-ai-edge/LiteRT/tree/main/tflite/converter/schema. An operator's inputs, their order, and which
-of them may be absent stand at the head of its kernel: `lstm_shared.h` and `bidirectional_sequence_lstm.cc` in
+of them may be absent are listed at the top of its kernel: `lstm_shared.h` and `bidirectional_sequence_lstm.cc` in
 https://github.com/google-ai-edge/LiteRT/tree/main/tflite/kernels.
 
-Each gate has tensors of its own, all with the output axis first, and one bias. Without the input gate's tensors the
+Each gate has its own tensors, all with the output axis first, and one bias. Without the input gate's tensors the
 kernel couples it, i = 1 - f. h (B, P) and c (B, H) are variable tensors: the interpreter keeps them from one call to
 the next.
 """
@@ -38,7 +38,7 @@ _CELL = (
 """The tensors of one direction in the order of the operators' inputs."""
 _NORM = tuple(f"norm_{gate}" for gate in "ifgo")
 _AUXILIARY = 9
-"""BIDIRECTIONAL_SEQUENCE_LSTM ends with a second input and its weights, which nothing here has."""
+"""The last inputs of BIDIRECTIONAL_SEQUENCE_LSTM, a second input and its weights, which are never used here."""
 
 FUSED = {"linear": "NONE", "relu": "RELU", "tanh": "TANH"}
 """The suite's names of `fused_activation_function`, which is both G and Hh. The schema also has two bounded ReLUs."""
@@ -51,7 +51,7 @@ _FULLY_CONNECTED_KEEPS_DIMS = 5
 
 @dataclass(frozen=True)
 class Model:
-    """A model's bytes and the indices of the tensors to be set and read; h and c have one tensor a state row."""
+    """A model's bytes and the indices of its tensors to set and read; h and c: one per layer and direction."""
 
     content: bytes
     x: int
@@ -76,7 +76,7 @@ def build(case: Case, weights: Weights) -> Model:
 
 
 class _Graph:
-    """The tensors and operators of a case while they are put together."""
+    """Collects the tensors and operators of a case's model."""
 
     def __init__(self, case: Case) -> None:
         from ai_edge_litert import schema_py_generated as schema
@@ -84,7 +84,7 @@ class _Graph:
         self.schema: Any = schema
         self.case = case
         self.graph: Any = schema.SubGraphT(tensors=[], operators=[])
-        # Buffer 0 is the empty one, of every tensor that is no constant.
+        # Buffer 0 is the empty one, used by every tensor that is not a constant.
         self.model: Any = schema.ModelT(
             version=_SCHEMA_VERSION, subgraphs=[self.graph], operatorCodes=[], buffers=[schema.BufferT()]
         )
@@ -101,7 +101,7 @@ class _Graph:
         return len(self.graph.tensors) - 1
 
     def constant(self, name: str, array: Array | None) -> int:
-        """A constant tensor of float32 or int32; absent where there is no array."""
+        """A constant tensor of float32 or int32; absent if the array is None."""
         if array is None:
             return _ABSENT
         index = self.tensor(name, array.shape)
@@ -163,7 +163,7 @@ class _Graph:
         return {name: array for name, array in packed.items() if not (coupled and name.endswith("_i"))}
 
     def head(self, y: int, weights: Weights) -> int:
-        """Logits of every step, or of the last one, which is cut out first."""
+        """Logits of every step, or of the last one, which is sliced out first."""
         assert self.case.head is not None and weights.W_y is not None
         outputs = self.case.head.O
         shape = self.sequence(outputs)

@@ -1,4 +1,4 @@
-"""The reference as an adapter. In half precisions it computes in float32 and rounds once, at the end."""
+"""The reference as an adapter. For half precisions it computes in float32 and rounds once, at the end."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class NumpyReference(Adapter):
 
     @property
     def settings(self) -> dict[str, str]:
-        """NumPy's BLAS and instructions."""
+        """NumPy's BLAS and instruction sets."""
         return of_numpy()
 
     def prepare(self, case: Case, weights: Weights) -> Model:

@@ -1,13 +1,13 @@
-"""onnx.reference.ReferenceEvaluator, the ONNX project's own executable form of its operators.
+"""onnx.reference.ReferenceEvaluator, the ONNX project's own executable definition of its operators.
 
-https://onnx.ai/onnx/api/reference.html. It stands for the operator's specification, so what the operator
-accepts (https://onnx.ai/onnx/operators/onnx__LSTM.html) is what is asked of it: activations, with their parameters
-or their defaults, peepholes, clip, input_forget, sequence_lens, both layouts, every direction, and the four float types
-of opset 22. Of clip the text says that it "is applied to the input of activations"; h in Ht = ot (.) h(Ct) is one of
-the three activations it speaks of, so taken by the letter the clip bounds Ct on its way into h as well.
+https://onnx.ai/onnx/api/reference.html. It represents the operator's specification, so its capabilities are all that
+the operator accepts (https://onnx.ai/onnx/operators/onnx__LSTM.html): activations, with their parameters or their
+defaults, peepholes, clip, input_forget, sequence_lens, both layouts, every direction, and the four float types of opset
+22. The text says that clip "is applied to the input of activations"; h in Ht = ot (.) h(Ct) is one of its three
+activations, so taken literally the clip bounds Ct on its way into h as well.
 
-The specification says nothing about y past a row's length; 0 is what the engines that implement it put there. Of a row
-of length 0 it says nothing either (https://github.com/onnx/onnx/issues/1674); no step leaves the initial state.
+The specification says nothing about y past a row's length; engines that implement it put 0 there. Nor does it say
+anything about rows of length 0 (https://github.com/onnx/onnx/issues/1674); without a step the initial state remains.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from conformance.case.tensors import Array, Weights
 
 
 class OnnxEvaluator(Adapter):
-    """One LSTM node a layer, in onnx's reference evaluator."""
+    """One LSTM node per layer, in onnx's reference evaluator."""
 
     name = "onnx-reference"
     capabilities = Capabilities(
@@ -50,7 +50,7 @@ class OnnxEvaluator(Adapter):
 
     @property
     def versions(self) -> dict[str, str]:
-        """The versions of onnx, and of NumPy, in which the evaluator is written."""
+        """The versions of onnx and of NumPy, with which the evaluator computes."""
         return {"onnx": self._onnx.__version__, "numpy": np.__version__}
 
     @property
@@ -66,7 +66,7 @@ class OnnxEvaluator(Adapter):
         evaluator = self._onnx.reference.ReferenceEvaluator(model)
 
         def run(feeds: Mapping[str, Array]) -> list[Array]:
-            # NumPy would warn of what is right in a saturated sigmoid, exp(-x) = infinity.
+            # NumPy would warn about exp(-x) = infinity, which is right in a saturated sigmoid.
             with np.errstate(over="ignore", invalid="ignore"):
                 found: list[Array] = evaluator.run(None, dict(feeds))
             return found

@@ -1,12 +1,11 @@
-"""A case as an ONNX model, for the engines that run ONNX: one LSTM node a layer, the head as MatMul and Add.
+"""A case as an ONNX model, for the engines that run ONNX: one LSTM node per layer, the head as MatMul and Add.
 
-What the operator accepts and how its weights lie: https://onnx.ai/onnx/operators/onnx__LSTM.html.
+What the operator accepts and the layout of its weights: https://onnx.ai/onnx/operators/onnx__LSTM.html.
 
-Graph inputs: x (T, B, I); h0, c0 (L*D, B, H) and lengths (B,) int32 only where they are given. Graph outputs:
-the names and shapes of `Case.outputs`. T and B are symbolic, so that one model serves every block of a
-stream and every call. In the batch-major layout (the attribute layout=1) the first two axes of all of them change
-places, those of the states too. An option that is at its default is left out of the node, as exporters do; what is
-given, is given in full.
+Graph inputs: x (T, B, I); h0, c0 (L*D, B, H) and lengths (B,) int32 only if they are given. Graph outputs: the names
+and shapes of `Case.outputs`. T and B are symbolic, so that one model serves every block of a stream and every call. In
+the batch-major layout (the attribute layout=1) the first two axes of all of them are swapped, including those of the
+states. Options at their defaults are left out of the node, as exporters do; all others are given in full.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ from conformance.case.tensors import Array, Inputs, Outputs, Weights
 OPSET = 22
 """The newest version of the LSTM operator, and the first to have bfloat16."""
 IR_VERSION = 10
-"""The one opset 22 was published with: engines refuse files newer than themselves."""
+"""The version with which opset 22 was published: engines refuse files newer than themselves."""
 
 Runner = Callable[[Mapping[str, Array]], list[Array]]
-"""An engine with a model loaded: feeds by input name -> the outputs, in the order of the graph."""
+"""An engine with a model loaded: inputs by name -> the outputs, in the order of the graph."""
 
 _NAMES = {
     "sigmoid": "Sigmoid",
@@ -46,12 +45,12 @@ _NAMES = {
     "softplus": "Softplus",
 }
 _LINEAR = Activation(name="affine", alpha=1.0, beta=0.0)
-"""ONNX has no identity among its activations; this is the same function."""
+"""ONNX has no identity activation; this is the same function."""
 
 _ALL = any_of("linear", *_NAMES)
 ACTIVATIONS = ActivationSupport(_ALL, _ALL, _ALL, per_direction=True, defaults=frozenset({"onnx"}))
-"""Any three for each direction: "A list of 3 (or 6 if bidirectional) activation functions"; with their parameters, or
-without: "Default values are the same as of corresponding ONNX operators"."""
+"""Any three for each direction: "A list of 3 (or 6 if bidirectional) activation functions"; with parameters or without:
+"Default values are the same as of corresponding ONNX operators"."""
 
 COUPLING = frozenset({"forget=1-input"})
 """What input_forget=1 was made to mean (https://github.com/onnx/onnx/pull/149); the operator's own text only says that
@@ -59,9 +58,9 @@ the two gates are coupled."""
 
 
 def prepare(case: Case, weights: Weights, load: Callable[[Any], Runner]) -> Model:
-    """The case in an engine that `load` (ONNX model -> Runner) stands for, called with canonical arrays.
+    """The case in an engine, called with canonical arrays. load: loads an ONNX model into the engine.
 
-    A stream may begin without a state and go on with one, which is another graph: each is built when needed.
+    A stream may begin without a state and continue with one, which is another graph: each is built when needed.
 
     Raises:
         UnsupportedOption: the operator cannot carry a number of the case.
@@ -87,7 +86,7 @@ def prepare(case: Case, weights: Weights, load: Callable[[Any], Runner]) -> Mode
 
 
 def _turned(array: Array) -> Array:
-    """Time and batch, or rows and batch, in each other's place; lengths and logits of one step have no such axes."""
+    """Swaps the first two axes of an array with three; lengths and the logits of one step have none to swap."""
     return np.array(array.swapaxes(0, 1) if array.ndim == 3 else array, order="C")
 
 
@@ -118,7 +117,7 @@ def build(case: Case, weights: Weights, has_h0: bool, has_c0: bool) -> Any:
 
 
 class _Graph:
-    """The nodes and initializers of a case while they are put together."""
+    """Collects the nodes and initializers of a case's model."""
 
     def __init__(self, case: Case, weights: Weights) -> None:
         import onnx
@@ -131,7 +130,7 @@ class _Graph:
         self.batch_major = case.layout == "batch_major"
         self.row_axis = 1 if self.batch_major else 0
         self.attributes = attributes(case)
-        # In an empty batch the size that -1 stands for is undefined.
+        # In an empty batch the size for -1 is undefined.
         self.constant("flat", np.array([0, 0, -1 if case.B else case.D * case.H], np.int64))
 
     def node(self, kind: str, inputs: list[str], outputs: list[str], **attributes: Any) -> None:
@@ -147,7 +146,7 @@ class _Graph:
         self.node("Split", [name], parts, axis=self.row_axis, num_outputs=self.case.layers)
 
     def layer(self, layer: int, x: str, states: Mapping[str, bool]) -> str:
-        """One LSTM node, and its y brought to (T, B, D*H); the name of that."""
+        """Adds one LSTM node and brings its y to (T, B, D*H); returns the name of that tensor."""
         case, D = self.case, self.case.D
         rows = [pack(ONNX, row) for row in self.weights.rows[layer * D : (layer + 1) * D]]
         given = {"W", "R"} | ({"B"} if case.bias else set()) | ({"P"} if case.peephole else set())
@@ -157,7 +156,7 @@ class _Graph:
         )
         lengths = "lengths" if case.lengths is not None else ""
         inputs = [x, W, R, B, lengths, *(f"{name}.{layer}" if present else "" for name, present in states.items()), P]
-        while inputs[-1] == "":  # trailing absent inputs are left out altogether
+        while inputs[-1] == "":  # trailing absent inputs are omitted
             inputs.pop()
         y = "y" if layer == case.layers - 1 else f"y.{layer}"
         split = f"{y}.directions"
@@ -178,7 +177,7 @@ class _Graph:
         self.node("Add", ["y.W_y", self.constant("b_y", weights.b_y)], ["logits"])
 
     def model(self, inputs: list[str]) -> Any:
-        """The whole, checked."""
+        """The complete model, checked."""
         onnx = self.onnx
         values = [self._value(name) for name in (*inputs, *self.case.outputs)]
         graph = onnx.helper.make_graph(
@@ -190,7 +189,7 @@ class _Graph:
         return model
 
     def _value(self, name: str) -> Any:
-        """Type and shape of a graph input or output, its time and batch axes symbolic."""
+        """Type and shape of a graph input or output, with symbolic time and batch axes."""
         case, helper = self.case, self.onnx.helper
         if name == "lengths":
             return helper.make_tensor_value_info(name, self.onnx.TensorProto.INT32, ["B"])
@@ -205,11 +204,11 @@ class _Graph:
 
 
 def attributes(case: Case) -> dict[str, Any]:
-    """The operator's attributes, those at their defaults left out.
+    """The operator's attributes, without those at their defaults.
 
     Raises:
-        UnsupportedOption: a number needs more than float32, which is what the attributes are made of, or the operator
-            cannot say what the case says.
+        UnsupportedOption: a number does not fit into float32, the type of the attributes, or the operator cannot
+        express the case.
     """
     found: dict[str, Any] = {"direction": case.direction, "hidden_size": case.H}
     if case.gate_clip is not None:
@@ -222,14 +221,14 @@ def attributes(case: Case) -> dict[str, Any]:
 
 
 def _float32(case: Case, attribute: str, value: float) -> float:
-    """A number for a float attribute of the operator, which is a float32."""
+    """A number for a float attribute of the operator, which has type float32."""
     if case.dtype == "float64" and float(np.float32(value)) != value:
-        raise UnsupportedOption(f"ONNX keeps {attribute} in float32; {value!r} is not one")
+        raise UnsupportedOption(f"ONNX stores {attribute} as float32, which cannot represent {value!r}")
     return value
 
 
 def _activation_attributes(case: Case) -> dict[str, Any]:
-    """Three activations for each direction with their parameters, or nothing at all for the defaults."""
+    """Three activations for each direction with their parameters; nothing if all are the defaults."""
     if all(chosen == Activations() for chosen in case.activations):
         return {}
     chosen = [case.activations_of(direction) for direction in range(case.D)]
@@ -237,12 +236,12 @@ def _activation_attributes(case: Case) -> dict[str, Any]:
     by_default = any(activation.defaults is not None for activation in flat)
     if by_default and any(activation.name == "linear" for activation in flat):
         raise UnsupportedOption(
-            "ONNX has linear as Affine with parameters of 1 and 0, which leaves none out for the others"
+            "ONNX expresses linear as Affine with parameters 1 and 0, so the others cannot leave theirs out"
         )
     flat = [_LINEAR if activation.name == "linear" else activation for activation in flat]
     found: dict[str, Any] = {"activations": [_NAMES[activation.name] for activation in flat]}
     for name in ("activation_alpha", "activation_beta"):
-        # "The values are consumed in the order of activation functions": only those that take one have one.
+        # "The values are consumed in the order of activation functions": only activations that take one have one.
         given = (getattr(activation, name.removeprefix("activation_")) for activation in flat)
         values = [_float32(case, name, value) for value in given if value is not None]
         if values and not by_default:

@@ -1,19 +1,18 @@
 """ONNX Runtime: the LSTM operator in an InferenceSession with the default optimisations.
 
-What its providers compute in: https://github.com/microsoft/onnxruntime/blob/main/docs/OperatorKernels.md. The
-CPU's LSTM is float32. It is registered for double too but says "LSTM operator does not support double yet"; a
-float16 model runs through the casts that the session inserts. It takes all of the operator's activations with
-their alpha and beta, and sequence_lens from 0 to T (onnxruntime/core/providers/cpu/rnn/rnn_helpers.cc); peepholes,
-clip and input_forget too (uni_directional_lstm.cc there). It refuses layout=1 in words of its own, which is what
-refuses such a case here, so that a version that takes it is noticed. y past a row's length is 0, and so is everything
-of a row of length 0.
+The types its providers compute in: https://github.com/microsoft/onnxruntime/blob/main/docs/OperatorKernels.md. The
+CPU's LSTM is float32. It is registered for double too but says "LSTM operator does not support double yet"; a float16
+model runs through casts that the session inserts. It takes all of the operator's activations with their alpha and beta,
+and sequence_lens from 0 to T (onnxruntime/core/providers/cpu/rnn/rnn_helpers.cc), as well as peepholes, clip and
+input_forget (uni_directional_lstm.cc there). It refuses layout=1 itself, and that refusal is passed on here, so that a
+version that accepts it is noticed. y past a row's length is 0, and so is everything of a row of length 0.
 
-clip bounds the four gates' inputs, after peephole and bias, and not that of h(Ct). The operator's text can be read
-either way; that the other was expected was reported (https://github.com/microsoft/onnxruntime/issues/27224), and closed
-without a change. A model cannot say which it means, so the adapter stands for the reading that the kernel has.
+clip bounds the inputs of the four gates, after peephole and bias, but not that of h(Ct). The operator's text can be
+read either way; the difference was reported (https://github.com/microsoft/onnxruntime/issues/27224) and closed without
+a change. A model cannot say which reading it means, so the adapter declares the kernel's.
 
-input_forget is f = 1 - i, and what there is of weights for the forget gate is not used, as was meant when the attribute
-was made: https://github.com/onnx/onnx/pull/149.
+input_forget is f = 1 - i, and the weights of the forget gate are not used, as was intended when the attribute was
+introduced: https://github.com/onnx/onnx/pull/149.
 """
 
 from __future__ import annotations
@@ -40,20 +39,20 @@ _NOT_SUPPORTED = (
     "assigned to the default CPU EP",
     "Batchwise recurrent operations (layout == 1) are not supported",
 )
-"""How onnxruntime says that a provider has no implementation of an operator as it is used."""
+"""Messages by which onnxruntime says that a provider does not implement an operator as it is used."""
 
 _FATAL = 4
-"""Log severity: an error is raised, and need not be printed as well."""
+"""Log severity: errors are raised and do not have to be printed as well."""
 
 _PROBE = '<ir_version: 10, opset_import: ["": 22]> probe (float[1] x) => (float[1] y) { y = Add(x, x) }'
-"""The smallest of models, to see that a session starts."""
+"""A minimal model, to see whether a session starts."""
 
 
 class Engine:
     """ONNX Runtime on one device."""
 
     def __init__(self, device: str) -> None:
-        """Raises AdapterUnavailable where the device's provider is not in the installed onnxruntime."""
+        """Raises AdapterUnavailable if the installed onnxruntime does not have the device's provider."""
         import onnxruntime
 
         self.ort: Any = onnxruntime
@@ -71,7 +70,7 @@ class Engine:
 
     @property
     def settings(self) -> dict[str, str]:
-        """What a session is made with; 0 threads: as many as there are cores."""
+        """The options of a session; 0 threads: as many as there are cores."""
         options = self._session_options()
         found = {
             "provider": self.provider,
@@ -85,7 +84,7 @@ class Engine:
         options = self.ort.SessionOptions()
         options.log_severity_level = _FATAL
         if self.provider != "CPUExecutionProvider":
-            # What the device cannot compute must not move to the CPU unnoticed.
+            # An operator that the device cannot compute must not move to the CPU unnoticed.
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         return options
 
@@ -94,7 +93,7 @@ class Engine:
 
         Raises:
             UnsupportedOption: onnxruntime says that it has no implementation of an operator in the model.
-            AdapterUnavailable: the device's provider did not start, so that the session would run elsewhere.
+            AdapterUnavailable: the device's provider did not start, so the session would run elsewhere.
         """
         try:
             session = self.ort.InferenceSession(
@@ -115,7 +114,7 @@ class Engine:
 
 
 class OnnxRuntime(Adapter):
-    """One LSTM node a layer, in onnxruntime."""
+    """One LSTM node per layer, in onnxruntime."""
 
     name = "onnxruntime"
     capabilities = Capabilities(
@@ -137,7 +136,7 @@ class OnnxRuntime(Adapter):
         import onnx.parser
 
         self._engine = Engine(device)
-        # A provider that is installed may still fail to start, for want of its libraries or of a device.
+        # An installed provider may still fail to start, because its libraries or a device are missing.
         self._engine.load(onnx.parser.parse_model(_PROBE).SerializeToString())
 
     @property
@@ -151,7 +150,7 @@ class OnnxRuntime(Adapter):
         return self._engine.settings
 
     def empty_rows(self, case: Case) -> EmptyRows:
-        """Zeros: the operator's text is silent, https://github.com/microsoft/onnxruntime/pull/749 decided."""
+        """Zeros, as decided in https://github.com/microsoft/onnxruntime/pull/749; the operator's text says nothing."""
         return "zeros"
 
     def prepare(self, case: Case, weights: Weights) -> Model:

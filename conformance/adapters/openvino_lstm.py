@@ -1,28 +1,29 @@
 """OpenVINO on the CPU, through its reader of ONNX models.
 
     openvino          the model as it is, T and B open, for calls of any size
-    openvino-static   `Model.reshape` to the sizes of a call first, which the CPU device's page recommends where they
-                      stay the same; every other size is compiled anew
-    openvino-default  as `openvino`, in the precision that the plugin takes where it is told none
+    openvino-static   `Model.reshape` to the sizes of a call first, which the CPU device's page recommends if they
+                      stay the same; each new size is compiled again
+    openvino-default  as `openvino`, in the precision that the plugin chooses by default
 
-Each is a way of its own through the CPU plugin: what becomes a primitive of oneDNN and what a loop of operations is
-decided by other rules.
+Each takes a different path through the CPU plugin: different rules decide what becomes a oneDNN primitive and what a
+loop of operations.
 
-The documents lie in https://github.com/openvinotoolkit/openvino. What the reader accepts is the operator LSTM without
-a limitation (src/frontends/onnx/docs/supported_ops.md): peepholes, input_forget, layout and six activations for two
-directions among it. The operator becomes an LSTMSequence, whose page says which activations there are, "any combination
-of relu, sigmoid, tanh" (docs/articles_en/documentation/openvino-ir-format/operation-sets/operation-specs/sequence/
-lstm-sequence-5.rst); the plugin refuses others.
+The documents are in https://github.com/openvinotoolkit/openvino. The reader accepts the operator LSTM without
+limitation (src/frontends/onnx/docs/supported_ops.md), including peepholes, input_forget, layout and six activations for
+two directions. The operator becomes an LSTMSequence, whose page lists its activations, "any combination of relu,
+sigmoid, tanh"
+(docs/articles_en/documentation/openvino-ir-format/operation-sets/operation-specs/sequence/lstm-sequence-5.rst); the
+plugin refuses others.
 
-Of clip that page says that it is "performed before activations". Before which is said by the code alone: those of the
-four gates, not h(Ct) (src/common/transformations/src/transformations/op_conversions/lstm_cell_decomposition.cpp). Rows
-of length 0 and y past a length are in no document; the loop that a sequence with lengths becomes leaves zeros for both.
+That page says that clip is "performed before activations". Only the code says before which: those of the four gates,
+not h(Ct) (src/common/transformations/src/transformations/op_conversions/lstm_cell_decomposition.cpp). Rows of length 0
+and y past a length are not documented; the loop that a sequence with lengths becomes leaves zeros for both.
 
-The plugin computes in f32, f16 and bf16, and in what the processor does fastest of these where it is not told
+The plugin computes in f32, f16 or bf16, by default in the one that is fastest on the processor
 (docs/articles_en/openvino-workflow/running-inference/inference-devices-and-modes/cpu-device.rst): bf16 on a processor
-that has instructions for it, also for a model of float32. `openvino` and `openvino-static` tell it f32, so that half
-formats are rounded at the end only. f64 is none of them: such a model runs, in f32. A compiled model says in which it
-computes (its property INFERENCE_PRECISION_HINT), and that is the precision an answer is judged by.
+that has instructions for it, even for a float32 model. `openvino` and `openvino-static` request f32, so that half
+formats are rounded only at the end. f64 is not among them: such a model runs in f32. A compiled model reports its
+precision (the property INFERENCE_PRECISION_HINT), and an answer is judged by that precision.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ _PRECISIONS: dict[str, Precision] = {"f32": "float32", "f16": "float16", "bf16":
 
 
 class OpenVino(Adapter):
-    """One LSTM node a layer, read and compiled by OpenVINO with open sizes."""
+    """One LSTM node per layer, read and compiled by OpenVINO with open sizes."""
 
     name = "openvino"
     capabilities = Capabilities(
@@ -63,7 +64,7 @@ class OpenVino(Adapter):
     )
     static: ClassVar[bool] = False
     hint: ClassVar[str | None] = "f32"
-    """What the plugin is told to compute in; None for its own choice."""
+    """The precision that the plugin is told to compute in; None for its own choice."""
 
     def __init__(self, device: str = "cpu") -> None:
         super().__init__(device)
@@ -87,12 +88,12 @@ class OpenVino(Adapter):
         return of_openvino(self._core)
 
     def precision(self, dtype: str) -> Precision:
-        """The coarser of the tensors' format and of what the model compiled last says that it computes in."""
+        """The coarser of the tensors' format and the precision that the last compiled model reports."""
         own: Precision = super().precision(dtype)
         return max(own, self._computes_in, key=UNIT_ROUNDOFF.__getitem__)
 
     def empty_rows(self, case: Case) -> EmptyRows:
-        """Zeros, which is what the loop that a sequence with lengths becomes leaves."""
+        """Zeros, left by the loop that a sequence with lengths becomes."""
         return "zeros"
 
     def prepare(self, case: Case, weights: Weights) -> Model:
@@ -117,14 +118,14 @@ class OpenVino(Adapter):
                 requests[key] = compiled.create_infer_request()
             request = requests[key]
             request.infer({name: self._tensor(array) for name, array in feeds.items()})
-            # NumPy has no bfloat16: OpenVINO shows one as float16, bit by bit.
+            # NumPy has no bfloat16: OpenVINO returns one as float16 with the same bits.
             outputs = (request.get_output_tensor(index).data for index in range(len(case.outputs)))
             return [output.view(case.np_dtype) for output in outputs]
 
         return run
 
     def _tensor(self, array: Array) -> Any:
-        """An array as OpenVINO takes it; bfloat16, which is not NumPy's own, as bits and a name for them."""
+        """An array as an OpenVINO tensor; bfloat16, which NumPy does not have, as its bits and the type."""
         if array.dtype.kind in "fi":
             return array
         return self._openvino.Tensor(array.view(np.uint16), array.shape, self._openvino.Type.bf16)
@@ -138,7 +139,7 @@ class OpenVinoStatic(OpenVino):
 
 
 class OpenVinoDefault(OpenVino):
-    """The same model, in the precision that the plugin takes by itself: on some processors bf16, for float32 too."""
+    """The same model, in the plugin's default precision: on some processors bf16, even for float32."""
 
     name = "openvino-default"
     hint = None
@@ -148,9 +149,9 @@ def _precision_of(hint: Any) -> Precision:
     """The suite's name of an openvino.Type.
 
     Raises:
-        ValueError: a precision that the plugin's documentation does not have.
+        ValueError: a precision that is not in the plugin's documentation.
     """
     name = str(hint.get_type_name())
     if name not in _PRECISIONS:
-        raise ValueError(f"OpenVINO computes in {name}; its documentation has {', '.join(_PRECISIONS)} only")
+        raise ValueError(f"OpenVINO computes in {name}; its documentation names only {', '.join(_PRECISIONS)}")
     return _PRECISIONS[name]

@@ -1,4 +1,4 @@
-"""Finds adapters: every one, built-in or a vendor's, is an entry point of the group `lstm_conformance.adapters`."""
+"""Finds adapters. Each, built-in or a vendor's, is an entry point in the group `lstm_conformance.adapters`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LABEL = re.compile(r"(?:(?P<place>[\w.-]+):)?(?P<name>[\w.-]+)(?:@(?P<device>[!
 
 @dataclass(frozen=True)
 class Label:
-    """What `[PLACE:]NAME[@DEVICE]` says; place is empty for this interpreter."""
+    """The parts of `[PLACE:]NAME[@DEVICE]`; place is empty for this interpreter."""
 
     place: str
     name: str
@@ -31,7 +31,7 @@ class Label:
 
     @property
     def there(self) -> str:
-        """The label as the place itself knows it: `NAME@DEVICE`."""
+        """The label without its place, as it is known there: `NAME@DEVICE`."""
         return f"{self.name}@{self.device}"
 
 
@@ -44,7 +44,7 @@ def parse(label: str) -> Label:
     found = _LABEL.fullmatch(label)
     if found is None:
         raise AdapterUnavailable(
-            f"'{shortened(label)}' names no adapter; needs [PLACE:]NAME[@DEVICE], like torch, torch@cuda or board:torch"
+            f"'{shortened(label)}' is not an adapter; give [PLACE:]NAME[@DEVICE], like torch, torch@cuda or board:torch"
         )
     return Label(found["place"] or "", found["name"], found["device"] or "cpu")
 
@@ -55,11 +55,11 @@ def names() -> list[str]:
 
 
 def check(name: str, known: Sequence[str] | None = None) -> None:
-    """Raises AdapterUnavailable, naming what there is, if no adapter of this name is installed. Imports nothing.
+    """Raises AdapterUnavailable, listing the installed adapters, if none has this name. Imports nothing.
 
     Args:
         name: without place and device.
-        known: the names there are; those of this interpreter if None.
+        known: the existing names; None for those of this interpreter.
     """
     known = names() if known is None else known
     if name not in known:
@@ -93,7 +93,7 @@ def make(spec: str) -> Adapter:
 
 
 def load(name: str) -> Any:
-    """What the entry point of this name leads to: the adapter's class, if it is right.
+    """The object that the entry point of this name refers to: the adapter's class, if it is right.
 
     Raises:
         AdapterUnavailable: unknown name, or its module cannot be imported.
@@ -112,28 +112,28 @@ def _loaded(name: str, how: Callable[[EntryPoint], Any]) -> Any:
     except SystemExit as error:
         code = "" if error.code is None else shortened(repr(error.code))
         raise AdapterUnavailable(f"{name} cannot load: it called sys.exit({code}) while it was loaded") from error
-    # A framework may raise anything while it is imported, a panic of Rust too, which is not an Exception.
+    # A framework may raise anything while it is imported, even a Rust panic, which is not an Exception.
     except BaseException as error:
         raise AdapterUnavailable(f"{name} cannot load: {type(error).__name__}: {said(error)}") from error
 
 
 def said(error: BaseException) -> str:
-    """The text of an exception that an adapter raised, fit for a message."""
+    """The text of an exception that an adapter raised, safe to show in a message."""
     try:
         text = str(error).strip()
-    except Exception as another:  # its __str__ is the adapter's too
+    except Exception as another:  # its __str__ may be the adapter's own
         text = f"(its text cannot be read: {type(another).__name__})"
     return visible(text, lines=True) or "(no message)"
 
 
 def _class(entry: EntryPoint) -> Any:
-    """What an entry point leads to.
+    """The object that an entry point refers to.
 
     Raises:
-        AdapterUnavailable: nothing of that name is there: it belongs to another state of its package.
+        AdapterUnavailable: there is no such object, because the entry point is from another state of its package.
     """
     stale = f"{entry.name} cannot load: its entry point names {entry.value}, and "
-    again = "if it was renamed, reinstall its package (pip install), which writes its entry points anew"
+    again = "if it was renamed, reinstall its package (pip install) to update its entry points"
     try:
         found: Any = importlib.import_module(entry.module)
     except ModuleNotFoundError as error:
@@ -151,7 +151,7 @@ def _found() -> dict[str, EntryPoint]:
     found: dict[str, EntryPoint] = {}
     for entry in entry_points(group=GROUP):
         other = found.setdefault(entry.name, entry)
-        # The same package may be seen twice, installed and on the path; two adapters of one name are a mistake.
+        # The same package may be found twice, installed and on the path; two adapters with one name are a mistake.
         if other.value != entry.value:
             raise AdapterUnavailable(f"two adapters are called {entry.name!r}: {other.value} and {entry.value}")
     return found

@@ -1,7 +1,7 @@
-"""What of a framework's own state decides about precision and kernels, for `Adapter.settings`.
+"""Reads the framework settings that affect precision and the choice of kernels, for `Adapter.settings`.
 
-Each function is given the imported package, and asks it: what it says is what holds, whoever has set it. The names
-begin with the package's, so that those of a route through several packages stand side by side.
+Each function asks the imported package, so it reports the settings in effect, whoever has set them. The names begin
+with the package's, so that those of a route through several packages do not collide.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Settings = dict[str, str]
 
 
 def of_numpy() -> Settings:
-    """The BLAS that NumPy was built with, and the instructions it found here."""
+    """The BLAS that NumPy was built with, and the instruction sets that it found here."""
     told: dict[str, Any] = np.show_config(mode="dicts")  # type: ignore[assignment]  # with this mode it returns them
     blas = told.get("Build Dependencies", {}).get("blas", {})
     simd = told.get("SIMD Extensions", {})
@@ -25,7 +25,7 @@ def of_numpy() -> Settings:
 
 
 def of_torch(torch: Any, device: str) -> Settings:
-    """PyTorch's switches for reduced precision, and what its kernels are chosen by."""
+    """PyTorch's switches for reduced precision, and those that decide its choice of kernels."""
     backends = torch.backends
     found = {"float32_matmul_precision": torch.get_float32_matmul_precision()}
     if device == "cuda":
@@ -44,7 +44,7 @@ def of_torch(torch: Any, device: str) -> Settings:
 
 
 def of_tensorflow(tf: Any) -> Settings:
-    """TensorFlow's TF32 switch, whether it computes by oneDNN, JIT and threads (0: as many as there are cores)."""
+    """TensorFlow's TF32 switch, whether it uses oneDNN, JIT and threads (0: as many as there are cores)."""
     threads = tf.config.threading
     found = {
         "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
@@ -54,7 +54,7 @@ def of_tensorflow(tf: Any) -> Settings:
     }
     try:
         from tensorflow.python.util import _pywrap_util_port
-    except ImportError:  # nothing public tells it
+    except ImportError:  # there is no public way to ask
         pass
     else:
         found["onednn"] = _pywrap_util_port.IsMklEnabled()
@@ -62,7 +62,7 @@ def of_tensorflow(tf: Any) -> Settings:
 
 
 def of_jax(jax: Any) -> Settings:
-    """JAX's precision of products, whether it has float64 at all, and its platform."""
+    """JAX's precision of products, whether float64 is enabled, and its platform."""
     found = {
         "default_matmul_precision": jax.config.jax_default_matmul_precision or "default",
         "enable_x64": jax.config.jax_enable_x64,
@@ -72,7 +72,7 @@ def of_jax(jax: Any) -> Settings:
 
 
 def of_keras(keras: Any) -> Settings:
-    """Keras' backend, and what it computes in where a layer says nothing."""
+    """Keras' backend, and its default dtype and policy for layers."""
     config = keras.config
     found = {"backend": config.backend(), "floatx": config.floatx(), "dtype_policy": config.dtype_policy().name}
     return _named("keras", found)
@@ -82,7 +82,7 @@ def of_openvino(core: Any) -> Settings:
     """The CPU plugin's hints and threads (0: as many as there are cores), as a model would be compiled with."""
     names = ("INFERENCE_PRECISION_HINT", "EXECUTION_MODE_HINT", "PERFORMANCE_HINT", "INFERENCE_NUM_THREADS")
     found = {name.lower(): core.get_property("CPU", name) for name in names}
-    # Of its own classes, some say their value's name, others have one.
+    # Some of its own classes print the name of their value, others have it as an attribute.
     plain = {name: getattr(value, "name", None) or _type_name(value) for name, value in found.items()}
     return _named("openvino", plain | {"capabilities": " ".join(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))})
 

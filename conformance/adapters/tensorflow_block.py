@@ -1,15 +1,15 @@
 """TensorFlow's block LSTM ops, called eagerly as tf.raw_ops: BlockLSTM, BlockLSTMV2 and LSTMBlockCell.
 
-What the ops accept and promise is in their own documentation:
+What the ops accept and promise, according to their documentation:
 https://www.tensorflow.org/api_docs/python/tf/raw_ops/BlockLSTM (and .../BlockLSTMV2, .../LSTMBlockCell).
 
 - One `seq_len_max` for the whole batch: "Outputs are padded with zeros beyond this length".
-- The ops return every step's cs and h and no final state, so the final state is that of step seq_len_max - 1, and
-  the initial one where there is no step.
-- V1 and the cell add `forget_bias` (default 1) and bound the cell state by `cell_clip` (default 3), V2 does the latter
-  (default 0); both are always given here. A cell_clip of 0 or less is off.
-- Peepholes `wci`, `wcf`, `wco` (H) with `use_peephole`; that of the output gate looks at the bounded cs.
-- T: half or float32. Forward only; a stack is one op behind the other.
+- The ops return the cs and h of every step but no final state, so the final state is that of step seq_len_max - 1, or
+  the initial state if there is no step.
+- V1 and the cell add `forget_bias` (default 1) and bound the cell state by `cell_clip` (default 3); V2 only the latter
+  (default 0). Both are always given here. A cell_clip of 0 or less is off.
+- Peepholes `wci`, `wcf`, `wco` (H) with `use_peephole`; that of the output gate uses the bounded cs.
+- T: half or float32. Forward only; a stack is one op after the other.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _LOSS: dict[str, Any] = {"softmax": True, "cross_entropy": True, "gradients": fr
 
 
 class _BlockOp(Adapter):
-    """What the three ops share: weights as tensors on the device, a stack of op calls, the head."""
+    """The common part of the three ops: weights as tensors on the device, a stack of op calls, the head."""
 
     devices = frozenset({"cpu", "gpu"})
     layout: ClassVar[Layout] = TF_BLOCK
@@ -51,7 +51,7 @@ class _BlockOp(Adapter):
         if device == "gpu":
             if not tf.config.get_visible_devices("GPU"):
                 raise AdapterUnavailable(f"{self.name}@gpu: TensorFlow {tf.__version__} finds no GPU here")
-            # An op without a GPU kernel must fail, not move to the CPU unnoticed; float32 stays float32.
+            # An op without a GPU kernel must fail rather than move to the CPU unnoticed; float32 stays float32.
             tf.config.set_soft_device_placement(False)
             tf.config.experimental.enable_tensor_float_32_execution(False)
 
@@ -70,10 +70,10 @@ class _BlockOp(Adapter):
         """The op's own h and cs, each (T', B, H), from the state (h, c) before the first step."""
 
     def prepare(self, case: Case, weights: Weights) -> Model:
-        """One op call a layer, and the head as a matrix product."""
+        """One op call per layer, and the head as a matrix product."""
         tf = self.tf
         with tf.device(f"/{self.device}:0"):
-            # The ops want the three peepholes with use_peephole=False too.
+            # The ops need the three peepholes even with use_peephole=False.
             unused = dict.fromkeys(("wci", "wcf", "wco"), tf.zeros(case.H, case.dtype))
             options = {"use_peephole": case.peephole, "cell_clip": case.cell_clip or _NO_CLIP}
             packed = (pack(self.layout, row) for row in weights.rows)
@@ -176,7 +176,7 @@ class LSTMBlockCell(_BlockOp):
     )
 
     def prepare(self, case: Case, weights: Weights) -> Model:
-        """The op, which other than the two above refuses an empty batch."""
+        """The op, which unlike the other two refuses an empty batch."""
         if case.B == 0:
             raise UnsupportedOption(f"{self.name}: the op takes no empty cs_prev")
         return super().prepare(case, weights)

@@ -1,4 +1,4 @@
-"""TensorFlow 1's LSTMCell, in a graph and a session: of TensorFlow's interfaces the one with the most options.
+"""TensorFlow 1's LSTMCell in a graph and a session: the TensorFlow interface with the most options.
 
     the cell       https://www.tensorflow.org/api_docs/python/tf/compat/v1/nn/rnn_cell/LSTMCell
     the sequence   .../tf/compat/v1/nn/dynamic_rnn, and bidirectional_dynamic_rnn beside it
@@ -34,7 +34,7 @@ from conformance.case.options import Activation, ActivationName
 from conformance.case.tensors import Inputs, Outputs, Weights
 
 _CALLABLES = any_of(*get_args(ActivationName))
-"""Any callable: all the activations the suite knows."""
+"""Any callable, so all activations that the suite knows."""
 
 
 class TF1LSTMCell(Adapter):
@@ -66,7 +66,7 @@ class TF1LSTMCell(Adapter):
 
     @property
     def versions(self) -> dict[str, str]:
-        """TensorFlow, which computes, and tf_keras, whose cell it is."""
+        """TensorFlow, which computes, and tf_keras, which has the cell."""
         return {name: version(name) for name in ("tensorflow", "tf_keras")}
 
     @property
@@ -75,12 +75,12 @@ class TF1LSTMCell(Adapter):
         return of_tensorflow(self._tf)
 
     def prepare(self, case: Case, weights: Weights) -> Model:
-        """A graph of the case, with its weights in a session of its own."""
+        """A graph of the case, with its weights in a session."""
         v1 = self._tf.compat.v1
         built = _Graph(self._tf, case, weights)
-        # On the CPU, whatever else there is.
+        # On the CPU, even if there are other devices.
         session = v1.Session(graph=built.graph, config=v1.ConfigProto(device_count={"GPU": 0}))
-        with built.graph.as_default():  # outside it, load would be eager
+        with built.graph.as_default():  # outside the graph, load would be eager
             for variable, array in built.variables:
                 variable.load(array, session)
 
@@ -100,7 +100,7 @@ class TF1LSTMCell(Adapter):
 class _Graph:
     """A case as a tf.Graph: `x`, `lengths` and `states` to be fed, `outputs` in the order of `Case.outputs`.
 
-    variables: each of the graph's variables with the array that belongs in it. T and B are left open.
+    variables: each of the graph's variables with its value. T and B are left open.
     """
 
     def __init__(self, tf: Any, case: Case, weights: Weights) -> None:
@@ -116,7 +116,7 @@ class _Graph:
                 self.lengths = tf.compat.v1.placeholder("int64", (None,))
             rows = range(case.layers * case.D)
             self.cells = [self._cell(row) for row in rows]
-            # A stream's first block may come without a state, its later ones never do.
+            # A stream's first block may come without a state, later ones never do.
             if case.h0 is not None or case.c0 is not None or case.blocks is not None:
                 self.states = [self._state() for _ in rows]
             y, finals = self._bidirectional() if case.D == 2 else self._forward()
@@ -162,7 +162,7 @@ class _Graph:
         return y, list(finals)
 
     def _bidirectional(self) -> tuple[Any, list[Any]]:
-        """The y and the final states of bidirectional layers, one on the other."""
+        """The y and the final states of stacked bidirectional layers."""
         y, finals = self.x, []
         for layer in range(self.case.layers):
             row = 2 * layer
@@ -196,7 +196,7 @@ class _Graph:
 
 
 def _function(tf: Any, activation: Activation) -> Callable[[Any], Any]:
-    """An activation made of TensorFlow's functions."""
+    """An activation built from TensorFlow's functions."""
     alpha, beta = activation.alpha, activation.beta
     functions: dict[str, Callable[[Any], Any]] = {
         "sigmoid": tf.sigmoid,

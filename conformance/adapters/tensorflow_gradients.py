@@ -2,7 +2,7 @@
 
 The gradients of BlockLSTM and BlockLSTMV2 are ops of their own, BlockLSTMGrad and BlockLSTMGradV2, which TensorFlow
 registers for them; LSTMBlockCell has none registered. https://www.tensorflow.org/api_docs/python/tf/GradientTape and
-.../raw_ops/BlockLSTMGrad. Truncated is tf.stop_gradient on the state at the border of two blocks.
+.../raw_ops/BlockLSTMGrad. Truncated is tf.stop_gradient on the state between two blocks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from conformance.case.model import Case
 from conformance.case.tensors import COTANGENTS, Inputs, Outputs
 
 LayerCall = Callable[[Mapping[str, Any], Any, Any, Any, int], tuple[Any, Any]]
-"""One layer: its tensors, h, c, x (T', B, I) and the length to the y and the cell states of every step."""
+"""One layer: maps its tensors, h, c, x (T', B, I) and the length to y and the cell states of every step."""
 
 
 def outputs_of(
@@ -67,7 +67,7 @@ def outputs_of(
 def _forward(
     tf: Any, case: Case, x: Any, states: Sequence[Any], rows: Sequence[Mapping[str, Any]], layer: LayerCall
 ) -> dict[str, Any]:
-    """y, h_n and c_n, the state carried from block to block where the case is a stream."""
+    """y, h_n and c_n; in a stream the state is carried from block to block."""
     h, c = (tf.unstack(state) for state in states)
     ys: list[Any] = []
     for steps, lengths in zip(case.block_steps, case.block_lengths, strict=True):

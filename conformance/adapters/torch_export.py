@@ -3,16 +3,15 @@
     dynamo=True     https://docs.pytorch.org/docs/stable/onnx_export.html         through torch.export
     dynamo=False    https://docs.pytorch.org/docs/stable/onnx_torchscript.html    through a TorchScript trace
 
-Both are used as their documentation shows: an example call, names for inputs and outputs, the dynamic axes
-declared. The states are inputs of the exported model where the case has them. What a route accepts is what
-nn.LSTM accepts and onnxruntime computes: float16 and float32, no reverse-only direction, no choice of
-activations. A projection (proj_size) is part of nn.LSTM and of no ONNX operator: each exporter says itself whether it
-takes one.
+Both are used as their documentation shows: with an example call, names for inputs and outputs, and the dynamic axes
+declared. The states are inputs of the exported model if the case has them. A route accepts what nn.LSTM accepts and
+onnxruntime computes: float16 and float32, no reverse-only direction, no choice of activations. A projection (proj_size)
+exists in nn.LSTM but not in the ONNX operator: each exporter decides whether it takes one.
 
-A row's own length is a packed sequence in torch. The TorchScript exporter turns that into sequence_lens.
-torch.export cannot trace it, as its size depends on the lengths' values
-(https://github.com/pytorch/pytorch/issues/112044); its own error is what refuses such a case here, so that a
-version that can is noticed.
+Lengths per row are a packed sequence in torch. The TorchScript exporter turns that into sequence_lens. torch.export
+cannot trace it, because its size depends on the values of the lengths
+(https://github.com/pytorch/pytorch/issues/112044); its own error is passed on as the refusal here, so that a version
+that can trace it is noticed.
 """
 
 from __future__ import annotations
@@ -41,13 +40,13 @@ from conformance.case.tensors import Inputs, Outputs, Weights
 
 
 def _axes(case: Case) -> dict[str, dict[int, str]]:
-    """Which axes of each input are T and B."""
+    """The axes of each input that are T and B."""
     x = {0: "B", 1: "T"} if case.layout == "batch_major" else {0: "T", 1: "B"}
     return {"x": x, "lengths": {0: "B"}, "h0": {1: "B"}, "c0": {1: "B"}}
 
 
 class _TorchExport(Adapter):
-    """What the two routes share; each brings its `export`."""
+    """The common part of the two routes; each has its own `export`."""
 
     capabilities = Capabilities(
         dtypes=DTYPES,
@@ -71,29 +70,29 @@ class _TorchExport(Adapter):
 
     @property
     def versions(self) -> dict[str, str]:
-        """The versions of torch, whose exporter it is, and of onnxruntime."""
+        """The versions of torch, which has the exporter, and of onnxruntime."""
         return {"torch": str(self._torch.__version__), "onnxruntime": self._engine.version}
 
     @property
     def settings(self) -> dict[str, str]:
-        """Onnxruntime's, which computes; and torch's, whose exporter may compute constants."""
+        """Those of onnxruntime, which computes, and of torch, whose exporter may compute constants."""
         return self._engine.settings | of_torch(self._torch, self.device)
 
     @abstractmethod
     def any_steps(self, case: Case) -> bool:
-        """Whether the model is exported to take any number of steps; else each number has a model of its own."""
+        """Whether the exported model takes any number of steps; otherwise one model is exported per number of steps."""
 
     @abstractmethod
     def export(self, module: Any, example: dict[str, Any], case: Case) -> bytes:
         """The serialized ONNX model of a module called with keyword arguments like the example's."""
 
     def prepare(self, case: Case, weights: Weights) -> Model:
-        """The module exported and in a session; again for a block that the exported model cannot take."""
+        """The exported module in a session; exported again for a block that the first model cannot take."""
         module = self._modules.build(self._modules.LSTM, case, weights)
         runners: dict[tuple[int, bool], Runner] = {}
 
         def runner(steps: int, has_state: bool) -> Runner:
-            # Where the number of steps is dynamic, the example has one that no call will have.
+            # If the number of steps is dynamic, the example has one that no call will have.
             key = (case.T + 1 if self.any_steps(case) else steps, has_state)
             if key not in runners:
                 with _quiet():
@@ -114,11 +113,11 @@ class _TorchExport(Adapter):
         return model
 
     def _example(self, case: Case, steps: int, has_state: bool) -> dict[str, Any]:
-        """Arguments for the exporter to follow: another batch size than the case's, and nobody's numbers.
+        """Arguments for the exporter to trace: another batch size than the case's, and other numbers.
 
-        So the dynamic axes are put to use, and whatever of the example is baked into the model shows.
+        This uses the dynamic axes, and shows if anything of the example is baked into the model.
         """
-        # Not one row: torch.export takes sizes of 0 and 1 for constants.
+        # Not one row: torch.export treats sizes of 0 and 1 as constants.
         torch, dtype, batch = self._torch, self._modules.dtype_of(case), max(case.B + 1, 2)
         example = {"x": torch.zeros(*batch_major.shape(case, steps, batch), case.I, dtype=dtype)}
         if case.lengths is not None:
@@ -136,7 +135,7 @@ class TorchDynamoExport(_TorchExport):
 
     @property
     def versions(self) -> dict[str, str]:
-        """Those of the route, and of onnxscript, which translates and optimises."""
+        """The versions of the route, and of onnxscript, which translates and optimises."""
         return super().versions | {"onnxscript": importlib.metadata.version("onnxscript")}
 
     def __init__(self, device: str = "cpu") -> None:
@@ -144,11 +143,11 @@ class TorchDynamoExport(_TorchExport):
         import onnxscript  # noqa: F401  # torch.onnx.export needs it: missing, it should show now
 
     def any_steps(self, case: Case) -> bool:
-        """Where blocks differ in length, as one who calls a model with different lengths would declare it."""
+        """True if blocks differ in length, as a user would declare for a model called with different lengths."""
         return case.blocks is not None and len(set(case.blocks)) > 1
 
     def export(self, module: Any, example: dict[str, Any], case: Case) -> bytes:
-        """Through torch.export, B dynamic, and T where the case needs it."""
+        """Through torch.export, with B dynamic, and T if the case needs it."""
         dynamic = {name: self._torch.export.Dim(name) for name in (("T", "B") if self.any_steps(case) else ("B",))}
         axes = _axes(case)
         shapes = {name: {n: dynamic[axis] for n, axis in axes[name].items() if axis in dynamic} for name in example}
@@ -174,7 +173,7 @@ class TorchDynamoExport(_TorchExport):
 
 
 class TorchScriptExport(_TorchExport):
-    """torch.onnx.export(dynamo=False), the exporter of all years before."""
+    """torch.onnx.export(dynamo=False), the older exporter."""
 
     name = "torch-torchscript-onnxruntime"
 
@@ -183,7 +182,7 @@ class TorchScriptExport(_TorchExport):
         return True
 
     def export(self, module: Any, example: dict[str, Any], case: Case) -> bytes:
-        """Through a TorchScript trace, T and B dynamic."""
+        """Through a TorchScript trace, with T and B dynamic."""
         axes = _axes(case)
         buffer = io.BytesIO()
         try:

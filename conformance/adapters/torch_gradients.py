@@ -2,7 +2,7 @@
 
     cross-entropy   torch.nn.functional.cross_entropy: mean over the targets that are not `ignore_index`
     gradients       torch.autograd.backward from the loss, or from y, h_n and c_n with the gradients given for them
-    truncated       the carried state is detached at the border of two blocks, as in torch's own examples
+    truncated       the carried state is detached between two blocks, as in torch's own examples
 
 https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html and
 .../torch.autograd.backward.html. Like torch_module, it imports torch.
@@ -24,7 +24,7 @@ from conformance.case.tensors import COTANGENTS, Inputs, Outputs
 
 def outputs_of(module: Any, case: Case, inputs: Inputs, device: str) -> Outputs:
     """Every tensor of `case.outputs`, for a case that has a loss."""
-    module.train()  # cuDNN has no gradients in evaluation mode; there is no dropout that would make a difference
+    module.train()  # cuDNN has no gradients in evaluation mode; there is no dropout for it to enable
     module.zero_grad()
     given = {name: getattr(inputs, name) for name in ("x", "h0", "c0")}
     leaves = {n: to_torch(a, device).requires_grad_() for n, a in given.items() if a is not None}
@@ -47,7 +47,7 @@ def outputs_of(module: Any, case: Case, inputs: Inputs, device: str) -> Outputs:
 
 
 def _in_blocks(module: Any, case: Case, inputs: Inputs, leaves: dict[str, Any], device: str) -> tuple[Any, Any, Any]:
-    """y (T, B, D*P), h_n and c_n, the state carried from block to block where the case is a stream."""
+    """y (T, B, D*P), h_n and c_n; in a stream the state is carried from block to block."""
     state: dict[str, Any] = {}
     if "h0" in leaves or "c0" in leaves:  # torch takes both or neither
         both = zip(("h0", "c0"), zeros_if_absent(case, inputs), strict=True)
@@ -75,7 +75,7 @@ def _backward(case: Case, inputs: Inputs, found: dict[str, Any], device: str) ->
 
 
 def _gradient(leaf: Any) -> Any:
-    """A leaf's gradient; None is torch's way of saying that the loss does not depend on it."""
+    """A leaf's gradient; torch has None if the loss does not depend on it."""
     return torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
 
 

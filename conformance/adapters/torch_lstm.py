@@ -40,7 +40,7 @@ class TorchLSTM(Adapter):
     )
     devices = frozenset({"cpu", "cuda", "mps"})
     module: ClassVar[str] = "LSTM"
-    """The class in conformance.adapters.torch_module that is run."""
+    """The class in conformance.adapters.torch_module that computes."""
 
     def __init__(self, device: str = "cpu") -> None:
         super().__init__(device)
@@ -57,13 +57,13 @@ class TorchLSTM(Adapter):
         if device == "cuda":
             if not self._torch.cuda.is_available():
                 raise AdapterUnavailable(missing)
-            # cuDNN's RNNs use TF32 for float32 unless told not to: 10 bits of fraction in place of 23.
+            # By default cuDNN's RNNs use TF32 for float32, with 10 bits of fraction instead of 23.
             self._torch.backends.cuda.matmul.allow_tf32 = False
             self._torch.backends.cudnn.allow_tf32 = False
 
     @property
     def versions(self) -> dict[str, str]:
-        """The version of torch, and on CUDA those of the libraries that compute there."""
+        """The version of torch, and on CUDA those of the libraries that compute."""
         versions = {"torch": str(self._torch.__version__)}
         if self.device == "cuda":
             versions["cudnn"] = str(self._torch.backends.cudnn.version())
@@ -72,7 +72,7 @@ class TorchLSTM(Adapter):
 
     @property
     def settings(self) -> dict[str, str]:
-        """Torch's, for the device."""
+        """Those of torch for the device."""
         return of_torch(self._torch, self.device)
 
     def prepare(self, case: Case, weights: Weights) -> Model:
@@ -101,7 +101,7 @@ class TorchLSTM(Adapter):
 
 
 class TorchLSTMCell(TorchLSTM):
-    """nn.LSTMCell: one step of one layer a call; a stream of one-step blocks is its natural use."""
+    """nn.LSTMCell: one step of one layer per call; a stream of one-step blocks is its natural use."""
 
     name = "torch-cell"
     capabilities = Capabilities(

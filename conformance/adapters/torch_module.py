@@ -1,7 +1,7 @@
-"""torch's layers with a case's weights in them, as torch modules, and tensors to and from NumPy.
+"""torch modules with a case's weights, and conversion of tensors to and from NumPy.
 
-Shared by the torch adapters and the routes that export from torch. It imports torch, so an adapter imports it
-only when it is made.
+Shared by the torch adapters and the routes that export from torch. It imports torch, so adapters import it only in
+their __init__.
 
     nn.LSTM       https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html
     nn.LSTMCell   https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTMCell.html
@@ -38,16 +38,16 @@ class _Recurrent(torch.nn.Module):  # type: ignore[misc]  # torch is untyped to 
 
     @staticmethod
     def _layer_of(case: Case) -> Any:
-        """The layer, its weights still torch's own."""
+        """The layer, still with torch's initial weights."""
         raise NotImplementedError
 
     @staticmethod
     def suffix(case: Case, row: int) -> str:
-        """What torch puts behind the names of the parameters of a layer and direction."""
+        """The suffix of torch's parameter names for a layer and direction."""
         return f"_l{row // case.D}" + ("_reverse" if row % case.D else "")
 
     def with_logits(self, y: Any, h_n: Any, c_n: Any) -> tuple[Any, ...]:
-        """(y, h_n, c_n), and the head's logits where there is a head: the order of `Case.outputs`."""
+        """(y, h_n, c_n), and the head's logits if there is one, in the order of `Case.outputs`."""
         if self.head is None:
             return y, h_n, c_n
         read = (y[:, -1] if self.batch_first else y[-1]) if self.head_on_last_step else y
@@ -56,9 +56,9 @@ class _Recurrent(torch.nn.Module):  # type: ignore[misc]  # torch is untyped to 
 
 
 class LSTM(_Recurrent):
-    """nn.LSTM; lengths go in as a packed sequence, the documented way to give each row its own.
+    """nn.LSTM; lengths are given as a packed sequence, the documented way for lengths per row.
 
-    Batch first, x and y are (B, T, .); the states are (L*D, B, .) either way.
+    With batch_first, x and y are (B, T, .); the states are always (L*D, B, .).
     """
 
     def __init__(self, case: Case) -> None:
@@ -79,7 +79,7 @@ class LSTM(_Recurrent):
         )
 
     def forward(self, x: Any, lengths: Any = None, h0: Any = None, c0: Any = None) -> tuple[Any, ...]:
-        """x in the layer's layout, lengths (B,) on the CPU, h0 (L*D, B, P) and c0 (L*D, B, H) both or neither."""
+        """x in the layer's layout, lengths (B,) on the CPU, h0 (L*D, B, P) and c0 (L*D, B, H), both or neither."""
         state = None if h0 is None else (h0, c0)
         if lengths is None:
             y, (h_n, c_n) = self.layer(x, state)
@@ -104,7 +104,7 @@ class LSTMCell(_Recurrent):
         return ""
 
     def forward(self, x: Any, lengths: Any = None, h0: Any = None, c0: Any = None) -> tuple[Any, ...]:
-        """x (1, B, I), h0 and c0 (1, B, H) both or neither."""
+        """x (1, B, I), h0 and c0 (1, B, H), both or neither."""
         assert lengths is None
         h, c = self.layer(x[0], None if h0 is None else (h0[0], c0[0]))
         return self.with_logits(h[None], h[None], c[None])
@@ -114,23 +114,23 @@ def build(kind: type[_Recurrent], case: Case, weights: Weights, device: str = "c
     """The module with the case's weights, in evaluation mode, on a device.
 
     Raises:
-        UnsupportedOption: torch refuses these sizes or lengths, whatever their numbers.
+        UnsupportedOption: torch does not accept these sizes or lengths.
     """
     if case.P is not None and case.P >= case.H:
         raise UnsupportedOption("torch: proj_size has to be smaller than hidden_size")
     if case.lengths is not None and case.B == 0:
         raise UnsupportedOption("torch: pack_padded_sequence cannot pack empty tensors")
     module = kind(case)
-    # strict: every parameter of the module has to be there, and nothing besides.
+    # strict: the state must have every parameter of the module, and nothing else.
     module.load_state_dict(_state_dict(module, case, weights), strict=True)
     return module.to(device).eval()
 
 
 def check_order(case: Case, inputs: Inputs) -> None:
-    """Refuse lengths in an order that the case's way of handing them over does not take.
+    """Refuse lengths in an order that the case's way of handing them over does not accept.
 
     Raises:
-        UnsupportedOption: they have to be sorted, and are not.
+        UnsupportedOption: they must be sorted, and are not.
     """
     if case.lengths_via == "packed-sorted" and inputs.lengths is not None and np.any(np.diff(inputs.lengths) > 0):
         raise UnsupportedOption("torch: pack_padded_sequence(enforce_sorted=True) takes the longest row first")
@@ -142,14 +142,14 @@ def dtype_of(case: Case) -> Any:
 
 
 def to_torch(array: Array, device: str = "cpu") -> Any:
-    """A tensor of its own with the array's numbers."""
-    if array.dtype == ml_dtypes.bfloat16:  # unknown to torch.from_numpy, so its bits go over as integers
+    """A new tensor with the array's numbers."""
+    if array.dtype == ml_dtypes.bfloat16:  # unknown to torch.from_numpy, so its bits are passed as integers
         return torch.from_numpy(np.array(array, order="C").view(np.int16)).view(torch.bfloat16).to(device)
     return torch.from_numpy(np.array(array, order="C")).to(device)
 
 
 def to_numpy(tensor: Any) -> Array:
-    """An array of its own with the tensor's numbers."""
+    """A new array with the tensor's numbers."""
     tensor = tensor.detach().cpu().contiguous()
     if tensor.dtype == torch.bfloat16:
         return np.array(tensor.view(torch.int16).numpy()).view(ml_dtypes.bfloat16)

@@ -1,4 +1,4 @@
-"""The vocabulary every other part speaks: cases and their options, tensors, outcomes, errors; YAML in, `Case` out.
+"""The vocabulary that all other parts share: cases and their options, tensors, outcomes, errors; reads YAML to `Case`.
 
-Nothing here computes an LSTM and nothing here imports another part of the package.
+Nothing here computes an LSTM, and nothing here imports another part of the package.
 """

@@ -1,4 +1,4 @@
-"""What only two or more keys of a case together can get wrong; each problem a line for the user."""
+"""Checks that the keys of a case fit together; each problem is one line for the user."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ MEMORY_BOUND = 2 * 2**30
 
 
 def problems_of(case: Fields) -> list[str]:
-    """Every problem of a case whose keys are right one by one."""
+    """Every problem of a case whose keys are each valid on their own."""
     parts = (_shape_problems, _length_problems, _call_problems, _option_problems, _loss_problems, _source_problems)
     return [problem for part in parts for problem in part(case)]
 
 
 def _shape_problems(case: Fields) -> list[str]:
     shapes = [*case.weight_shapes.values(), *case.input_shapes.values(), *case.outputs.values()]
-    # Beside the tensors themselves: the four gates and two states of every step, all in float64.
+    # Besides the tensors themselves: the four gates and two states of every step, all in float64.
     steps = case.T * case.B * case.layers * case.D * (4 * case.H + 2 * case.H)
     size = 8 * (sum(math.prod(shape) for shape in shapes) + steps)
     if size > MEMORY_BOUND:
@@ -31,7 +31,7 @@ def _shape_problems(case: Fields) -> list[str]:
 
 
 def _length_problems(case: Fields) -> list[str]:
-    """Lengths and holes: which steps of a row there are, and how that is handed over."""
+    """Lengths and holes: which steps of a row count, and how the framework is told."""
     problems = []
     if case.lengths is not None:
         if len(case.lengths) != case.B:
@@ -46,45 +46,45 @@ def _length_problems(case: Fields) -> list[str]:
     if case.lengths_via is not None and not case.masked:
         problems.append("lengths_via says how lengths or skip are handed over: give one of the two")
     if case.lengths_via is not None and case.lengths_via.startswith("packed") and case.skip is not None:
-        problems.append("a packed sequence has no holes: lengths_via packed goes without skip")
+        problems.append("a packed sequence has no holes: lengths_via packed cannot be combined with skip")
     if case.lengths_via == "upstream" and not math.isfinite(case.padding):
         problems.append("lengths_via upstream marks padding by its value, which must be finite")
     return problems
 
 
 def _call_problems(case: Fields) -> list[str]:
-    """Blocks, calls, and what goes with the last step alone: how steps and rows are cut up."""
+    """Blocks, calls, and a head after the last step: how steps and rows are divided."""
     problems = []
     if case.blocks is not None:
         if sum(case.blocks) != case.T or min(case.blocks, default=0) < 1:
             problems.append(f"blocks must be positive and add up to T={case.T}")
         if case.direction != "forward":
-            problems.append("blocks (a stream) goes with direction forward: a reverse scan begins in the last block")
+            problems.append("blocks (a stream) needs direction forward: a reverse scan begins in the last block")
         if case.skip is not None:
-            problems.append("blocks (a stream) goes without skip; where rows end earlier than others, give lengths")
+            problems.append("blocks (a stream) cannot be combined with skip; if some rows end early, give lengths")
         if case.calls is not None:
-            problems.append("blocks cut the steps and calls cut the rows: give one of the two")
+            problems.append("blocks divide the steps and calls divide the rows: give one of the two")
     if case.calls is not None and (sum(case.calls) != case.B or min(case.calls, default=0) < 1):
         problems.append(f"calls must be positive and add up to B={case.B}")
     last_step_only = case.head is not None and case.head.after == "last_step"
     if last_step_only and (case.direction != "forward" or case.masked):
-        problems.append("head after last_step goes with direction forward and without lengths or skip")
+        problems.append("head after last_step needs direction forward and cannot be combined with lengths or skip")
     return problems
 
 
 def _option_problems(case: Fields) -> list[str]:
-    """Combinations that nobody has given a meaning, or in which an option would do nothing."""
+    """Combinations that have no defined meaning, or in which an option would have no effect."""
     problems = []
     if len(case.activations) not in (1, case.D):
         problems.append(f"activations: give one set, or one for each of the {case.D} directions")
     activations = [a for each in case.activations for a in (each.gate, each.cell, each.hidden)]
     if len({a.defaults for a in activations if a.alpha is not None}) > 1:
-        problems.append("activations: parameters are left out (defaults) or given, for all that take them alike")
+        problems.append("activations: either give the parameters of all activations, or leave all out with defaults")
     for option in ("projection_bias", "projection_clip"):
         if getattr(case, option) not in (None, False) and case.P is None:
             problems.append(f"{option} needs a projection: set P")
     if case.coupling == "forget=1-input" and case.forget_bias:
-        problems.append("forget_bias does nothing where the forget gate is 1 - i")
+        problems.append("forget_bias has no effect where the forget gate is 1 - i")
     problems += _layer_norm_problems(case)
     if case.poison is not None:
         shape = (case.weight_shapes | case.input_shapes).get(case.poison.tensor)
@@ -118,7 +118,7 @@ def _layer_norm_problems(case: Fields) -> list[str]:
 
 
 def _loss_problems(case: Fields) -> list[str]:
-    """Softmax, cross-entropy and gradients: what has no value, or none that all would agree on."""
+    """Softmax, cross-entropy and gradients: combinations whose value is undefined or ambiguous."""
     problems = []
     head, gradients = case.head, case.gradients is not None
     if case.cross_entropy:
@@ -126,24 +126,24 @@ def _loss_problems(case: Fields) -> list[str]:
     elif case.targets is not None:
         problems.append("targets are for a head with cross_entropy")
     if gradients and head is not None and not head.cross_entropy:
-        problems.append("gradients go through a head only from its cross_entropy: set it, or leave the head out")
+        problems.append("gradients through a head need its cross_entropy: set it, or leave the head out")
     if gradients and not case.cross_entropy and case.dy is case.dh_n is case.dc_n is None:
-        problems.append("gradients of what? give cross_entropy, or one of dy, dh_n and dc_n")
+        problems.append("gradients need a loss: give cross_entropy, or one of dy, dh_n and dc_n")
     if case.gradients == "truncated" and case.blocks is None:
-        problems.append("gradients: truncated at the borders of blocks: give blocks")
+        problems.append("gradients: truncated needs blocks, at whose borders the gradients are cut off")
     if case.has_loss:
         if case.calls is not None:
-            problems.append("calls hand over rows one after the other; a loss and its gradients are of all rows")
+            problems.append("calls divide the rows; a loss and its gradients need all rows together")
         if case.B == 0 or any(not case.valid_steps(row) for row in range(case.B)):
             problems.append("a loss and its gradients need a valid step in every row")
     if case.poison is not None and (case.has_loss or (head is not None and head.softmax)):
-        problems.append("poison goes without softmax, cross_entropy and gradients")
+        problems.append("poison cannot be combined with softmax, cross_entropy or gradients")
     return problems
 
 
 def _target_problems(case: Fields) -> list[str]:
     assert case.head is not None
-    problems = ["cross_entropy of one class is 0 whatever it is: O from 2"] if case.head.O == 1 else []
+    problems = ["cross_entropy over one class is always 0: O must be at least 2"] if case.head.O == 1 else []
     source = case.targets
     if source is None:
         return problems
@@ -154,9 +154,9 @@ def _target_problems(case: Fields) -> list[str]:
         if (shape := _nested_shape(source.values)) != case.targets_shape:
             problems.append(f"targets: values {_described(shape)} where {case.targets_shape} is needed")
     else:
-        return [*problems, "targets: a source that gives classes is values or integers"]
+        return [*problems, "targets: the source of classes must be values or integers"]
     if any(not isinstance(n, int) or not 0 <= n < case.head.O for n in numbers):
-        problems.append(f"targets are whole numbers from 0 to O-1={case.head.O - 1}")
+        problems.append(f"targets must be whole numbers from 0 to O-1={case.head.O - 1}")
     return problems
 
 
@@ -194,7 +194,7 @@ def _source_problems(case: Fields) -> list[str]:
 
 
 def _values_problem(case: Fields, field: str, values: list[Any], wanted: list[tuple[int, ...]]) -> str | None:
-    """What is wrong with the values of a tensor; `wanted`: its shape, for a weight that of each layer and direction."""
+    """What is wrong with the values of a tensor. wanted: its shape; of a weight, one for each layer and direction."""
     entries = [_nested_shape(value) for value in values]
     if field not in LAYER_WEIGHTS:
         whole = _stacked(entries)
@@ -205,7 +205,7 @@ def _values_problem(case: Fields, field: str, values: list[Any], wanted: list[tu
         needed = f"{wanted[0]} is needed, or {len(wanted)} of that shape, one for each layer and direction"
         return f"{field}: values {_described(_stacked(entries))} where {needed}"
     if len(entries) != len(wanted):
-        needed = f"{len(wanted)} are needed, one for each layer and direction, since their shapes differ"
+        needed = f"{len(wanted)} are needed, one for each layer and direction, because their shapes differ"
         return f"{field}: {len(entries)} entries in values where {needed}"
     row = next(n for n, entry in enumerate(entries) if entry != wanted[n])
     where = f"values of layer {row // case.D}" + (f", direction {row % case.D}" if case.D == 2 else "")

@@ -24,7 +24,7 @@ SHORT = {"float16": "f16", "bfloat16": "bf16", "float32": "f32", "float64": "f64
 
 def numpy_dtype(name: str) -> np.dtype[Any]:
     """The NumPy dtype of a format name (bfloat16 is that of the ml_dtypes package)."""
-    # Imported here, so that reading and listing specs does not wait for NumPy.
+    # Imported here so that reading and listing specs does not wait for NumPy.
     import ml_dtypes
     import numpy as np
 

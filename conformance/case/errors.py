@@ -1,9 +1,9 @@
-"""The errors a user of the suite can meet, each with the step that raises it.
+"""The errors that users of the suite can see, each with the step that raises it.
 
 read a spec            SpecError          file, line, key, what is allowed
-make inputs, goldens   GenerationError    the case and why no golden value can be made
+make inputs, goldens   GenerationError    the case, and why no golden value can be made
 read a vector          VectorError        missing, truncated, altered, or made from another spec
-make an adapter        AdapterUnavailable the framework, device or interpreter that is not there
+make an adapter        AdapterUnavailable the framework, device or interpreter that is missing
 ask an adapter         UnsupportedOption  an option the framework's own interface does not accept
 run an adapter         whatever the framework raises; it becomes the outcome `Errored`
 """
@@ -12,11 +12,11 @@ from __future__ import annotations
 
 
 class ConformanceError(Exception):
-    """Base of every error the suite raises on purpose; its text is meant for the user as it stands."""
+    """Base of every error that the suite raises on purpose; its text is shown to the user unchanged."""
 
 
 class SpecError(ConformanceError):
-    """A spec file says something that is not allowed. `problems` holds one ready line of text each."""
+    """A spec file holds something that is not allowed. problems: one complete line of text each."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -24,7 +24,7 @@ class SpecError(ConformanceError):
 
 
 class GenerationError(ConformanceError):
-    """No golden vector can be made for a case, and why."""
+    """No golden vector can be made for a case; the text says why."""
 
 
 class VectorError(ConformanceError):

@@ -1,4 +1,4 @@
-"""The keys of a case and what follows from each alone: sizes, shapes, which steps count.
+"""The keys of a case and what is derived from them: sizes, shapes, which steps count.
 
 Axes (docs/equations.md): T time steps, B batch rows, I input size, H hidden size, P output size (H without a
 projection), D directions, O head outputs.
@@ -49,7 +49,7 @@ else:
     )
 
 LONGEST_NAME = 100
-"""Characters of a family and of a case's name: each is the name of a folder or a file, on every file system."""
+"""Most characters in a family and in a case's name: both become names of folders and files on any file system."""
 FAMILY = f"[a-z0-9][a-z0-9-]{{0,{LONGEST_NAME - 1}}}"
 NAME = f"[a-z0-9][a-z0-9.-]{{0,{LONGEST_NAME - 1}}}"
 
@@ -65,7 +65,7 @@ class Origin(Frozen):
 
 
 class Fields(Frozen):
-    """The keys of a case. `id` is at once the pytest id, the manifest key and the gate key."""
+    """The keys of a case. `id` is also the pytest id, the key in the manifest and the key of the gate."""
 
     id: str
     description: str = ""
@@ -167,7 +167,7 @@ class Fields(Frozen):
 
     @property
     def outputs(self) -> dict[str, tuple[int, ...]]:
-        """Name and shape of every tensor the case is judged by."""
+        """Name and shape of every tensor that is judged."""
         rows, P = self.layers * self.D, self.output_size
         shapes: dict[str, tuple[int, ...]] = {
             "y": (self.T, self.B, self.D * P),
@@ -199,12 +199,12 @@ class Fields(Frozen):
 
     @property
     def input_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Name and shape of every input tensor that is present (lengths, mask and targets aside)."""
+        """Name and shape of every input tensor that is present, except lengths, mask and targets."""
         return {name: tensor.shape(self) for name, tensor in INPUTS.items() if tensor.present(self)}
 
     @property
     def targets_shape(self) -> tuple[int, ...] | None:
-        """The shape of `targets`, the classes that a cross-entropy is taken against; None without one."""
+        """The shape of `targets`, the true classes of the cross-entropy; None without one."""
         return self.outputs["logits"][:-1] if self.cross_entropy else None
 
     @property
@@ -214,7 +214,7 @@ class Fields(Frozen):
 
     @property
     def has_loss(self) -> bool:
-        """Whether outputs belong to all rows and steps together, as a loss and its gradients do."""
+        """Whether the outputs include a loss or gradients, which depend on all rows and steps together."""
         return self.cross_entropy or self.gradients is not None
 
     @property
@@ -224,18 +224,18 @@ class Fields(Frozen):
 
     @property
     def block_steps(self) -> list[slice]:
-        """The steps of each block of a stream; all steps as one block where the case is none."""
+        """The steps of each block of a stream; all steps as one block if the case is not a stream."""
         ends = list(accumulate(self.blocks or (self.T,)))
         return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
 
     @property
     def block_lengths(self) -> list[tuple[int, ...]]:
-        """The length of every batch row within each block: 0 in the blocks after the one in which a row ends."""
+        """The length of every batch row within each block; 0 in the blocks after the one in which the row ends."""
         lengths = (self.T,) * self.B if self.lengths is None else self.lengths
         return [tuple(min(max(n - s.start, 0), s.stop - s.start) for n in lengths) for s in self.block_steps]
 
     def valid_steps(self, row: int) -> list[int]:
-        """The steps that count for a batch row, ascending: those within its length that are not skipped."""
+        """The steps that count for a batch row, in ascending order: those within its length that are not skipped."""
         length = self.T if self.lengths is None else self.lengths[row]
         skipped = () if self.skip is None else self.skip[row]
         return [t for t in range(length) if t not in skipped]

@@ -1,4 +1,4 @@
-"""Specs: YAML files, one a family, read into `Case`s. Every problem names file, line, key and what is allowed.
+"""Reads specs (YAML files, one per family) into `Case`s. Every problem names file, line, key and what is allowed.
 
 family: lengths                 # the first half of every id
 description: ...
@@ -72,7 +72,7 @@ def load_spec(file: Path) -> list[Case]:
         raise SpecError(problems)
     cases: list[Case] = []
     for entry in spec["cases"]:
-        told: set[str] = set()  # what ails every variation of an entry is said of the first one only
+        told: set[str] = set()  # a problem that all variations of an entry share is reported once
         try:
             for line, fields in _variations(spec, entry, shown):
                 try:
@@ -89,7 +89,7 @@ def load_spec(file: Path) -> list[Case]:
 
 
 def _outline_problems(spec: Any, file: str) -> list[str]:
-    """What is wrong with the file's outermost shape."""
+    """What is wrong with the outermost structure of the file."""
     if not isinstance(spec, LocatedDict):
         return [f"{file}:1: a spec is a mapping with the keys {', '.join(SPEC_KEYS)}"]
     problems = [_unknown(file, spec.lines[key], key, SPEC_KEYS) for key in spec if key not in SPEC_KEYS]
@@ -100,7 +100,7 @@ def _outline_problems(spec: Any, file: str) -> list[str]:
     if not isinstance(defaults, LocatedDict):
         problems.append(f"{file}:{spec.lines['defaults']}: defaults: needs a mapping")
     elif "name" in defaults:
-        problems.append(f"{file}:{defaults.lines['name']}: name: belongs to a case, not into defaults")
+        problems.append(f"{file}:{defaults.lines['name']}: name: belongs in a case, not in defaults")
     cases = spec.get("cases")
     if not isinstance(cases, LocatedList) or not cases:
         problems.append(f"{file}:{spec.lines.get('cases', 1)}: cases: needs a list of at least one case")
@@ -114,7 +114,7 @@ def _outline_problems(spec: Any, file: str) -> list[str]:
 
 
 def _variations(spec: LocatedDict, entry: LocatedDict, file: str) -> Iterator[tuple[int, LocatedDict]]:
-    """The fields of every case an entry stands for, with the entry's line."""
+    """The fields of every case that an entry stands for, with the entry's line."""
     line = entry.line
     base = merged(spec["defaults"], entry)
     unknown = [_unknown(file, base.lines[key], key, CASE_KEYS) for key in base if key not in CASE_KEYS]
@@ -185,7 +185,7 @@ def _case(fields: LocatedDict, file: str, line: int) -> Case:
 
 
 def _readable(problem: Any, fields: LocatedDict, file: str) -> str:
-    """One pydantic problem as file:line: key: what is wrong, and what is allowed."""
+    """A pydantic problem as one line: file, line, key, what is wrong and what is allowed."""
     line, path = line_of(fields, problem["loc"])
     where = f"{file}:{line}: "
     last = str(problem["loc"][-1]) if problem["loc"] else ""
@@ -201,7 +201,7 @@ def _readable(problem: Any, fields: LocatedDict, file: str) -> str:
 
 
 def _keys_near(loc: tuple[int | str, ...]) -> tuple[str, ...]:
-    """The keys allowed where an unknown one stands: those of the model that the path leads to."""
+    """The keys allowed in place of an unknown one: those of the model that the path leads to."""
     model: Any = Case
     for part in loc[:-1]:
         field = model.model_fields.get(part) if isinstance(part, str) else None
@@ -223,7 +223,7 @@ def _close(key: str, allowed: tuple[str, ...]) -> str:
 
 
 def duplicates(cases: list[Case]) -> list[str]:
-    """A line for every case whose id an earlier one has."""
+    """One line for every case whose id an earlier case already has."""
     first: dict[str, Case] = {}
     problems = []
     for case in cases:

@@ -1,4 +1,4 @@
-"""`Case`: one LSTM computation, complete: shapes, options, where its numbers come from, how it is judged."""
+"""`Case`: one complete LSTM computation: shapes, options, where its numbers come from, how it is judged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from conformance.case.options import Activations
 from conformance.case.tensor_table import COTANGENTS
 
 CHECKED = "checked"
-"""The context in which a case is read that came from a spec: whether its keys fit together has been seen there."""
+"""The context for reading a case that came from a spec, where its keys have already been checked together."""
 
 
 class Case(Fields):
@@ -30,7 +30,7 @@ class Case(Fields):
         return self
 
     def digest(self) -> str:
-        """SHA-256 of everything that decides the numbers: not the wording, the place, or the tolerance."""
+        """SHA-256 of everything that decides the numbers, so not of descriptions, the origin or the tolerance."""
         unused = {"description", "source", "origin", "tolerance", "on_demand", "exempt"}  # words, and how it is judged
         unused |= {name for name in COTANGENTS if name not in self.input_shapes}
         unused |= set() if self.cross_entropy else {"targets"}

@@ -1,8 +1,8 @@
-"""The options of an LSTM that not every interface has: one table, which is the fields of `Supported`.
+"""The options of an LSTM that not every interface has, in one table: the fields of `Supported`.
 
-A field says of its option how a case uses it, why an interface without it refuses the case, what `conformance list`
+Each field says how a case uses the option, why an interface without it refuses the case, what `conformance list`
 shows, and which pairs of cases `conformance smoke` tries it with. Capabilities, refusals, summaries, the reference's
-own capabilities and the checks derive from it, so a new option is a key of the case and a field here.
+own capabilities and the checks are derived from the table, so a new option is one key of the case and one field here.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from conformance.case.options import ClipReading, Coupling, GradientKind, LayerN
 from conformance.case.tensor_table import WIDE, Keys
 
 STREAM: Keys = {"T": 5, "direction": "forward"}
-"""For what only a sequence has; an interface that takes one step at a time is not asked."""
+"""For options that need a sequence; an interface that takes one step at a time is not asked."""
 NO_STATES: Keys = {"h0": None, "c0": None}
 PADDED: Keys = {"T": 5, "padding": 2.0}
-"""Not so large that every gate is shut by it: a row that is not cut off has to show."""
+"""Not so large that it shuts every gate: a row that is not cut off has to make a difference."""
 _ENDING: Keys = PADDED | {"lengths": (3, 5, 4)}
-"""With a step of every row in each of two blocks, for an interface that takes no length of 0."""
+"""Every row has a step in each of two blocks, for interfaces that do not accept a length of 0."""
 _FIRST_LONGEST = NO_STATES | PADDED | {"lengths": (5, 3, 2)}
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A case with an option (`on`) beside one without it, or with another value of it (`off`).
+    """A case with an option (`on`), and one without it or with another value of it (`off`).
 
     name: the check is `option/name`. about: what is tried, as a noun; "" for the option's name. expect: whether the
-    answers have to differ, or to be the same. remedy: what to hand over, or what to mind; "" for the case's key.
-    mistakes: that come to the same, beside the option's own.
+    answers must differ or be the same. remedy: what to hand over, or what to watch for; "" for the case's key.
+    mistakes: those with the same effect, in addition to the option's own.
     """
 
     name: str
@@ -46,10 +46,10 @@ class Trial:
 class Option:
     """One row of the table.
 
-    used: what of the option a case uses: one of `words`, or True; None or False where it uses nothing of it. refusal:
-    why an interface that lacks it refuses the case, `{}` for the word. label: what a summary says of it, `{}` for the
-    word; "" for nothing. words: the kinds it has; () where it is there or not. ignored: the mistake of ignoring it.
-    calling: it says how a framework is called, and changes no number.
+    used: how a case uses the option: one of `words`, or True; None or False where it does not. refusal: why an
+    interface without it refuses the case, with `{}` for the word. label: its text in a summary, with `{}` for the
+    word; "" for none. words: its kinds; () if it is either present or absent. ignored: the mistake of ignoring it.
+    calling: whether it only says how a framework is called, and changes no number.
     """
 
     used: Callable[[Any], str | bool | None]
@@ -70,7 +70,7 @@ def _word(name: str) -> Callable[[Any], str | None]:
 
 
 def _numbers(name: str, one: float, other: float, base: Keys) -> tuple[Trial, ...]:
-    """The trials of an option that is a number: whether it is given, and its value."""
+    """The trials of an option that is a number: giving it, and changing its value."""
     given = base | {name: one}
     return Trial("given", given, base), Trial("value", given, base | {name: other}, f"the value of {name}")
 
@@ -97,7 +97,7 @@ _PEEPHOLE = Option(
     trials=(Trial("given", WIDE | {"peephole": True}, WIDE, "peepholes", remedy="weights.rows[row].peephole"),),
     ignored="peephole-ignored",
 )
-_PROJECTION = Option(_given("P"), "has no projection", "")  # its size stands among the sizes
+_PROJECTION = Option(_given("P"), "has no projection", "")  # a summary shows its size with the other sizes
 _PROJECTION_BIAS = Option(_given("projection_bias"), "has no projection bias", "projection_bias")
 _GATE_CLIP = Option(
     lambda case: case.gate_clip and case.gate_clip.reading,
@@ -164,7 +164,7 @@ _BATCH_MAJOR = Option(
     trials=(
         Trial(
             *("layout", {"layout": "batch_major"}, {}, "the batch-major layout", "same"),
-            "it says how the framework is called: x and y are (T, B, ...) here all the same",
+            "it only says how the framework is called: x and y are still (T, B, ...) here",
             ("layout-ignored",),
         ),
     ),
@@ -206,12 +206,12 @@ _BLOCKS = Option(
     trials=(
         Trial(
             *("stream", STREAM | {"blocks": (2, 3)}, STREAM, "cutting the sequence into blocks", "same"),
-            "take h0 and c0 of each call, give back its h_n and c_n",
+            "use the h0 and c0 of each call, and return its h_n and c_n",
             ("stream-c-not-carried", "stream-h-not-carried", "steps-baked-in"),
         ),
         Trial(
             *("lengths", STREAM | _ENDING | {"blocks": (2, 3)}, STREAM | _ENDING),
-            *("lengths of a sequence cut into blocks", "same", "inputs.lengths of each call: those within it"),
+            *("lengths of a sequence cut into blocks", "same", "inputs.lengths of each call count its own steps only"),
             ("stream-lengths-restart",),
         ),
     ),
@@ -241,14 +241,14 @@ NONE: Kinds = frozenset()
 
 @dataclass(frozen=True)
 class Supported:
-    """Which of the options an interface has: whether, or in which kinds.
+    """Which of the options an interface has: whether it has one, or in which kinds.
 
     forget_bias: one that is given at run time. projection: of h. gate_clip: the readings that its documentation or its
-    makers state. batch_major: whether it can be asked for that layout. holes: a mask that leaves out steps in the
-    middle of a row. lengths_via: the documented ways of handing lengths over, beside the adapter's own choice
-    (Case.lengths_via). blocks: whether a state can be carried on. head: a dense layer to put behind the LSTM; softmax,
-    cross_entropy: to put behind that. gradients: `whole`; `truncated`, where the state carried from block to block can
-    be cut off from its past.
+    developers state. batch_major: whether that layout can be requested. holes: a mask that leaves out steps in the
+    middle of a row. lengths_via: the documented ways of handing lengths over, besides the adapter's own choice
+    (Case.lengths_via). blocks: whether a state can be carried on. head: a dense layer after the LSTM; softmax and
+    cross_entropy: after the head. gradients: `whole`; `truncated`, where the state carried from block to block can be
+    detached from its past.
     """
 
     forget_bias: Annotated[bool, _FORGET_BIAS] = False
@@ -270,7 +270,7 @@ class Supported:
     gradients: Annotated[Kinds, _GRADIENTS] = NONE
 
     def lacking(self, case: Any) -> str | None:
-        """Why a case cannot be put to the interface for an option that it lacks; None when it lacks none."""
+        """Why the interface cannot take a case: the first option it lacks; None if it has all that the case uses."""
         for name, option in OPTIONS.items():
             has, used = getattr(self, name), option.used(case)
             if used in (None, False) or (used in has if option.words else has):
@@ -290,7 +290,7 @@ EVERY_OPTION: dict[str, Any] = {
 
 
 def labels(case: Any) -> list[str]:
-    """What a summary says of the options that a case uses."""
+    """The texts of a summary for the options that a case uses."""
     used = {name: option.used(case) for name, option in OPTIONS.items()}
     texts = [
         option.label.format(used[name]) if isinstance(option.label, str) else option.label(case)

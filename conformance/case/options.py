@@ -1,4 +1,4 @@
-"""The options of an LSTM as frozen models. docs/equations.md gives each one's meaning and who defined it."""
+"""The options of an LSTM as frozen models. docs/equations.md says what each means and who defined it."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ DEFAULTS: dict[str, dict[str, dict[str, float]]] = {
         "elu": {"alpha": 1.0},
     },
 }
-"""What a framework's documentation says of parameters that are left out: those of the ONNX operators of the same
-names, those of keras.activations. An activation that is not listed has no default there."""
+"""The documented defaults of parameters that are left out: those of the ONNX operators of the same names, and those of
+keras.activations. An activation that is not listed has no default there."""
 
 
 _FRACTION = "[-+]?[0-9]{1,40}/[0-9]{1,40}"
@@ -63,7 +63,7 @@ _FRACTION = "[-+]?[0-9]{1,40}/[0-9]{1,40}"
 def _number(value: Any) -> Any:
     """Accept "1/6" where a number is meant: the float64 nearest to the fraction."""
     if isinstance(value, str) and "/" in value:
-        problem = f"{shortened(repr(value))} is not a fraction of two whole numbers of at most 40 digits"
+        problem = f"{shortened(repr(value))} is not a fraction of two whole numbers with at most 40 digits each"
         if re.fullmatch(_FRACTION, value) is None:
             raise ValueError(problem)
         try:
@@ -87,16 +87,16 @@ Listed = Annotated[tuple[Item, ...], BeforeValidator(_listed)]
 
 
 class Frozen(BaseModel):
-    """Base of every model: immutable, unknown keys refused, and neither text nor true and false pass for numbers."""
+    """Base of every model: immutable; unknown keys are refused, and so are text, true and false in place of numbers."""
 
-    # Strict: a value of another type is refused, only a whole number stands for a float. NaN survives JSON.
+    # Strict: a value of another type is refused, except a whole number for a float. NaN survives JSON.
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ser_json_inf_nan="constants")
 
 
 class Activation(Frozen):
-    """One activation function with its parameters; `{name: hard_sigmoid, alpha: 1/6, beta: 0.5}` or just a name.
+    """One activation function with its parameters: `{name: hard_sigmoid, alpha: 1/6, beta: 0.5}`, or just a name.
 
-    `defaults`: the framework is called without alpha and beta, and has to take those its documentation promises.
+    `defaults`: the framework is called without alpha and beta, and must use those its documentation promises.
     """
 
     name: ActivationName
@@ -121,7 +121,7 @@ class Activation(Frozen):
         known = DEFAULTS[self.defaults].get(self.name)
         if known is None:
             have = ", ".join(DEFAULTS[self.defaults])
-            raise ValueError(f"{self.defaults} defines no default parameters for {self.name}; it does for {have}")
+            raise ValueError(f"{self.defaults} defines no default parameters for {self.name}, only for {have}")
         if any(getattr(self, parameter) != value for parameter, value in known.items()):
             raise ValueError(f"with defaults: {self.defaults}, leave alpha and beta out; they are {known}")
         return self
@@ -155,14 +155,14 @@ class Activations(Frozen):
 
 
 class GateClip(Frozen):
-    """Bounds activation inputs to +-bound; `gates`: the four pre-activations only; `all`: the input of Hh(c_t) too."""
+    """Bounds activation inputs to +-bound. `gates`: only the four pre-activations; `all`: also the input of Hh(c_t)."""
 
     bound: Positive
     reading: ClipReading
 
 
 class Poison(Frozen):
-    """One element that is replaced: of the tensor of that name (`x`, `h0`, `W.0`, ...), at that index, by a value."""
+    """Replaces one element of the named tensor (`x`, `h0`, `W.0`, ...), at an index, by a value."""
 
     tensor: str
     at: Listed[int]
@@ -172,8 +172,8 @@ class Poison(Frozen):
 class Head(Frozen):
     """A dense layer of O outputs on y: after every step, or after the last step only.
 
-    `softmax`: its probabilities are an output. `cross_entropy`: the mean cross-entropy of softmax(logits) against
-    `Case.targets` is one.
+    `softmax`: its probabilities are an output. `cross_entropy`: so is the mean cross-entropy of softmax(logits) against
+    `Case.targets`.
     """
 
     O: int = Field(ge=1)
@@ -185,7 +185,7 @@ class Head(Frozen):
 class Tolerance(Frozen):
     """How far an element may be from its golden value: the largest of `noise`, `absolute` + `relative`, and `ulp`.
 
-    `noise` holds unless it is set to null, so another term only ever widens it.
+    `noise` applies unless it is set to null, so another term can only widen the tolerance.
 
     `noise` is in noise units (docs/noise-units.md), `absolute` in the tensor's own unit, `relative` times |golden|,
     `ulp` in units in the last place of the case's dtype at the golden value.

@@ -1,9 +1,9 @@
-"""Plain scalars of YAML: read where YAML 1.1 and YAML 1.2 agree, refused where they do not.
+"""Reads plain YAML scalars where YAML 1.1 and YAML 1.2 agree, and refuses them where they do not.
 
 `010` is ten in YAML 1.2 and eight in YAML 1.1, which PyYAML and many other readers follow; `1:30` is text or ninety,
-`no` text or false. What means one thing to one reader and another thing to the next specifies nothing, so such a scalar
-is refused, with both meanings and with what to write instead. The exception is a number as JSON writes it, `1e-6`: text
-in YAML 1.1, where nobody means text, and what programs print. It is read as that number.
+`no` text or false. A scalar that readers understand differently specifies nothing, so it is refused, with both meanings
+and with what to write instead. The exception is a number as JSON and most programs write it, `1e-6`: it is text in YAML
+1.1, which nobody means. It is read as that number.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import yaml
 
 from conformance.case.text import shortened
 
-# What both versions take for a number, and JSON's. Nearly every scalar of a large spec is one: looked for first.
+# Numbers in both versions, and in JSON. Nearly every scalar of a large spec is one, so these are tried first.
 _WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]*)").fullmatch
 _FRACTIONAL = re.compile(
     r"[-+]?[0-9]+\.[0-9]*(?:[eE][-+][0-9]+)?|[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?[eE][-+]?[0-9]+"
@@ -33,18 +33,18 @@ _INFINITY = re.compile(r"([-+]?)\.(?:inf|Inf|INF)").fullmatch
 _NAN = re.compile(r"\.(?:nan|NaN|NAN)").fullmatch
 
 NAN: Final = math.copysign(math.nan, -1.0)
-"""What `.nan` is, with the sign that it has in stored vectors. PyYAML divides infinities for it, and the sign of what
-comes of that is the processor's choice."""
+"""The value of `.nan`, with the sign that it has in stored vectors. PyYAML divides infinities to make one, and the sign
+of the result depends on the processor."""
 _LONGEST_INTEGER = 80
-"""Characters that the longest notation of a 64-bit number takes: in binary, with underscores."""
+"""Characters in the longest notation of a 64-bit number: binary, with underscores."""
 
 
 class Refused(Exception):
-    """A scalar without one meaning, or without one that a computer holds; the text is a sentence for the user."""
+    """A scalar that is ambiguous, or a number that does not fit; the text is a sentence for the user."""
 
 
 class _Named:
-    """What a scalar stands for where that is neither a number, nor a truth value, nor null, nor text."""
+    """The meaning of a scalar that is neither a number, nor a boolean, nor null, nor text."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -56,7 +56,7 @@ _PYYAML = yaml.constructor.SafeConstructor()
 
 
 def plain(text: str) -> Any:
-    """The value of a scalar without quotes and tag: null, a truth value, a number, or text.
+    """The value of a scalar without quotes and tag: null, a boolean, a number, or text.
 
     Raises:
         Refused: YAML 1.1 and YAML 1.2 read it differently, or it is a number too large for 64 bits.
@@ -70,7 +70,7 @@ def plain(text: str) -> Any:
 
 @lru_cache(maxsize=1000)
 def _agreed(text: str) -> Any:
-    """`plain` for what is no plain number; a spec has the same few words over and over."""
+    """`plain` for everything but plain numbers. Cached: a spec repeats the same few words."""
     new, old = _yaml_1_2(text), _yaml_1_1(text)
     if not _same(new, old):
         raise Refused(
@@ -114,7 +114,7 @@ def _yaml_1_2(text: str) -> Any:
 
 
 def _yaml_1_1(text: str) -> Any:
-    """What PyYAML makes of it."""
+    """The value that PyYAML reads."""
     rules = yaml.SafeLoader.yaml_implicit_resolvers.get(text[:1], [])
     kind = next((tag for tag, pattern in rules if pattern.match(text)), "text").rpartition(":")[2]
     node = yaml.ScalarNode(kind, text)
@@ -128,7 +128,7 @@ def _yaml_1_1(text: str) -> Any:
 
 
 def _whole(read: Callable[[], Any], text: str) -> Any:
-    """A whole number, unless it is larger than anything a spec can use and Python wants to convert."""
+    """A whole number, unless it has more than 64 bits or more digits than Python converts."""
     if len(text) > _LONGEST_INTEGER:
         return _TOO_LARGE
     value = read()
@@ -136,7 +136,7 @@ def _whole(read: Callable[[], Any], text: str) -> Any:
 
 
 def _finite(text: str, value: Any) -> Any:
-    """The value, unless it is an infinity that came of rounding a number."""
+    """The value, unless it is an infinity that results from rounding a number."""
     if isinstance(value, float) and math.isinf(value) and text[-1:].isdigit():
         raise Refused(f"{shortened(text, 40)} is larger than any number of 64 bits; infinity is written .inf")
     return value
@@ -155,7 +155,7 @@ def _described(value: Any) -> str:
 
 
 def _written(value: Any) -> str:
-    """A value as every reader takes it."""
+    """A value, written so that every reader agrees on it."""
     if value is None:
         return "null"
     return str(value).lower() if isinstance(value, bool) else repr(value)
@@ -163,7 +163,7 @@ def _written(value: Any) -> str:
 
 def _remedy(text: str, *values: Any) -> str:
     if values[0] is _KINDS["merge"]:
-        return "the keys out where they are needed"
+        return "out the keys where they are needed"
     ways = [_written(v) for v in values if not isinstance(v, (str, _Named))]
     if any(isinstance(value, str) for value in values):
         quoted = shortened(text, 40).replace("'", "''")

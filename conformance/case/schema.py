@@ -1,4 +1,4 @@
-"""The JSON Schema of a spec file, from the models themselves."""
+"""The JSON Schema of a spec file, generated from the models."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from conformance.case.model import Case
 
 
 def spec_schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of a spec: what conformance.case.load accepts, less what only code can check."""
+    """JSON Schema (draft 2020-12) of a spec: what conformance.case.load accepts, except what only code can check."""
     case = Case.model_json_schema(ref_template="#/$defs/{model}")
     definitions: dict[str, Any] = case.pop("$defs")
     properties: dict[str, Any] = {key: value for key, value in case["properties"].items() if key in CASE_KEYS}
-    # One set of activations may stand for all directions, and an activation without parameters is just its name.
+    # One set of activations may apply to all directions, and an activation without parameters is just its name.
     properties["activations"] = {"anyOf": [{"$ref": "#/$defs/Activations"}, properties["activations"]]}
     definitions["Activation"] = {"anyOf": [definitions["Activation"], {"$ref": "#/$defs/ActivationName"}]}
     definitions["ActivationName"] = {"enum": definitions["Activation"]["anyOf"][0]["properties"]["name"]["enum"]}

@@ -1,4 +1,4 @@
-"""Which cases and adapters a command means."""
+"""Selects the cases that a command line names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from conformance.case.text import shortened
 
 
 def select_cases(specs: Path, patterns: Sequence[str]) -> list[Case]:
-    """The cases below a folder whose id matches one of the patterns (`*`, `?`); all of them without a pattern.
+    """The cases below a folder whose id matches one of the patterns (`*`, `?`); without patterns, all of them.
 
     Raises:
         SpecError: a spec is wrong.
@@ -43,7 +43,7 @@ def matching(cases: Sequence[Case], patterns: Sequence[str]) -> list[Case]:
 
 
 def shard(cases: Sequence[Case], which: str) -> list[Case]:
-    """The k-th of n parts of the cases, `k/n`. A case stays in its part whatever other cases there are.
+    """The k-th of n parts of the cases, `k/n`. The part of a case does not depend on which other cases there are.
 
     Raises:
         ConformanceError: not of the form k/n with 1 <= k <= n.

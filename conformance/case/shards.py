@@ -1,4 +1,4 @@
-"""Shards: the parts of a run that are computed apart from each other, and which cases each has."""
+"""Shards: parts of a run that are computed separately, and which cases belong to each."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def parsed(which: str) -> tuple[int, int]:
 
 
 def shard_of(case_id: str, n: int) -> int:
-    """Which of n shards has the case, from 1 to n; whatever other cases there are, and on every machine."""
+    """The shard of a case, from 1 to n. It depends on the id alone, not on the other cases or the machine."""
     digest = hashlib.sha256(case_id.encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8]) % n + 1

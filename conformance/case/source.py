@@ -1,6 +1,6 @@
-"""Where numbers come from: a source names how one tensor is filled. conformance.golden.inputs carries it out.
+"""Sources of numbers: a source says how one tensor is filled. conformance.golden.inputs does it.
 
-Every source gives the same bytes on every processor and with every NumPy.
+Every source gives the same bytes on every processor and with every version of NumPy.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ class Ramp(Frozen):
 class Source(Frozen):
     """Exactly one way to fill a tensor.
 
-    `values` has the tensor's own shape, or for weights and states a leading axis of layers * directions.
-    `torch`: what PyTorch's CPU generator gives, in the order of the usual script: `torch.manual_seed(torch_seed)`, then
+    `values` have the tensor's own shape, or for weights and states a leading axis of layers * directions.
+    `torch`: numbers of PyTorch's CPU generator in the order of the usual script: `torch.manual_seed(torch_seed)`, then
     `nn.LSTM(...)` (`default`), then the head's `nn.Linear(...)` (`default`), then x, h0, c0 (`rand` or `randn`).
     `keras`: an initialiser of keras.initializers, fed by this suite's own random bits.
     """
@@ -87,9 +87,9 @@ class Source(Frozen):
     def _exactly_one(self) -> Source:
         given = [name for name in KINDS if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(f"a source is exactly one of {', '.join(KINDS)}; got {', '.join(given) or 'none'}")
+            raise ValueError(f"a source needs exactly one of {', '.join(KINDS)}; got {', '.join(given) or 'none'}")
         if self.seed is not None and self.keras not in ("glorot_uniform", "orthogonal"):
-            raise ValueError("seed here belongs to the random keras initialisers only; others carry their own")
+            raise ValueError("seed here is only for the random keras initialisers; other sources have their own")
         return self
 
     @property

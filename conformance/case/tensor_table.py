@@ -1,11 +1,11 @@
-"""The tensors of an LSTM: one table, which is the fields of the dataclasses that hold them.
+"""The tensors of an LSTM in one table: the fields of the dataclasses that hold them.
 
-A field of `LayerWeights`, `Weights` or `Inputs` says what its tensor is: its axes by name, when a case has it, where
-its numbers come from if the spec does not say. Shapes, sources, lint, layouts, `conformance smoke` and whatever is done
-to every tensor alike derive from it, so a new tensor is a new field here.
+A field of `LayerWeights`, `Weights` or `Inputs` describes its tensor: the names of its axes, when a case has it, where
+its numbers come from if the spec does not say. Shapes, sources, lint, layouts, `conformance smoke` and everything that
+treats all tensors alike are derived from it, so a new tensor is a new field here.
 
 Axes: T steps, B batch rows, I the layer's input size, H, P the size of h, O outputs of the head, L*D layers times
-directions, D*P; an axis of gates is named by the gates that it has, `ifgo` or `ifo`.
+directions, D*P; an axis of gates is named after its gates, `ifgo` or `ifo`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 else:
-    Array = Any  # specs are read, checked and listed without waiting for NumPy
+    Array = Any  # so that specs are read, checked and listed without waiting for NumPy
 
 Keys = dict[str, Any]
-"""Keys of a case, as a spec has them."""
+"""Keys of a case, as in a spec."""
 
 _SIZES: dict[str, Callable[[Any, int], int]] = {
     "T": lambda case, layer: case.T,
@@ -43,8 +43,8 @@ class Tensor:
     """One row of the table.
 
     axes: their names. present: whether a case has it. source: where its numbers come from if the spec does not say.
-    kind: what it is to lint, a `weight` that is not constant or a `bias` that is not zero. cotangent: it stands for
-    dL/d(an output). tried_with: keys that give a case the tensor; `conformance smoke` takes the first of these that an
+    kind: what lint demands: a `weight` must not be constant, a `bias` must not be zero. cotangent: whether it is
+    dL/d(an output). tried_with: keys that give a case the tensor; `conformance smoke` uses the first of these that an
     interface accepts. ignored: the mistake of leaving it out.
     """
 
@@ -58,7 +58,7 @@ class Tensor:
 
     @property
     def gates(self) -> str:
-        """The gates of its first axis; "" where that is another one."""
+        """The gates of its first axis; "" if that is not an axis of gates."""
         first = self.axes.split()[0]
         return "" if first in _SIZES else first
 
@@ -66,7 +66,7 @@ class Tensor:
         return f"({', '.join(self.axes.split())})"
 
     def shape(self, case: Any, layer: int = 0) -> tuple[int, ...]:
-        """Its shape in a case (conformance.case.fields), in a layer."""
+        """Its shape in one layer of a case (conformance.case.fields)."""
         return tuple(_SIZES[axis](case, layer) if axis in _SIZES else len(axis) for axis in self.axes.split())
 
 
@@ -77,7 +77,7 @@ _GAIN = Source(uniform=Uniform(low=0.5, high=1.5))
 _X = Source(uniform=Uniform(low=-2.0, high=2.0))
 
 WIDE: Keys = {"c0": {"uniform": {"low": -3.0, "high": 3.0}}}
-"""Cell states that a clip has something to do with, and of which it matters which one a gate looks at."""
+"""Cell states large enough for a clip to bound, and for it to matter which of them a gate looks at."""
 _PEEPHOLE = (WIDE | {"peephole": True},)
 _PROJECTION: tuple[Keys, ...] = ({"P": 2, "projection_bias": True}, {"P": 2})
 _NORM: tuple[Keys, ...] = ({"bias": False, "layer_norm": "basic-lstm-cell"}, {"bias": False, "layer_norm": "nnapi"})
@@ -89,7 +89,7 @@ def _always(case: Any) -> bool:
 
 
 def _given(name: str) -> Callable[[Any], bool]:
-    """Whether the case has this key, and not as null or false."""
+    """Whether the case has this key, with a value other than null or false."""
     return lambda case: getattr(case, name) not in (None, False)
 
 
@@ -183,9 +183,9 @@ class Weights:
 class Inputs:
     """x (T, B, I); lengths (B,) int64 or None for all T; h0 and c0 None for zeros.
 
-    mask (T, B), False at the steps a row leaves out: given where there are holes, and says what lengths say too.
-    targets (T, B) or (B,) int64, -1 at steps a row leaves out. dy, dh_n, dc_n: dL/dy, ..., where gradients are asked of
-    a loss that is not looked into; None for zeros.
+    mask (T, B), False at the steps a row leaves out: present if there are holes, and then covers the lengths too.
+    targets (T, B) or (B,) int64, -1 at steps a row leaves out. dy, dh_n, dc_n: dL/dy, ..., for the gradients of a loss
+    that is not part of the case; None for zeros.
     """
 
     x: Annotated[Array, Tensor("T B I", _always, _X, "input")]
@@ -212,12 +212,12 @@ class Inputs:
 
     @property
     def flat(self) -> dict[str, Array]:
-        """By name, those that there are."""
+        """The tensors that are present, by name."""
         found = {each.name: getattr(self, each.name) for each in fields(self)}
         return {name: array for name, array in found.items() if array is not None}
 
     def block(self, steps: slice) -> Inputs:
-        """Those of some steps that follow one another: x, and of each row's length what is left to them, 0 at least."""
+        """The inputs of consecutive steps: their x, and for each row the part of its length within them, at least 0."""
         if self.lengths is None:
             return replace(self, x=self.x[steps])
         return replace(self, x=self.x[steps], lengths=(self.lengths - steps.start).clip(0, steps.stop - steps.start))
@@ -242,14 +242,14 @@ def _table(holder: type) -> dict[str, Tensor]:
 
 
 LAYER_WEIGHTS = _table(LayerWeights)
-"""The weights that every layer has in every direction."""
+"""The weights that each layer has in each direction."""
 HEAD_WEIGHTS = _table(Weights)
 INPUTS = _table(Inputs)
 """The inputs that hold real numbers: not lengths, mask and targets."""
 COTANGENTS = tuple(name for name, tensor in INPUTS.items() if tensor.cotangent)
-"""The inputs that stand for dL/dy, dL/dh_n and dL/dc_n of a loss that is not looked into; like y, h_n, c_n."""
+"""The inputs dL/dy, dL/dh_n and dL/dc_n of a loss that is not part of the case, shaped like y, h_n and c_n."""
 BY_GATE = tuple(name for name, tensor in LAYER_WEIGHTS.items() if tensor.gates == "ifgo")
-"""The weights whose first axis is that of all four gates."""
+"""The weights whose first axis has all four gates."""
 
 
 def default_of(name: str) -> Source:

@@ -1,4 +1,4 @@
-"""The canonical arrays that go into and out of an LSTM, and their bytes in safetensors form.
+"""The canonical arrays that go into and out of an LSTM, and their form as safetensors bytes.
 
 Layouts (docs/equations.md): x (T, B, I); h0 (L*D, B, P); c0 (L*D, B, H); y (T, B, D*P); h_n, c_n like h0, c0;
 W (4, H, I_l), R (4, H, P), b_w, b_r (4, H), gates in the order i, f, g, o; row = layer * D + direction.
@@ -50,7 +50,7 @@ class Arrays:
         return Arrays(self.weights.mapped(change), self.inputs.mapped(change))
 
     def in_dtype(self, dtype: type[np.floating[Any]]) -> Arrays:
-        """The same numbers in another dtype; lengths, mask and targets stay what they are."""
+        """The same numbers in another dtype; lengths, mask and targets stay as they are."""
         return self.mapped(lambda array: array.astype(dtype))
 
 
@@ -64,7 +64,7 @@ _FROM_SAFETENSORS = {
     "BOOL": np.dtype(np.bool_),
 }
 SENDABLE = frozenset(_FROM_SAFETENSORS.values())
-"""The dtypes that `to_bytes` and `from_bytes` carry."""
+"""The dtypes that `to_bytes` and `from_bytes` support."""
 
 
 def to_bytes(tensors: Mapping[str, Array]) -> bytes:
@@ -74,9 +74,9 @@ def to_bytes(tensors: Mapping[str, Array]) -> bytes:
 
 
 def from_bytes(data: bytes) -> dict[str, Array]:
-    """The tensors of a safetensors file; raises safetensors.SafetensorError when it is not one.
+    """The tensors of a safetensors file; raises safetensors.SafetensorError if it is not one.
 
-    safetensors' own NumPy front writes bfloat16 but cannot read it, so its core function is called directly.
+    safetensors' own NumPy interface writes bfloat16 but cannot read it, so its core function is called directly.
     """
     tensors: dict[str, Array] = {}
     listed = safetensors.deserialize(data)  # type: ignore[no-untyped-call]  # in another order every time

@@ -1,4 +1,4 @@
-"""Text that came from outside, made fit for a message: nothing invisible in it, and no more of it than is of use."""
+"""Makes text from outside fit for a message: nothing in it is invisible, and it is not longer than is useful."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from html import escape
 from typing import Any
 
 LONGEST = 120
-"""More characters than these of a name or a number are of no use in a message."""
+"""Most characters of a name or a number that a message shows."""
 
 
 def visible(text: str, *, lines: bool = False) -> str:
     r"""The text with everything that has no glyph of its own written out as in a Python literal: `\x1b`, `\ud800`.
 
-    What is left can be printed, encoded as UTF-8 and written into XML: no control character, which a terminal would
-    obey, no override of the direction of writing, no lone surrogate, no noncharacter.
+    The result can be printed, encoded as UTF-8 and written into XML: it has no control character, which a terminal
+    would obey, no override of the writing direction, no lone surrogate, no noncharacter.
 
     Args:
-        text: anything; a backslash in it stays as it is, so this is for reading and not for reading back.
-        lines: the text has lines and tabs of its own to keep; without, they are written out too.
+        text: anything; a backslash in it stays as it is, so the result is for people and cannot be parsed back.
+        lines: keep line breaks and tabs; otherwise they are written out too.
     """
     if text.isprintable():
         return text
@@ -27,7 +27,7 @@ def visible(text: str, *, lines: bool = False) -> str:
 
 
 def shortened(text: str, limit: int = LONGEST) -> str:
-    """The text on one visible line; of one that is longer than `limit` characters its beginning, and how long it is."""
+    """The text on one visible line; if it is longer than `limit` characters, its beginning and its length."""
     if len(text) <= limit:
         return visible(text)
     return f"{visible(text[:limit])}... ({len(text):,} characters)"
@@ -37,16 +37,16 @@ _MARKUP = re.compile(r"https?://[\w./?=&%:+,;@!#~-]+|[\\`*_{}\[\]|#~]", re.ASCII
 
 
 def in_markdown(text: str) -> str:
-    """The text on one line of Markdown, in a table too, with none of its characters taken for markup.
+    """The text on one line of Markdown, also within a table, with none of its characters read as markup.
 
-    An address of the web stays as it is, for a page makes a link of it.
+    A web address stays as it is, because a page turns it into a link.
     """
     marked = _MARKUP.sub(lambda found: found[0] if len(found[0]) > 1 else f"\\{found[0]}", visible(text))
     return escape(marked, quote=False)
 
 
 def visible_data(value: Any) -> Any:
-    """JSON with every text in it made visible, keys too."""
+    """JSON with every text in it made visible, including keys."""
     if isinstance(value, str):
         return visible(value, lines=True)
     if isinstance(value, dict):

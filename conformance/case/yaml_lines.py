@@ -1,7 +1,7 @@
-"""YAML with its line numbers: plain dicts and lists that remember where each key and item stands.
+"""Reads YAML with its line numbers, into dicts and lists that remember the line of each key and item.
 
-PyYAML reads the events; what is made of them is made here: mappings, sequences, and scalars (conformance.case.scalars),
-with no tags but those of JSON's types. How deeply values nest and how many there are is bounded while they are read.
+PyYAML reads the events; this module builds mappings, sequences, and scalars (conformance.case.scalars). Only the
+tags of JSON's types are allowed. The depth and the number of values are bounded while they are read.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from conformance.case.text import shortened
 from conformance.files import MEBIBYTE, FileError, read_text
 
 DEEPEST = 40
-"""Levels of mappings and sequences, one in another."""
+"""Most levels of nested mappings and sequences."""
 MOST_VALUES = 4_000_000
-"""Values in a file, each alias counted as what it stands for. A value takes up to 220 bytes, these less than 1 GiB."""
+"""Most values in a file, aliases counted as if written out. A value takes up to 220 bytes, all of them under 1 GiB."""
 MOST_BYTES = 64 * MEBIBYTE
-"""Bytes in a file."""
+"""Most bytes in a file."""
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = ("str", "int", "float", "bool", "null")
 
 
 class LocatedDict(dict[str, Any]):
-    """A mapping; `lines[key]` is the line its key stands on."""
+    """A mapping; `lines[key]` is the line of that key."""
 
     __slots__ = ("line", "lines")
 
@@ -40,7 +40,7 @@ class LocatedDict(dict[str, Any]):
 
 
 class LocatedList(list[Any]):
-    """A sequence; `lines[i]` is the line its i-th item starts on."""
+    """A sequence; `lines[i]` is the line on which its i-th item starts."""
 
     __slots__ = ("line", "lines")
 
@@ -51,7 +51,7 @@ class LocatedList(list[Any]):
 
 
 def parse_file(path: Path, shown: str) -> Any:
-    """The one document of a YAML file that messages call `shown`.
+    """The single document of a YAML file; `shown` is the file's name in messages.
 
     Raises:
         SpecError: not a regular file, or too large; not UTF-8; or what `parse` refuses.
@@ -64,11 +64,11 @@ def parse_file(path: Path, shown: str) -> Any:
 
 
 def parse(text: str, file: str) -> Any:
-    """The one document of a YAML text that messages call `file`.
+    """The single document of a YAML text; `file` is its name in messages.
 
     Raises:
-        SpecError: not YAML, a duplicate key, a key that is not text, a scalar without one meaning, a tag that is not
-            one of JSON's types, or too much of it.
+        SpecError: not YAML, a duplicate key, a key that is not text, an ambiguous scalar, a tag that is not of one of
+        JSON's types, or too much data.
     """
     events: Any = yaml.parse(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     try:
@@ -91,19 +91,19 @@ class _Anchored(NamedTuple):
 
 
 class _Reader:
-    """Events to located values. An alias gives the very object it stands for, and counts as if written out."""
+    """Turns events into located values. An alias gives the very object it refers to, and counts as if written out."""
 
     def __init__(self, events: Iterator[Any], file: str) -> None:
         self._events = events
         self._file = file
-        self._anchors: dict[str, _Anchored | None] = {}  # None while it is being read
+        self._anchors: dict[str, _Anchored | None] = {}  # None while the value is being read
         self._keys: list[str] = []
         self._values = 0
-        self._repeated = 0  # of these values, those that aliases stand for
-        self._lowest = 0  # the deepest level since somebody last asked
+        self._repeated = 0  # how many of these values come from aliases
+        self._lowest = 0  # the deepest level since it was last reset
 
     def document(self) -> Any:
-        """The value of the one document."""
+        """The value of the only document."""
         documents: list[Any] = []
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent):
@@ -115,7 +115,7 @@ class _Reader:
         return documents[0]
 
     def _value(self, event: Any, depth: int) -> Any:
-        """The value that begins with this event, below `depth` mappings and sequences."""
+        """The value that begins with this event, inside `depth` mappings and sequences."""
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, depth)
         if event.anchor is None:
@@ -142,7 +142,7 @@ class _Reader:
             self._refuse(event, f"not valid YAML: found undefined alias {shortened(event.anchor)!r}")
         anchored = self._anchors[event.anchor]
         if anchored is None:
-            self._refuse(event, "an alias points into itself")
+            self._refuse(event, "an alias refers to a value that contains it")
         self._repeated += anchored.size
         self._count(event, anchored.size)
         self._reach(event, depth + anchored.levels)
@@ -150,13 +150,13 @@ class _Reader:
 
     def _mapping(self, start: Any, depth: int) -> LocatedDict:
         mapping = LocatedDict(start.start_mark.line + 1)
-        self._keys.append("")  # of a key there is no key to tell
+        self._keys.append("")  # a problem in a key has no key to name
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             key = self._value(event, depth)
             if not isinstance(key, str):
                 self._refuse(event, f"key {shortened(repr(key))} is not text")
             if key in mapping:
-                there = f"stands here and on line {mapping.lines[key]}; keep one"
+                there = f"is given here and on line {mapping.lines[key]}; keep one"
                 self._refuse(event, f"key {shortened(repr(key))} {there}")
             self._keys[-1] = key
             mapping[key] = self._value(next(self._events), depth)
@@ -202,13 +202,13 @@ class _Reader:
 
 
 def merged(base: LocatedDict, over: LocatedDict) -> LocatedDict:
-    """`over` laid on `base`, mapping by mapping; lines follow the values."""
+    """`base` with the keys of `over` put in place of its own; the line numbers follow the values."""
     result = LocatedDict(over.line)
     result.update(base)
     result.lines.update(base.lines)
     for key, value in over.items():
         below = base.get(key)
-        # A source or an activation is replaced whole: merging two of them would give a third that nobody wrote.
+        # A source or an activation is replaced as a whole: merging two would give a third that nobody wrote.
         deep = isinstance(value, LocatedDict) and isinstance(below, LocatedDict) and key in MERGED_KEYS
         result[key] = merged(below, value) if deep else value  # type: ignore[arg-type]
         result.lines[key] = over.lines[key]
@@ -220,7 +220,7 @@ MERGED_KEYS = frozenset({"weights", "tolerance", "exempt"})
 
 
 def line_of(value: Any, path: tuple[int | str, ...]) -> tuple[int, str]:
-    """The line and the written path (`weights.W`) of the deepest part of `path` that stands in the file."""
+    """The line and the written path (`weights.W`) of the deepest part of `path` that is in the file."""
     line, written = getattr(value, "line", 1), []
     for part in path:
         if isinstance(value, LocatedDict) and part in value:
@@ -228,7 +228,7 @@ def line_of(value: Any, path: tuple[int | str, ...]) -> tuple[int, str]:
         elif isinstance(value, LocatedList) and isinstance(part, int) and part < len(value):
             line = value.lines[part]
         else:
-            continue  # a step of the model's own (a union's member) that nobody wrote
+            continue  # a step that only the model has (a member of a union)
         written.append(shortened(str(part), 40))
         value = value[part]
     return line, ".".join(written)

@@ -1,1 +1,1 @@
-"""One adapter and one case to one result: the only path the command line and the pytest plugin have."""
+"""Runs cases with adapters and produces results: the one path that the command line and the pytest plugin share."""

@@ -1,4 +1,4 @@
-"""From a worker's answer to an outcome: the judge, and for what is wrong the diagnosis."""
+"""Turns a worker's answer into an outcome: judges it and, if it is wrong, diagnoses it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from conformance.verdict.contracts import Contracts
 
 @dataclass(frozen=True)
 class Assessment:
-    """What an answer is worth. precision and seconds: of the computing, where there was one."""
+    """The assessment of an answer. precision, seconds: of the computation, if there was one."""
 
     outcome: Outcome
     precision: str | None = None
@@ -36,8 +36,8 @@ def assess(
     """The outcome of a case.
 
     Args:
-        answer: what came of asking for it.
-        written: the mistakes that a known deviation of this case names, for the diagnosis to try first.
+        answer: the answer to the case, or what happened instead.
+        written: the mistakes that a known deviation of this case names; the diagnosis tries them first.
         along_time: whether a failure gets its profile.
     """
     match answer:
@@ -60,7 +60,7 @@ def _of_numbers(case: Case, vector: Vector, answer: Computed, written: tuple[str
     precision, contracts = answer.precision, Contracts(answer.padded_y, answer.empty_rows)
     outcome = judge(case, outputs, vector.golden, vector.kappa, precision=precision, contracts=contracts)
     if isinstance(outcome, Failed):
-        from conformance.verdict.diagnose import diagnose  # with the whole catalogue, which a right answer needs not
+        from conformance.verdict.diagnose import diagnose  # with the whole catalogue, only if it is needed
         from conformance.verdict.profile import profile
         from conformance.verdict.short_answer import lengthened
 
@@ -70,7 +70,8 @@ def _of_numbers(case: Case, vector: Vector, answer: Computed, written: tuple[str
         numbers = Answer(case, vector.arrays, whole, vector.golden, vector.kappa, precision, contracts)
         suspects = diagnose(numbers, written)
         if not has_the_form(case, outputs):
-            # A mistake that shortens is a name for a wrong shape; that none fits says nothing of the numbers.
+            # A mistake that shortens the answer explains a wrong shape; if none fits, that says nothing about the
+            # numbers.
             return Assessment(replace(outcome, suspects=suspects or None), precision, answer.seconds)
         outcome = replace(outcome, suspects=suspects)
         if along_time:

@@ -1,4 +1,4 @@
-"""Programs that are run to their end; whatever cuts that short ends them first, with all that they have started."""
+"""Runs programs to their end; an interrupt or error first ends the program and everything it has started."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from conformance.run.confine import end_all
 def completed(
     words: Sequence[str | Path], *, seconds: float | None = None, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, without input and in a session of its own.
+    """Run a program to its end, without input and in a new session.
 
     Args:
-        seconds: how long it may take; None for as long as it does.
-        environment: its whole environment; this process's if None.
+        seconds: how long it may take; None for no limit.
+        environment: its complete environment; None for that of this process.
 
     Raises:
-        OSError, subprocess.TimeoutExpired: it cannot be started, it did not end.
+        OSError, subprocess.TimeoutExpired: it cannot be started, or did not end in time.
     """
     process: subprocess.Popen[str] | None = None
     try:
@@ -49,7 +49,7 @@ def completed(
 
 @contextlib.contextmanager
 def unbroken() -> Iterator[None]:
-    """Have Ctrl-C that strikes in here take effect at the end: a process may be there that nobody knows of yet."""
+    """Delay Ctrl-C until the end of this context, because a process may have been started but not recorded yet."""
     usual = signal.getsignal(signal.SIGINT)
     if not callable(usual) or threading.current_thread() is not threading.main_thread():
         yield

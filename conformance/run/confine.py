@@ -1,4 +1,4 @@
-"""What keeps a worker process from harming anything else, at the far end of its connection."""
+"""Keeps a worker process from harming anything else; used at the worker's end of the connection."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ _WORKER = "conformance/run/worker.py"
 
 
 _MARK = 10
-"""RLIMIT_LOCKS: Linux has not looked at it since 2.4, and processes inherit it, whatever they do to their group, their
-session and their environment."""
+"""RLIMIT_LOCKS: Linux has not used it since 2.4, and processes inherit it even if they change their group, session or
+environment."""
 _GONE_SECONDS = 5.0
 _LOOK_SECONDS = 0.005
 
 
 def confine() -> tuple[str, int]:
-    """Make this process the leader of a group, the kernel's first choice when memory runs out, and silent.
+    """Make this process a group leader, the kernel's first victim when memory runs out, and redirect its output.
 
-    Both standard streams, those of C code too, go to a file; there a fatal signal leaves its traceback as well, and so
-    does `kill`.
+    Both standard streams, including those of C code, go to a file; fatal signals and `kill` write a traceback there
+    too.
 
     Returns:
-        The path of that file, and the mark of this process and of all that it will start, 0 where there is none.
+        The path of that file, and the mark of this process and of all that it will start; 0 if it has none.
     """
     if hasattr(os, "setsid"):
-        with contextlib.suppress(OSError):  # it leads one already
-            os.setsid()  # what the adapter starts can be killed with it, and Ctrl-C is left to the near end
+        with contextlib.suppress(OSError):  # it already leads one
+            os.setsid()  # so that what the adapter starts can be killed with it, and Ctrl-C reaches only the run
     _hear_ctrl_c()
     with contextlib.suppress(OSError):  # only Linux has it
         Path("/proc/self/oom_score_adj").write_text("1000")
@@ -52,22 +52,22 @@ def confine() -> tuple[str, int]:
     os.close(handle)
     faulthandler.enable(all_threads=False)
     if hasattr(faulthandler, "register"):
-        faulthandler.register(signal.SIGUSR1, all_threads=False, chain=True)  # and ends the process, as is its custom
+        faulthandler.register(signal.SIGUSR1, all_threads=False, chain=True)  # and ends the process, as usual
     return log, _marked()
 
 
 def _hear_ctrl_c() -> None:
-    """Have SIGINT do what it does in other processes: a worker is started deaf to it. What came before is forgotten."""
+    """Restore the usual effect of SIGINT, which is blocked when a worker starts. Signals from before are dropped."""
     if hasattr(signal, "pthread_sigmask") and threading.current_thread() is threading.main_thread():
-        usual = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what waits is dropped
+        usual = signal.signal(signal.SIGINT, signal.SIG_IGN)  # drops pending signals
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         signal.signal(signal.SIGINT, usual)
 
 
 def forget_output() -> None:
-    """Empty the log: what was printed for the cases before is of no more use."""
+    """Empty the log: what earlier cases printed is no longer needed."""
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):  # an adapter may have closed it, or put anything in its place
+        with contextlib.suppress(Exception):  # an adapter may have closed or replaced it
             stream.flush()
     with contextlib.suppress(OSError):
         os.ftruncate(1, 0)
@@ -75,15 +75,14 @@ def forget_output() -> None:
 
 @contextlib.contextmanager
 def ending_after(timeout: float) -> Iterator[None]:
-    """End this process if it stays in here long after the timeout.
+    """End this process if it stays in this context long after the timeout.
 
-    The near end kills it in time; where that is gone, or the way to here, nobody else would. It is the kernel's timer
-    that does it, which needs nothing of an interpreter that hangs and costs next to nothing; without one, as on
-    Windows, a thread.
+    Normally the run kills it in time; this is for when the run or the connection is gone. It uses the kernel's timer,
+    which works even if the interpreter hangs and costs almost nothing; where there is none, as on Windows, a thread.
     """
     seconds = timeout + _ALONE_SECONDS
     kernel = hasattr(signal, "setitimer")
-    with contextlib.suppress(OverflowError, OSError):  # so many seconds are as good as no limit
+    with contextlib.suppress(OverflowError, OSError):  # a timeout this large is as good as no limit
         if kernel:
             signal.setitimer(signal.ITIMER_REAL, seconds)
         else:
@@ -114,20 +113,20 @@ def limit_memory(gib: float) -> None:
 
 
 def _marked() -> int:
-    """Mark this process, and so what it starts from now on, with a number of its own; 0 where that can't be done."""
+    """Mark this process, and so all that it starts from now on, with a unique number; 0 if that is impossible."""
     if sys.platform != "linux":
         return 0
     import resource
 
     mark = 1 + int.from_bytes(os.urandom(7))
-    with contextlib.suppress(OSError, ValueError):  # somebody has made use of it
+    with contextlib.suppress(OSError, ValueError):  # the limit is already in use
         resource.setrlimit(_MARK, (mark, resource.getrlimit(_MARK)[1]))
         return mark
     return 0
 
 
 def end_all(leader: int, mark: int = 0) -> None:
-    """Kill a process with all others of its group and all that bear its mark, and wait a little for their end.
+    """Kill a process, all others in its group and all with its mark, and wait briefly for them to end.
 
     On a platform without groups, kill that process; without /proc, do not wait.
     """
@@ -141,7 +140,7 @@ def end_all(leader: int, mark: int = 0) -> None:
 
 
 def end_others(mark: int) -> None:
-    """Kill all that bear this process's mark, but not itself."""
+    """Kill all processes with this process's mark, except itself."""
     until = time.monotonic() + _GONE_SECONDS
     while _kill(_running(-1, mark) - {os.getpid()}) and time.monotonic() < until:
         time.sleep(_LOOK_SECONDS)
@@ -165,7 +164,7 @@ def _running(group: int, mark: int) -> set[int]:
 
 
 def _has_ended(pid: int) -> bool:
-    """Whether a process only waits to be asked how it ended."""
+    """Whether a process is a zombie: it has ended, and only its exit status is left."""
     state, *_ = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     return state in "ZX"
 
@@ -177,16 +176,16 @@ def _mark_of(pid: int) -> int:
 
 
 def kill(pid: int, log: str, mark: int, *, dump_stack: bool = False) -> str:
-    """Kill what is left of a worker, with all it has started, and remove its log. Runs beside it, not in it.
+    """Kill what is left of a worker and all it has started, and remove its log. Runs in another process at its place.
 
     Args:
-        mark: that of the worker, see `confine`.
-        dump_stack: have it write down first where it is.
+        mark: the worker's mark, see `confine`.
+        dump_stack: first have it write its current stack to the log.
 
     Returns:
         The end of its log.
     """
-    with contextlib.suppress(OSError, AttributeError):  # not there any more; a platform without groups
+    with contextlib.suppress(OSError, AttributeError):  # it has ended; a platform without groups
         if dump_stack and os.getpgid(pid) == pid:
             os.kill(pid, signal.SIGUSR1)
             time.sleep(_SPEAK_SECONDS)
@@ -200,7 +199,7 @@ def kill(pid: int, log: str, mark: int, *, dump_stack: bool = False) -> str:
 
 
 def _end(lines: list[str]) -> list[str]:
-    """The last lines; of a traceback, which begins with the innermost call, those of the adapter and what it calls."""
+    """The last lines; of a traceback, which begins with the innermost call, the adapter's calls and those below."""
     heads = [n for n, line in enumerate(lines) if line.endswith("(most recent call first):")]
     if not heads:
         return lines[-_TAIL_LINES:]

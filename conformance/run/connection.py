@@ -1,4 +1,4 @@
-"""A process at a place, and the way to it: started, written to, listened to, and ended with all that it started."""
+"""A worker process at a place: starts it, sends and receives messages, and ends it with all that it has started."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from conformance.run.confine import kill
 print(kill(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), dump_stack=len(sys.argv) > 4))
 """
 END: Final = object()
-"""In place of a message: there can be none any more."""
+"""Returned in place of a message when no more can come."""
 
 
 class CannotStart(Exception):
-    """There is no process, and why."""
+    """The process cannot be started; the text says why."""
 
 
 class Connection:
@@ -45,7 +45,7 @@ class Connection:
         self.began = time.monotonic()
         self._place = place
         self._group = execnet.Group()
-        self._started: Future[None] = Future()  # its end: the next two are there, or why they are not
+        self._started: Future[None] = Future()  # when done, the next two are set, or it has the error
         self._popen: Any = None
         self._channel: Any = None
         self._abandoned = False
@@ -57,14 +57,13 @@ class Connection:
         self._killed: str | None = None
 
     def open(self) -> None:
-        """Begin to start the process. Does not wait for it; `close` is called in any case, however this ends."""
+        """Begin to start the process, without waiting for it; `close` must be called in any case."""
         threading.Thread(target=self._talk, daemon=True).start()
 
     def _talk(self) -> None:
-        """Start the process, then write to it; in a thread of its own.
+        """Start the process, then write to it; runs in a separate thread.
 
-        For an interpreter takes its time to start, and a process that hangs reads nothing: writing would wait for it
-        without end.
+        Starting an interpreter takes time, and writing to a process that hangs would block forever.
         """
         try:
             self._start()
@@ -72,14 +71,14 @@ class Connection:
             self._started.set_exception(error)
             return
         self._started.set_result(None)
-        if self._abandoned:  # by `close`, which leaves to this thread what it would have done
+        if self._abandoned:  # by `close`, which left the cleanup to this thread
             self.close()
             return
         for message in iter(self._outbox.get, None):
             try:
                 self._channel.send(message)
             except OSError:
-                return  # it is gone, which whoever waits for its answer will see
+                return  # it is gone; waiting for its answer reports that
 
     def _start(self) -> None:
         if hasattr(signal, "pthread_sigmask"):  # Ctrl-C goes to all processes of a terminal; until it has left that
@@ -90,10 +89,10 @@ class Connection:
         self._channel.setcallback(lambda message: self._inbox.put((time.monotonic(), message)), endmarker=END)
 
     def wait_until_started(self, seconds: float) -> None:
-        """Wait for the process to be there: from then on this one's environment is nothing to it.
+        """Wait until the process is running; from then on, this one's environment no longer affects it.
 
         Raises:
-            CannotStart: it cannot be started, or is not there in time.
+            CannotStart: it cannot be started, or is not running in time.
         """
         if not wait([self._started], max(seconds, 0.0)).done:
             raise CannotStart("no process has started there")
@@ -103,20 +102,20 @@ class Connection:
             raise CannotStart(f"no process can be started there: {error!r}") from error
 
     def known_as(self, pid: int, log: str, mark: int) -> None:
-        """Note what the process has said of itself, by which it and what it has started are found."""
+        """Record what the process has reported about itself, to find it and what it has started."""
         self._pid, self._log, self._mark = pid, log, mark
 
     @property
     def ended(self) -> bool:
-        """Whether the process is gone. What it said before can still be received."""
+        """Whether the process is gone. Earlier messages can still be received."""
         return self._popen.poll() is not None
 
     def send(self, message: dict[str, Any]) -> None:
-        """Send a message. Does not wait, not even for it to be read."""
+        """Send a message without waiting, not even until it is read."""
         self._outbox.put(message)
 
     def receive(self, deadline: float) -> tuple[float, object]:
-        """When the next message came, and the message: `END` if there can be none. Infinity if none came in time."""
+        """When the next message arrived (infinity: none in time), and the message, `END` if no more can come."""
         while True:
             left = deadline - time.monotonic()
             try:
@@ -124,15 +123,15 @@ class Connection:
             except queue.Empty:
                 if left <= 0:
                     return inf, None
-            if self.ended:  # a process that it has forked may hold the connection open
+            if self.ended:  # a process it has forked may keep the connection open
                 with contextlib.suppress(queue.Empty):
                     return self._inbox.get(timeout=_DRAIN_SECONDS)
                 return min(time.monotonic(), deadline), END
 
     def close(self, *, at_work: bool = False) -> None:
-        """End the process, at once if it is at work, with what it has started, and remove its log."""
+        """End the process and what it has started, immediately if it is busy, and remove its log."""
         self._outbox.put(None)
-        if not wait([self._started], _EXIT_SECONDS).done:  # and what has not started can't be ended
+        if not wait([self._started], _EXIT_SECONDS).done:  # what has not started cannot be ended
             self._abandoned = True
             if not self._started.done():
                 return
@@ -143,13 +142,13 @@ class Connection:
                 self._channel.close()
         self._group.terminate(timeout=2.0)
         if not self._place.ssh:
-            self.kill()  # what it has started; there is no need to go to a host for a worker that ended well
+            self.kill()  # what it has started; no need to connect to a host again if the worker ended well
 
     def kill(self, *, dump_stack: bool = False) -> str:
-        """Kill the process, with what it has started, and remove its log; the end of that. Once is enough.
+        """Kill the process and what it has started, and remove its log; returns the end of the log. Does it only once.
 
         Args:
-            dump_stack: have it write down first where it is.
+            dump_stack: first have it write its current stack to the log.
         """
         if self._killed is None:
             self._killed = self._kill(dump_stack)
@@ -177,7 +176,7 @@ class Connection:
             return f"an error in the worker\n{error}"
         except (EOFError, self._channel.TimeoutError):
             pass
-        status = self._exit_status() + note  # first, for a process may print up to its end
+        status = self._exit_status() + note  # first, because a process may print until it ends
         return "\n".join(filter(None, [status, self.kill()]))
 
     def _exit_status(self) -> str:
@@ -187,7 +186,7 @@ class Connection:
             return "its connection closed"
         if self._place.ssh and code == 255:
             return "a signal, or the loss of the connection"
-        if code > 128 and self._place.ssh:  # as a shell puts it
+        if code > 128 and self._place.ssh:  # as a shell reports a signal
             code = 128 - code
         if code >= 0:
             return f"exit code {code}"

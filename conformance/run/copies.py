@@ -1,7 +1,7 @@
-"""Copies of a worker: an adapter may fork its process, but must end the copy before that comes back to the suite.
+"""Detects copies of a worker: an adapter may fork its process, but must end the copy before it returns to the suite.
 
-A copy that comes back would go on as a second worker on the same connection. It is ended instead, and the case in which
-it was made is told of it.
+A copy that returns would continue as a second worker on the same connection. It is ended instead, and the case in which
+it was made reports it.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import contextlib
 import os
 import select
 
-CAME_BACK = "the adapter forked its process and let the copy come back too; the copy must end there, with os._exit()"
+CAME_BACK = "the adapter forked its process and let the copy return too; the copy must end itself, with os._exit()"
 _WAIT_SECONDS = 0.5
-"""A copy may be slower than the process it is of. One that is there to stay costs this time, once."""
+"""A copy may be slower than the process it was made from. A copy that stays alive costs this time, once."""
 
 
 class Copies:
-    """Those that are made of this process from now on, as far as os.fork makes them."""
+    """The copies made from this process from now on, as far as os.fork makes them."""
 
     def __init__(self) -> None:
         self._pid = os.getpid()
@@ -27,7 +27,7 @@ class Copies:
             os.register_at_fork(before=self._prepare, after_in_parent=self._note)
 
     def _prepare(self) -> None:
-        # The copy has the end to write to until it ends or becomes another program: then there is an end of file.
+        # The copy holds the write end until it ends or executes another program; then the read end sees end of file.
         self._pipes.append(os.pipe())
 
     def _note(self) -> None:
@@ -36,14 +36,14 @@ class Copies:
         self._new.append(reading)
 
     def end_if_copy(self) -> None:
-        """To be called whenever an adapter has been: a copy says that it came back, and ends here."""
+        """Call this after every call of an adapter: a copy reports that it returned, and ends here."""
         if os.getpid() != self._pid:
-            with contextlib.suppress(IndexError, OSError):  # C code made it, unnoticed; the process it is of is gone
+            with contextlib.suppress(IndexError, OSError):  # C code made it, unnoticed; its parent is gone
                 os.write(self._pipes[-1][1], b"!")
             os._exit(0)
 
     def came_back(self) -> bool:
-        """Whether a copy has come back since this was last asked."""
+        """Whether a copy has returned since this was last called."""
         new, self._new = self._new, []
         watched, self._older = [*self._older, *new], []
         found = False

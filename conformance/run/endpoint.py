@@ -1,4 +1,4 @@
-"""What answers cases: a worker process, or an adapter in this very process."""
+"""The interface of whatever answers cases: a worker process, or an adapter in this process."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from conformance.run.messages import Answer, Ending
 
 
 class Endpoint(Protocol):
-    """One adapter, made. It answers requests in their order; more than one may be under way.
+    """An adapter that is ready. It answers requests in order; several may be pending.
 
-    info: who answers. seconds: that it took to be made.
+    info: describes the adapter. seconds: how long it took to be made.
     """
 
     info: AdapterInfo
@@ -21,20 +21,21 @@ class Endpoint(Protocol):
 
     @property
     def ended(self) -> bool:
-        """Whether the process is gone. What it answered before can still be received."""
+        """Whether the process is gone. Earlier answers can still be received."""
 
     def refusal(self, case: Case) -> str | None:
-        """Why the adapter refuses a case, as far as that is known without asking it."""
+        """Why the adapter refuses a case, if that is known without asking it."""
 
     def send(self, case: Case, arrays: Arrays, timeout: float) -> None:
-        """Ask for the answer to a case. Does not wait, not even for the request to be read.
+        """Ask for the answer to a case without waiting, not even until the request is read.
 
         Args:
-            timeout: seconds since it could be begun with: since it was sent, or the one before was answered.
+            timeout: in seconds, counted from when work on it could begin: when it was sent or the previous one
+            answered.
         """
 
     def receive(self) -> Answer | Ending:
-        """The answer to the oldest request that has none yet, or what became of the process instead."""
+        """The answer to the oldest pending request, or what happened to the process instead."""
 
     def close(self) -> None:
-        """End the process, at once if it is at work."""
+        """End the process, immediately if it is busy."""

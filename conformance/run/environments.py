@@ -1,4 +1,4 @@
-"""Throw-away environments: an interpreter of its own with some packages and this suite in it."""
+"""Temporary virtual environments that hold some packages and this suite."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _SITE = "import sysconfig; print(sysconfig.get_path('purelib'))"
 
 
 class Environment:
-    """A virtual environment below a folder, with this suite as it runs here, and packages that pip brings.
+    """A virtual environment in a folder, with this copy of the suite and packages that pip installs.
 
     Args:
-        folder: made by it.
+        folder: created.
         packages: the requirements it is made for.
-        beside: what else it needs.
-        constraints: files for pip's -c; what they say of a package that comes with a version of its own does not count.
+        beside: further requirements.
+        constraints: files for pip's -c; ignored for packages whose requirement states a version.
 
     Raises:
-        ConformanceError: it cannot be made, pip cannot install them; with what was said.
+        ConformanceError: it cannot be made, or pip cannot install them; with their output.
     """
 
     def __init__(
@@ -51,8 +51,8 @@ class Environment:
         self._run(f"pip cannot install {' '.join(requirements)}", "pip", "install", *options, *requirements)
 
     def _run(self, failure: str, module: str, *words: str) -> None:
-        # Without the caller's constraints, which may pin the very package that is to change. What is temporary lies
-        # where it is removed with all else, for an interrupt may leave it.
+        # Without the caller's constraints, which may pin the package that should change. Temporary files are kept
+        # where they are removed with everything else, because an interrupt may leave them.
         environment = {name: value for name, value in os.environ.items() if name != "PIP_CONSTRAINT"}
         done = completed(
             [self.python, "-I", "-m", module, *words], environment=environment | {"TMPDIR": str(self._folder)}
@@ -66,12 +66,12 @@ def parsed(text: str) -> list[Requirement]:
     """The requirements of one argument, `'keras==3.8.0 torch==2.13.0'` or `dist/acme-2.0-py3-none-any.whl`.
 
     Raises:
-        ConformanceError: it is none.
+        ConformanceError: it is not a requirement.
     """
     try:
         found = [_wheel(word) if word.endswith(".whl") else Requirement(word) for word in text.split()]
     except InvalidRequirement as error:
-        raise ConformanceError(f"{text!r} is no requirement like 'torch==2.13.0': {error}") from error
+        raise ConformanceError(f"{text!r} is not a requirement like 'torch==2.13.0': {error}") from error
     if not found:
         raise ConformanceError("an empty requirement; needs one like 'torch==2.13.0'")
     return found
@@ -88,12 +88,12 @@ def _wheel(file: str) -> Requirement:
 
 
 def own_requirements() -> list[str]:
-    """What the suite itself needs."""
+    """The requirements of the suite itself."""
     return [_bare(requirement) for requirement in _requirements() if requirement.marker is None]
 
 
 def companions(package: str) -> list[str]:
-    """What the adapters of a package need beside it: the suite's smallest extra that has the package."""
+    """What the adapters of a package need besides it: the suite's smallest extra that has the package."""
     extras = {
         extra: [requirement for requirement in _requirements() if _is_of(extra, requirement)]
         for extra in importlib.metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or ()
@@ -118,13 +118,13 @@ def _bare(requirement: Requirement) -> str:
 
 
 def _put_suite_into(python: Path) -> None:
-    """Copy the suite's code and its metadata: an index may not have this state of it, and it is Python alone."""
+    """Copy the suite's code and metadata: an index may not have this state of it, and it is pure Python."""
     said = completed([python, "-c", _SITE])
     if said.returncode != 0:
-        raise ConformanceError(f"the environment cannot tell where its packages lie:\n{said.stderr}")
+        raise ConformanceError(f"the environment does not say where its packages are:\n{said.stderr}")
     site = Path(said.stdout.strip())
     package = Path(conformance.__file__).parent
-    # Golden vectors stay where the judge is.
+    # Golden vectors stay with the judging process.
     shutil.copytree(package, site / package.name, ignore=shutil.ignore_patterns("__pycache__", "_data"))
     metadata = importlib.metadata.distribution(DISTRIBUTION)
     info = site / f"{DISTRIBUTION.replace('-', '_')}-{metadata.version}.dist-info"
@@ -135,7 +135,7 @@ def _put_suite_into(python: Path) -> None:
 
 
 def _constraints(path: Path, packages: Sequence[str], files: Iterable[Path]) -> Path:
-    """One file of all constraints but those on packages that say which version of them is meant."""
+    """One file of all constraints, except those on packages whose requirement states a version."""
     asked = map(Requirement, packages)
     free = {canonicalize_name(package.name) for package in asked if package.specifier or package.url}
     given = [*files, *map(Path, os.environ.get("PIP_CONSTRAINT", "").split())]

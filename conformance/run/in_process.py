@@ -1,4 +1,4 @@
-"""An adapter in this very process and thread, for debuggers; it answers as a worker does."""
+"""An adapter in this process and thread, for debuggers; it answers like a worker."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from conformance.run.worker import answer, describe
 
 
 class InProcess:
-    """Nothing is redirected, nothing limited, and nothing survived: a crash is the run's end.
+    """Nothing is redirected or limited, and a crash ends the run.
 
     Raises:
         AdapterUnavailable: the adapter cannot be made here.
@@ -30,18 +30,18 @@ class InProcess:
         self.seconds = time.monotonic() - began
 
     def refusal(self, case: Case) -> str | None:
-        """Nothing is known without asking, and asking costs nothing."""
+        """Always None: asking the adapter itself costs nothing."""
         return None
 
     def send(self, case: Case, arrays: Arrays, timeout: float) -> None:
-        """Note the case. It may take as long as it does."""
+        """Queue the case. The timeout does not apply."""
         self._asked.append(Ask.of(case, arrays, timeout))
 
     def receive(self) -> Answer:
-        """Compute the answer to the oldest case noted.
+        """Compute the answer to the oldest queued case.
 
         Raises:
-            KeyboardInterrupt: somebody has left the debugger, and means the run.
+            KeyboardInterrupt: the user has left the debugger, which ends the run.
         """
         try:
             return answer(self._adapter, self._asked.popleft())
@@ -49,4 +49,4 @@ class InProcess:
             raise KeyboardInterrupt from error
 
     def close(self) -> None:
-        """Nothing is to be ended."""
+        """There is nothing to end."""

@@ -1,4 +1,4 @@
-"""What a time and an amount of memory may be at most: more than anybody means, and less than any system chokes on."""
+"""Upper limits for times and memory: more than anyone needs, and less than any system fails on."""
 
 from __future__ import annotations
 

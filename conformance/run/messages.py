@@ -1,13 +1,13 @@
-"""What a run and its workers say to each other.
+"""The messages between a run and its workers.
 
     Load, Ask                       requests
     Started, then Loaded/NotLoaded  the replies to Load
     Computed, Refused, Raised       the answers to Ask
-    Died, Silent, AtFault           what a run makes of a worker that gives no answer; these are never sent
+    Died, Silent, AtFault           a run's own record of a worker that gave no answer; never sent
 
-A connection takes plain dicts of builtins only, so each message goes as one: its fields, its kind, and the id of the
-request that it is or belongs to. The classes are named tuples, and not dataclasses, because both ends import them while
-a worker starts: eleven dataclasses take 5 ms to be made, named tuples 1 ms.
+A connection takes only plain dicts of builtins, so each message is sent as one: its fields, its kind, and the id of the
+request that it is or belongs to. The classes are named tuples rather than dataclasses because both ends import them
+while a worker starts: eleven dataclasses take 5 ms to create, named tuples 1 ms.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from conformance.case.text import visible
 
 if TYPE_CHECKING:
-    # Not needed for a worker to be started; they are imported while it starts.
+    # Not needed to start a worker; they are imported while it starts.
     from conformance.case.model import Case
     from conformance.case.tensors import Arrays
 
 
 class NotAMessage(Exception):
-    """What came over a connection is nothing that either side says."""
+    """What arrived over a connection is not one of the messages."""
 
 
 class Load(NamedTuple):
     """Make an adapter.
 
-    adapter: its label as the place knows it, `NAME@DEVICE`. memory: GiB the process may allocate, None for no limit.
+    adapter: its label without the place, `NAME@DEVICE`. memory: GiB that the process may allocate, None for no limit.
     timeout: seconds.
     """
 
@@ -51,14 +51,13 @@ class Ask(NamedTuple):
         """The request for a case's answer."""
         from conformance.case.tensors import to_bytes
 
-        # Not model_dump_json: it compares with the defaults in Python, where Ctrl-C may strike, and makes that an
-        # error of its own.
+        # Not model_dump_json: it compares with the defaults in Python, and turns a Ctrl-C there into another error.
         described = json.dumps(case.model_dump(mode="json", exclude_defaults=True))
         return cls(described, to_bytes(arrays.flat), timeout)
 
 
 class Started(NamedTuple):
-    """The process is there. log: the file its output goes to. mark: see conformance.run.confine.confine."""
+    """The process is running. log: the file that gets its output. mark: see conformance.run.confine.confine."""
 
     pid: int
     log: str
@@ -66,7 +65,7 @@ class Started(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """The adapter is made. info: the fields of its AdapterInfo. capabilities: JSON, None where they are no help."""
+    """The adapter is made. info: the fields of its AdapterInfo. capabilities: JSON, None if they do not decide."""
 
     info: dict[str, Any]
     name: str
@@ -74,15 +73,15 @@ class Loaded(NamedTuple):
 
 
 class NotLoaded(NamedTuple):
-    """The adapter cannot be made, and why."""
+    """The adapter cannot be made; the text says why."""
 
     reason: str
 
 
 class Computed(NamedTuple):
-    """The outputs that a case asks for, and what the adapter declares of them.
+    """The outputs of a case, and what the adapter declares about them.
 
-    tensors: safetensors. strange: name -> what was returned instead of an array. seconds: that the adapter took.
+    tensors: safetensors. strange: name -> what was returned instead of an array. seconds: how long the adapter took.
     """
 
     tensors: bytes
@@ -94,7 +93,7 @@ class Computed(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """The adapter does not support the case, and why."""
+    """The adapter does not support the case; the reason says why."""
 
     reason: str
     seconds: float
@@ -112,7 +111,7 @@ class Raised(NamedTuple):
 class Died(NamedTuple):
     """The process ended.
 
-    text: its first line says how, the others are the tail of what it printed. seconds: since it could begin.
+    text: its first line says how, the others are the end of its output. seconds: since work could begin.
     """
 
     text: str
@@ -120,14 +119,14 @@ class Died(NamedTuple):
 
 
 class Silent(NamedTuple):
-    """No answer within `seconds`; the process has been killed. text: where it was, and what it had printed."""
+    """No answer within `seconds`; the process was killed. text: its stack and its last output."""
 
     text: str
     seconds: float
 
 
 class AtFault(NamedTuple):
-    """What came is no answer to the request; the process has been killed."""
+    """What arrived is not an answer to the request; the process was killed."""
 
     text: str
 
@@ -142,12 +141,12 @@ _REPLIES = {kind.__name__: kind for kind in (Started, Loaded, NotLoaded, Compute
 
 
 def is_last(answer: Answer | Ending) -> bool:
-    """Whether the worker is of no more use after this."""
+    """Whether the worker cannot be used after this."""
     return isinstance(answer, Ending) or (isinstance(answer, Raised) and answer.out_of_memory)
 
 
 def to_wire(number: int, message: Request | Reply) -> dict[str, Any]:
-    """A message as it goes over a connection.
+    """A message as it is sent over a connection.
 
     Args:
         number: the id of the request that it is or belongs to.
@@ -157,7 +156,7 @@ def to_wire(number: int, message: Request | Reply) -> dict[str, Any]:
 
 
 def request_from(wire: object) -> tuple[int, Request]:
-    """Id and request of what came over a connection.
+    """The id and the request in what arrived over a connection.
 
     Raises:
         NotAMessage: it is not a request.
@@ -166,7 +165,7 @@ def request_from(wire: object) -> tuple[int, Request]:
 
 
 def reply_from(wire: object) -> tuple[int, Reply]:
-    """Id of the request, and the reply, of what came over a connection.
+    """The id of the request and the reply in what arrived over a connection.
 
     Raises:
         NotAMessage: it is not a reply.
@@ -183,8 +182,8 @@ def _from_wire(wire: object, kinds: dict[str, Any]) -> tuple[int, Any]:
 
 
 def sendable(value: Any) -> Any:
-    """What an adapter said, with texts that can be encoded and shown, whatever was in them."""
+    """Values from an adapter, with every text made safe to encode and show."""
     if isinstance(value, dict):
         return {sendable(key): sendable(each) for key, each in value.items()}
-    # str.__str__: a connection takes no subclass of it, and what a framework has for a version may be one.
+    # str.__str__: a connection takes no subclass of str, and a framework's version may be one.
     return visible(str.__str__(value), lines=True) if isinstance(value, str) else value

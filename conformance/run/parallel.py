@@ -1,4 +1,4 @@
-"""Several adapters side by side, each with its cases; an interrupt ends them all."""
+"""Runs several adapters in parallel, each with its cases; an interrupt ends them all."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def run_in_parallel(
     Args:
         runners: by label; each is closed when it is done.
         cases: by label, in the order to run them.
-        jobs: one runs the adapters in this thread.
-        begun: told of an adapter whose turn has come.
-        report: told of each result, by one thread at a time.
+        jobs: 1 runs the adapters in this thread.
+        begun: called with the label of each adapter when its turn comes.
+        report: called with each result, by one thread at a time.
     """
     stopped, one_at_a_time = threading.Event(), threading.Lock()
 
@@ -65,15 +65,14 @@ def run_in_parallel(
 def side_by_side(
     work: Callable[[T], R], items: Iterable[T], jobs: int, *, came: Callable[[R], None], stop: Callable[[], None]
 ) -> None:
-    """Work on each item in a thread, with at most `jobs` of them at a time.
+    """Work on each item in a thread, at most `jobs` items at a time.
 
     Args:
-        came: told of what came of each item, as it comes, in this thread.
-        stop: called when an error or an interrupt ends this before its time; it has to bring those that are at work to
-            an end.
+        came: called in this thread with the result of each item, as it completes.
+        stop: called when an error or an interrupt ends this early; it must make the running work end.
     """
     with ThreadPoolExecutor(jobs) as pool:
-        # Inside: an interrupt between the first result and here would leave the threads to their workers' time.
+        # Inside the try: an interrupt between submit and try would leave the threads waiting for their workers.
         try:
             for future in as_completed([pool.submit(work, item) for item in items]):
                 came(future.result())

@@ -1,4 +1,4 @@
-"""Cases on their way to a worker and back: so many are ahead that it computes while its answers are judged."""
+"""Keeps enough cases sent ahead to a worker that it computes while its earlier answers are judged."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from conformance.results.result import Result
 from conformance.run.endpoint import Endpoint
 
 _AHEAD = 128
-"""Cases that wait at a worker, at most; and their bytes, about."""
+"""Most cases that wait at a worker."""
 _AHEAD_BYTES = 64 << 20
 
 
 @dataclass
 class PendingCase:
-    """A case on its way: its vector, or the result it came to without being asked, and who was asked."""
+    """A case in the pipeline: its vector, or the result it got without being sent, and the endpoint it was sent to."""
 
     case: Case
     vector: Vector | None
@@ -28,12 +28,12 @@ class PendingCase:
 
     @cached_property
     def size(self) -> int:
-        """Bytes, about."""
+        """Approximate bytes."""
         return sum(array.nbytes for array in self.vector.arrays.flat.values()) if self.vector else 0
 
 
 class Pipeline:
-    """Cases on their way, in their order; what comes to a result without a worker takes no room at one."""
+    """The pending cases, in order; those that get a result without a worker do not count towards its limit."""
 
     def __init__(self, upcoming: Iterator[PendingCase]) -> None:
         self.waiting: deque[PendingCase] = deque()
@@ -42,7 +42,7 @@ class Pipeline:
         self._bytes = 0
 
     def refill(self) -> Iterator[PendingCase]:
-        """The next cases, as each joins, for as long as there is room."""
+        """Adds the next cases while there is room, and yields each."""
         while self._asked <= _AHEAD and self._bytes <= _AHEAD_BYTES:
             following = next(self._upcoming, None)
             if following is None:
@@ -52,7 +52,7 @@ class Pipeline:
             yield following
 
     def pop(self) -> PendingCase:
-        """The first case, whose turn is over."""
+        """Removes and returns the first case."""
         first = self.waiting.popleft()
         self._count(first, -1)
         return first

@@ -1,10 +1,10 @@
-"""Places where workers run: this interpreter, another one of this machine, or one behind ssh.
+"""Places where workers run: this interpreter, another one on this machine, or one on a host reached by ssh.
 
     old=python=/opt/torch-2.5/bin/python
     board=ssh=root@10.0.0.7//python=/opt/venv/bin/python
 
-What follows the first `=` is a gateway spec of execnet. A place needs lstm-conformance in the version of this one, and
-the framework that it is to run.
+What follows the first `=` is an execnet gateway spec. A place needs the same version of lstm-conformance as this one,
+and the framework that it should run.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _FORM = (
     "needs PLACE=python=INTERPRETER or PLACE=ssh=HOST, like old=python=/opt/old/bin/python or board=ssh=root@10.0.0.7"
 )
 _KEYS = ("python", "ssh", "ssh_config")
-# Nobody is there to type a password or to accept a host key; and a board may lose its power.
+# Nobody is there to type a password or accept a host key, and a board may lose power.
 _SSH = "-o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=15"
 _VISIT_SECONDS = 120.0
-# An interpreter looks for modules in the current folder, which says nothing about what is installed in it.
+# An interpreter also finds modules in the current folder, which says nothing about what is installed.
 _INSTALLED_ONLY = "import sys\nsys.path[:] = filter(None, sys.path)\n"
 _VISIT = (
     _INSTALLED_ONLY
@@ -56,9 +56,9 @@ print("\\n" + json.dumps(told))
 class Place:
     """Where a worker runs.
 
-    name: what a label has before its colon. python: command of the interpreter, quoted as for a shell; empty for this
-    one. ssh: host, as the command ssh takes it. ssh_config: a file for its option -F. option: the words of the command
-    line that name this place.
+    name: the part of a label before the colon. python: command of the interpreter, quoted as for a shell; empty for
+    this one. ssh: host, as for the ssh command. ssh_config: a file for its option -F. option: the command-line words
+    that define this place.
     """
 
     name: str = ""
@@ -77,18 +77,18 @@ class Place:
 
     @property
     def preamble(self) -> str:
-        """What a worker's program begins with."""
+        """The beginning of a worker's program."""
         return _INSTALLED_ONLY if self.python else ""
 
     @property
     def adapters(self) -> list[str]:
-        """The names of the adapters installed there. Takes a process, and for a host a connection every time.
+        """The names of the adapters installed there. Starts a process; for a host, connects each time.
 
         Raises:
-            AdapterUnavailable: the place cannot be reached, or has no lstm-conformance of this version.
+            AdapterUnavailable: the place cannot be reached, or does not have this version of lstm-conformance.
         """
         if self.ssh:
-            return self._visit()  # it may be gone by now, and says better than execnet does why
+            return self._visit()  # it may have gone, and this says why better than execnet does
         return self._there if self.python else registry.names()
 
     @cached_property
@@ -99,7 +99,7 @@ class Place:
         """Run a small Python program to its end there.
 
         Raises:
-            OSError, subprocess.TimeoutExpired: it cannot be started, it does not end.
+            OSError, subprocess.TimeoutExpired: it cannot be started, or does not end in time.
         """
         words = [*shlex.split(self.python), "-c", program, *arguments]
         if self.ssh:
@@ -122,7 +122,7 @@ class Place:
         if told.get("version") != __version__:
             there = f"lstm-conformance {told['version']}" if told else "no lstm-conformance"
             raise AdapterUnavailable(
-                f"{self.name}: has {there}, needs {__version__} as there is here; install it with:\n"
+                f"{self.name}: has {there}, needs {__version__} like this interpreter; install it with:\n"
                 f"  {where} -m pip install lstm-conformance=={__version__}"
             )
         adapters: list[str] = told["adapters"]
@@ -136,19 +136,19 @@ def parse_places(options: Iterable[str]) -> dict[str, Place]:
     """The places of the options `--worker`, by name.
 
     Raises:
-        ConformanceError: one has another form, or a name is given twice.
+        ConformanceError: one has the wrong form, or a name is given twice.
     """
     places: dict[str, Place] = {}
     for option in options:
         place = _parsed(option)
         if place.name in places:
-            raise ConformanceError(f"--worker {option}: there is a place {place.name} already")
+            raise ConformanceError(f"--worker {option}: there is already a place called {place.name}")
         places[place.name] = place
     return places
 
 
 def demand_used(places: Iterable[str], labels: Iterable[str]) -> None:
-    """Raises ConformanceError if nothing is to run at one of the places."""
+    """Raises ConformanceError if no adapter is to run at one of the places."""
     if idle := set(places) - {registry.parse(label).place for label in labels}:
         raise ConformanceError(f"nothing is to run at the place {min(idle)}: no adapter is called {min(idle)}:NAME")
 
@@ -166,7 +166,7 @@ def place_of(label: registry.Label, places: Mapping[str, Place]) -> Place:
     """The place that a label names.
 
     Raises:
-        AdapterUnavailable: there is none of that name.
+        AdapterUnavailable: there is no place of that name.
     """
     if not label.place:
         return HERE
@@ -188,7 +188,7 @@ def _parsed(option: str) -> Place:
     given = {key: value for key, value in vars(spec).items() if key[0] != "_" and key != "env"} if spec else {}
     for key, value in given.items():
         if key not in _KEYS:
-            raise ConformanceError(f"--worker {option}: knows no {key!r}; allowed: {', '.join(_KEYS)}")
+            raise ConformanceError(f"--worker {option}: unknown key {key!r}; allowed: {', '.join(_KEYS)}")
         if value is True or not value:
             raise ConformanceError(f"--worker {option}: {key} needs a value; {_FORM}")
     if not re.fullmatch(r"[\w.-]+", name, re.ASCII) or not ("python" in given or "ssh" in given):

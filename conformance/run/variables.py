@@ -19,7 +19,7 @@ _NUMERIC = (
 
 
 def variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """Those of an environment that are set."""
+    """The variables of this kind that are set in an environment."""
     return {
         name: environment[name]
         for name in sorted(environment)

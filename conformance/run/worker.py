@@ -1,11 +1,11 @@
-"""The far end: runs in a process of its own, holds one adapter, answers one case after the other.
+"""The worker process: holds one adapter and answers one case after the other.
 
     <- Load                  -> Started, then Loaded or NotLoaded
     <- Ask                   -> Computed, Refused or Raised
     ...                      until the channel is closed
 
-conformance.run.messages has them. The worker never sees a golden value. What the framework prints goes to the log, not
-into the run's own output.
+The messages are in conformance.run.messages. The worker never sees a golden value. What the framework prints goes to
+the log, not to the run's own output.
 """
 
 from __future__ import annotations
@@ -52,17 +52,17 @@ from conformance.run.variables import variables
 
 _ALLOCATION = re.compile(r"(?i)out of memory|\bOOM\b|bad.?alloc|RESOURCE_EXHAUSTED|can.?t allocate|cannot allocate|"
                          r"failed to allocate|unable to allocate|can't start new thread")  # fmt: skip
-"""How frameworks say MemoryError."""
+"""How frameworks report that memory has run out."""
 
 
 def serve(channel: Any) -> None:
-    """Answer requests on an execnet channel until it is closed, or memory has run out; then end the process.
+    """Answer requests on an execnet channel until it is closed or memory has run out; then end the process.
 
-    At once, for what frameworks do at the end of an interpreter takes up to seconds, and answers nothing.
+    It ends immediately, because frameworks can take seconds to shut down with the interpreter.
     """
     try:
         _serve(channel)
-    except Exception:  # a mistake of the suite's own; what cannot be encoded would never arrive
+    except Exception:  # a bug in the suite; text that cannot be encoded would never arrive
         raise RuntimeError(visible(traceback.format_exc(), lines=True)) from None
     os._exit(0)
 
@@ -96,14 +96,14 @@ def _serve(channel: Any) -> None:
                 told = Raised(CAME_BACK, seconds=told.seconds)
             say(told)
             if is_last(told):
-                return  # what such an error has left half done, nobody knows
+                return  # such an error may have left anything half done
     finally:
         Path(log).unlink(missing_ok=True)
         end_others(mark)
 
 
 def _made(request: Load, copies: Copies) -> tuple[Adapter, Loaded]:
-    """The adapter, and what is told of it.
+    """The adapter, and the message that describes it.
 
     Raises:
         AdapterUnavailable: it cannot be made.
@@ -122,22 +122,22 @@ def _made(request: Load, copies: Copies) -> tuple[Adapter, Loaded]:
 def _answer(adapter: Adapter, request: Ask) -> Answer:
     try:
         return answer(adapter, request)
-    except bdb.BdbQuit:  # there is nobody to debug it
+    except bdb.BdbQuit:  # there is no terminal to debug in
         return Raised("a breakpoint was reached; --in-process is for debuggers")
 
 
 def describe(adapter: Adapter) -> AdapterInfo:
-    """Who answers, and where.
+    """Describes the adapter and the place where it runs.
 
     Raises:
-        AdapterUnavailable: the adapter does not say which versions compute, or on which device.
+        AdapterUnavailable: the adapter does not state its versions or its device.
     """
     device = _read(adapter, "device", "the device that __init__ was given; call super().__init__(device) there")
     versions = _read(adapter, "versions", "a dict of each package that computes and its version")
     if not isinstance(versions, dict) or not all(isinstance(text, str) for pair in versions.items() for text in pair):
         raise AdapterUnavailable(
-            f"{adapter.name}: versions is {shortened(repr(versions))}; it must be a dict of texts, each package that "
-            "computes and its version, as {'acme-runtime': '1.0'}"
+            f"{adapter.name}: versions is {shortened(repr(versions))}; it must be a dict from each package that "
+            "computes to its version, both text, like {'acme-runtime': '1.0'}"
         )
     return AdapterInfo(
         versions=sendable(versions),
@@ -160,14 +160,14 @@ def _read(adapter: Adapter, name: str, wanted: str) -> Any:
 def _settings(adapter: Adapter) -> dict[str, str]:
     try:
         return {str(name): str(value) for name, value in adapter.settings.items()}
-    except Exception as error:  # another version may have them elsewhere; its answers are worth having all the same
+    except Exception as error:  # another version may have them elsewhere; its answers are still of use
         return {f"{adapter.name}.settings": f"cannot be read: {error!r}"}
 
 
 def refusals(adapter: Adapter) -> str | None:
-    """The adapter's capabilities in JSON, so that it need not be asked what it refuses by them.
+    """The adapter's capabilities in JSON, so that it does not have to be asked about the cases that they refuse.
 
-    None where it may decide otherwise than by them, or where they are not what they are declared to be.
+    None if the adapter may decide in another way, or if they are not valid capabilities.
     """
     if type(adapter).run is not Adapter.run:
         return None
@@ -181,10 +181,10 @@ def refusals(adapter: Adapter) -> str | None:
 
 
 def answer(adapter: Adapter, request: Ask) -> Answer:
-    """One case's answer; its `seconds` are those that the adapter took.
+    """The answer to one case; its `seconds` are the adapter's own.
 
     Raises:
-        BdbQuit: somebody has left the debugger.
+        BdbQuit: the user has left the debugger.
     """
     case = Case.model_validate_json(request.case, context=CHECKED)
     arrays = Arrays.from_tensors(from_bytes(request.tensors))
@@ -201,8 +201,8 @@ def answer(adapter: Adapter, request: Ask) -> Answer:
         return Refused(str(error), seconds)
     except (bdb.BdbQuit, KeyboardInterrupt):
         raise
-    # Whatever a framework raises is that case's outcome, not the run's end: sys.exit and a panic of Rust too, neither
-    # of which is an Exception.
+    # Whatever a framework raises is the outcome of this case and does not end the run. That includes sys.exit and Rust
+    # panics, neither of which is an Exception.
     except BaseException as error:
         text = registry.said(error)
         out_of_memory = isinstance(error, MemoryError) or bool(_ALLOCATION.search(text))
@@ -210,10 +210,10 @@ def answer(adapter: Adapter, request: Ask) -> Answer:
 
 
 def _demand_unchanged(arrays: Arrays, sent: bytes) -> None:
-    """NumPy's read-only flag stops NumPy, not C code that is handed the memory.
+    """Checks the inputs, because NumPy's read-only flag does not stop C code that gets the memory.
 
     Raises:
-        ValueError: the adapter, or what it wraps, has written into its inputs.
+        ValueError: the adapter, or the framework, has written into its inputs.
     """
     changed = [name for name, array in from_bytes(sent).items() if array.tobytes() != arrays.flat[name].tobytes()]
     if changed:
@@ -221,7 +221,7 @@ def _demand_unchanged(arrays: Arrays, sent: bytes) -> None:
 
 
 def _declared(adapter: Adapter, case: Case) -> tuple[str, str, str]:
-    """The precision and the contracts, of padded y and of empty rows, by which the adapter's answer is judged.
+    """The precision and the contracts for padded y and empty rows by which the adapter's answer is judged.
 
     Raises:
         ValueError: the suite knows no such precision or contract.
@@ -239,9 +239,9 @@ def _declared(adapter: Adapter, case: Case) -> tuple[str, str, str]:
 
 
 def _split(outputs: Any, case: Case) -> tuple[dict[str, Array], dict[str, str]]:
-    """The outputs asked for that are arrays of a known dtype, and a description of each that is not."""
+    """The requested outputs that are arrays of a known dtype, and a description of each that is not."""
     if not isinstance(outputs, dict):
-        raise TypeError(f"the adapter returned {type(outputs).__name__}, needs a dict of arrays")
+        raise TypeError(f"the adapter returned {type(outputs).__name__}; it must return a dict of arrays")
     arrays: dict[str, Array] = {}
     strange: dict[str, str] = {}
     for name in case.outputs:
@@ -258,7 +258,7 @@ def _split(outputs: Any, case: Case) -> tuple[dict[str, Array], dict[str, str]]:
 
 
 def _processor() -> str:
-    """The processor's name: it decides which kernels a framework takes."""
+    """The name of the processor, which decides the kernels that a framework chooses."""
     try:
         lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
     except OSError:

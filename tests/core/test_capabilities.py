@@ -47,8 +47,8 @@ REFUSALS: list[tuple[Capabilities, dict[str, Any], str, dict[str, Any] | Capabil
         {"direction": "bidirectional"},
     ),
     (Capabilities(max_layers=1), {"layers": 2}, "has at most 1 layer(s)", {"layers": 1}),
-    (Capabilities(max_steps=5), {}, "makes at most 5 step(s) a call", {"T": 5}),
-    (Capabilities(max_steps=3), {"blocks": [4, 2]}, "makes at most 3 step(s) a call", {"blocks": [3, 3]}),
+    (Capabilities(max_steps=5), {}, "takes at most 5 step(s) per call", {"T": 5}),
+    (Capabilities(max_steps=3), {"blocks": [4, 2]}, "takes at most 3 step(s) per call", {"blocks": [3, 3]}),
     (Capabilities(blocks=False), {"blocks": [3, 3]}, "cannot carry a state from call to call", {}),
     (
         Capabilities(),
@@ -61,7 +61,7 @@ REFUSALS: list[tuple[Capabilities, dict[str, Any], str, dict[str, Any] | Capabil
     (
         Capabilities(lengths="common"),
         {"lengths": [6, 5, 6]},
-        "takes one length for the whole batch, not one a row",
+        "takes one length for the whole batch, not one per row",
         {"lengths": [5, 5, 5]},
     ),
     (

@@ -48,7 +48,7 @@ FIT: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
     ),
     (
         {"lengths_via": "packed", "skip": [[1], []]},
-        "a packed sequence has no holes: lengths_via packed goes without skip",
+        "a packed sequence has no holes: lengths_via packed cannot be combined with skip",
         {"lengths_via": "packed", "lengths": [1, 2]},
     ),
     (
@@ -69,12 +69,12 @@ FIT: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
     # blocks and calls
     (
         {"blocks": [2, 2], "skip": [[1], []]},
-        "blocks (a stream) goes without skip; where rows end earlier than others, give lengths",
+        "blocks (a stream) cannot be combined with skip; if some rows end early, give lengths",
         {"blocks": [2, 2], "lengths": [4, 1]},
     ),
     (
         {"blocks": [2, 2], "calls": [1, 1]},
-        "blocks cut the steps and calls cut the rows: give one of the two",
+        "blocks divide the steps and calls divide the rows: give one of the two",
         {"calls": [1, 1], "skip": [[1], []], "direction": "bidirectional"},
     ),
     ({"calls": [1, 2]}, "calls must be positive and add up to B=2", {"calls": [2]}),
@@ -82,7 +82,7 @@ FIT: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
     ({"calls": [], "B": 0}, "calls must be positive and add up to B=0", {"B": 0}),
     (
         {"head": {"O": 2, "after": "last_step"}, "skip": [[3], []]},
-        "head after last_step goes with direction forward and without lengths",
+        "head after last_step needs direction forward and cannot be combined with lengths",
         {"head": {"O": 2}, "skip": [[3], []]},
     ),
     # the cell
@@ -90,7 +90,7 @@ FIT: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
     ({"projection_clip": 0.5}, "projection_clip needs a projection: set P", {"projection_clip": 0.5, "P": 2}),
     (
         {"coupling": "forget=1-input", "forget_bias": 1.0},
-        "forget_bias does nothing where the forget gate is 1 - i",
+        "forget_bias has no effect where the forget gate is 1 - i",
         {"coupling": "input=1-forget", "forget_bias": 1.0},
     ),
     (
@@ -110,12 +110,12 @@ FIT: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
     # activations
     (
         {"activations": {"cell": BY_DEFAULT, "hidden": ELU}},
-        "activations: parameters are left out (defaults) or given, for all that take them alike",
+        "activations: either give the parameters of all activations, or leave all out with defaults",
         {"activations": {"gate": "sigmoid", "cell": BY_DEFAULT, "hidden": BY_DEFAULT}},
     ),
     (
         {"activations": {"cell": BY_DEFAULT, "hidden": {"name": "elu", "defaults": "keras"}}},
-        "activations: parameters are left out",
+        "activations: either give the parameters of all",
         {"activations": {"cell": BY_DEFAULT, "hidden": "relu"}},
     ),
     # poison
@@ -217,7 +217,7 @@ def test_defaults_differ_where_the_frameworks_do() -> None:
     [
         (
             {"name": "tanh", "defaults": "onnx"},
-            "onnx defines no default parameters for tanh; it does for hard_sigmoid,",
+            "onnx defines no default parameters for tanh, only for hard_sigmoid,",
         ),
         ({"name": "affine", "defaults": "onnx"}, "onnx defines no default parameters for affine"),
         ({"name": "thresholded_relu", "defaults": "keras"}, "keras defines no default parameters for thresholded_relu"),

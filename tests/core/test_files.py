@@ -336,7 +336,8 @@ def test_a_file_that_somebody_writes_is_written_by_nobody_else(suite, whole, tmp
     with Claim(path):
         for arguments in (run, [*run, "--resume"], *others):
             assert refusal(*arguments) == (
-                f"{path}: cannot be written: another process is writing it; wait for its end, or name another file\n"
+                f"{path}: cannot be written: another process is writing it; "
+                "wait until that ends, or name another file\n"
             )
         assert path.read_text() == "old"
     assert conformance(*run).exit_code == 0

@@ -245,8 +245,8 @@ REFUSED = {
     "vary: {dtypes: [float32]}": "dtypes: unknown key; did you mean 'dtype'?",
     "vary: {v: {a: {id: fam/mine}}}": "id: unknown key",
     "vary: {v: {a: {name: mine}}}": "name: unknown key",
-    "T: 5": "key 'T' stands here and on line 4; keep one",
-    "x: {constant: 1, constant: 2}": "key 'constant' stands here and on line 8; keep one",
+    "T: 5": "key 'T' is given here and on line 4; keep one",
+    "x: {constant: 1, constant: 2}": "key 'constant' is given here and on line 8; keep one",
     # values that are none of those allowed
     "dtype: float8": "dtype: Input should be 'float16', 'bfloat16', 'float32' or 'float64' (got 'float8')",
     "direction: backward": "direction: Input should be 'forward', 'reverse' or 'bidirectional' (got 'backward')",
@@ -281,9 +281,9 @@ REFUSED = {
     "x: {ramp: {first: 1, divisor: 0}}": "x.ramp.divisor: Input should be greater than or equal to 1",
     "x: {integers: {low: 0, high: 4294967296}}": "x.integers.high: Input should be less than 2147483648",
     # sources
-    "x: {}": "x: a source is exactly one of values, constant, uniform, normal, integers, ramp, torch, keras; got none",
-    "x: {constant: 1, ramp: {first: 1}}": "x: a source is exactly one of values, constant, uniform,",
-    "x: {constant: 1, seed: 3}": "x: seed here belongs to the random keras initialisers only",
+    "x: {}": "x: a source needs exactly one of values, constant, uniform, normal, integers, ramp, torch, keras",
+    "x: {constant: 1, ramp: {first: 1}}": "x: a source needs exactly one of values, constant, uniform,",
+    "x: {constant: 1, seed: 3}": "x: seed here is only for the random keras initialisers",
     "x: {uniform: {low: 1, high: 1}}": "x.uniform: give either low and high (low < high), or gain alone",
     "x: {uniform: {low: 1}}": "x.uniform: give either low and high",
     "x: {uniform: {gain: 1, low: 0}}": "x.uniform: give either low and high",
@@ -312,9 +312,9 @@ def test_a_problem_names_its_line_its_key_and_what_is_allowed(line: str) -> None
         ("blocks: [5, -1]", "blocks must be positive and add up to T=4"),
         ("blocks: [4, 0]", "blocks must be positive and add up to T=4"),
         ("blocks: []", "blocks must be positive and add up to T=4"),
-        ("blocks: [2, 2]\n    direction: reverse", "blocks (a stream) goes with direction forward"),
-        ("blocks: [2, 2]\n    direction: bidirectional\n    lengths: [4, 3]", "blocks (a stream) goes with direction"),
-        ("head: {O: 1, after: last_step}\n    lengths: [4, 1]", "head after last_step goes with direction forward"),
+        ("blocks: [2, 2]\n    direction: reverse", "blocks (a stream) needs direction forward"),
+        ("blocks: [2, 2]\n    direction: bidirectional\n    lengths: [4, 3]", "blocks (a stream) needs direction"),
+        ("head: {O: 1, after: last_step}\n    lengths: [4, 1]", "head after last_step needs direction forward"),
         ("activations: [{}, {}]", "activations: give one set, or one for each of the 1 directions"),
         ("h0: {values: [[1, 2, 3, 4, 5]]}", "h0: values of shape (1, 5) where (1, 2, 5) is needed"),
         ("h0: {values: [[[1, 2, 3, 4, 5], [1, 2, 3, 4]]]}", "h0: values that are ragged or empty where (1, 2, 5)"),
@@ -371,7 +371,7 @@ def test_layers_that_differ_in_input_size_are_given_their_weights_one_by_one() -
 @pytest.mark.parametrize(
     ("layers", "W", "expected"),
     [
-        ("layers: 2", FIRST, "4 entries in values where 2 are needed, one for each layer and direction, since their"),
+        ("layers: 2", FIRST, "4 entries in values where 2 are needed, one for each layer and direction, because"),
         ("layers: 2", f"[{FIRST}, {FIRST}]", "values of layer 1 of shape (4, 1, 2) where (4, 1, 1) is needed"),
         ("layers: 2", f"[{FIRST}, 3]", "values of layer 1 of shape () where (4, 1, 1) is needed"),
         ("layers: 2", f"[{FIRST}, [[[9]], [[10, 11]]]]", "values of layer 1 that are ragged or empty where (4, 1, 1)"),
@@ -497,7 +497,7 @@ def test_a_size_is_needed(key: str) -> None:
         (CASE + "default: {}\n", "s.yaml:8: default: unknown key; did you mean 'defaults'? allowed: family,"),
         (CASE + "defaults: []\n", "s.yaml:8: defaults: needs a mapping"),
         (CASE + "defaults:\n", "s.yaml:8: defaults: needs a mapping"),
-        (CASE + "defaults: {name: other}\n", "s.yaml:8: name: belongs to a case, not into defaults"),
+        (CASE + "defaults: {name: other}\n", "s.yaml:8: name: belongs in a case, not in defaults"),
     ],
 )
 def test_a_file_that_is_no_spec_is_refused(text: str | bytes, expected: str) -> None:

@@ -8,8 +8,8 @@ from click.testing import CliRunner, Result
 from conformance.cli import main
 from conformance.views.doctor import examine
 
-REINSTALL = "; if it was renamed, reinstall its package (pip install), which writes its entry points anew"
-VERSIONS = "it must be a dict of texts, each package that computes and its version, as {'acme-runtime': '1.0'}"
+REINSTALL = "; if it was renamed, reinstall its package (pip install) to update its entry points"
+VERSIONS = "it must be a dict from each package that computes to its version, both text, like {'acme-runtime': '1.0'}"
 
 SAYS = {
     "import-fails": "import-fails cannot load: No module named 'a_framework_nobody_has'",

@@ -12,18 +12,18 @@ CASE = "family: fam\ncases:\n  - name: plain\n    T: 4\n    B: 2\n    I: 3\n    
 
 REFUSED = {
     "targets: {integers: {low: 0, high: 1}}": "targets are for a head with cross_entropy",
-    "head: {O: 1, cross_entropy: true}": "cross_entropy of one class is 0 whatever it is: O from 2",
-    "head: {O: 2, cross_entropy: true}\n    targets: {integers: {low: 0, high: 2}}": "targets are whole numbers from 0",
+    "head: {O: 1, cross_entropy: true}": "cross_entropy over one class is always 0: O must be at least 2",
+    "head: {O: 2, cross_entropy: true}\n    targets: {integers: {low: 0, high: 2}}": "targets must be whole",
     "head: {O: 2, cross_entropy: true}\n    targets: {values: [0, 1]}": "targets: values of shape (2,) where (4, 2)",
-    "head: {O: 2, cross_entropy: true, after: last_step}\n    targets: {values: [0, 0.5]}": "targets are whole numbers",
-    "head: {O: 2, cross_entropy: true}\n    targets: {constant: 1}": "targets: a source that gives",
-    "head: {O: 2}\n    gradients: whole": "gradients go through a head only from its cross_entropy",
-    "gradients: whole\n    dy: null\n    dh_n: null\n    dc_n: null": "gradients of what? give cross_entropy,",
-    "gradients: truncated": "gradients: truncated at the borders of blocks: give blocks",
-    "gradients: whole\n    calls: [1, 1]": "calls hand over rows one after the other;",
+    "head: {O: 2, cross_entropy: true, after: last_step}\n    targets: {values: [0, 0.5]}": "targets must be whole",
+    "head: {O: 2, cross_entropy: true}\n    targets: {constant: 1}": "targets: the source of classes",
+    "head: {O: 2}\n    gradients: whole": "gradients through a head need its cross_entropy",
+    "gradients: whole\n    dy: null\n    dh_n: null\n    dc_n: null": "gradients need a loss: give cross_entropy,",
+    "gradients: truncated": "gradients: truncated needs blocks, at whose borders the gradients are cut off",
+    "gradients: whole\n    calls: [1, 1]": "calls divide the rows;",
     "gradients: whole\n    lengths: [0, 3]": "a loss and its gradients need a valid step in every row",
-    "gradients: whole\n    poison: {tensor: x, at: [0, 0, 0], value: .nan}": "poison goes without softmax,",
-    "head: {O: 2, softmax: true}\n    poison: {tensor: x, at: [0, 0, 0], value: .nan}": "poison goes without softmax,",
+    "gradients: whole\n    poison: {tensor: x, at: [0, 0, 0], value: .nan}": "poison cannot be combined",
+    "head: {O: 2, softmax: true}\n    poison: {tensor: x, at: [0, 0, 0], value: .nan}": "poison cannot be combined",
     "gradients: some": "gradients: Input should be 'whole' or 'truncated'",
 }
 

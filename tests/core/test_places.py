@@ -35,7 +35,7 @@ def test_a_label_has_a_name_and_may_have_a_place_and_a_device(text, parts):
 
 @pytest.mark.parametrize("text", ["", "a:b:c", ":torch", "torch@", "two words", "torch\n", "a/b"])
 def test_what_is_no_label_is_told_what_one_is(text):
-    with pytest.raises(AdapterUnavailable, match=r"names no adapter; needs \[PLACE:\]NAME\[@DEVICE\], like torch"):
+    with pytest.raises(AdapterUnavailable, match=r"is not an adapter; give \[PLACE:\]NAME\[@DEVICE\], like torch"):
         registry.parse(text)
 
 
@@ -60,10 +60,10 @@ def test_a_place_is_an_interpreter_here_or_behind_ssh(tmp_path):
         ),
         (["=python=x"], "--worker =python=x: needs PLACE="),
         (["a b=python=x"], "--worker a b=python=x: needs PLACE="),
-        (["old=pyton=x"], "--worker old=pyton=x: knows no 'pyton'; allowed: python, ssh, ssh_config"),
+        (["old=pyton=x"], "--worker old=pyton=x: unknown key 'pyton'; allowed: python, ssh, ssh_config"),
         (["old=python="], "--worker old=python=: python needs a value; "),
         (["b=ssh=x//ssh=y"], "--worker b=ssh=x//ssh=y: duplicate key: 'ssh'"),
-        (["a=python=x", "a=ssh=y"], "--worker a=ssh=y: there is a place a already"),
+        (["a=python=x", "a=ssh=y"], "--worker a=ssh=y: there is already a place called a"),
     ],
 )
 def test_what_is_no_place_is_told_what_one_is(options, message):
@@ -101,7 +101,7 @@ def test_a_place_that_cannot_be_used_says_what_to_do(tmp_path):
     cases = {
         f"{tmp_path}/none": f"old: cannot start {tmp_path}/none: No such file or directory",
         unusable(tmp_path, "/bin/false"): f"old: {tmp_path}/python does not answer: exit code 1",
-        python: f"old: has no lstm-conformance, needs {__version__} as there is here; {install}",
+        python: f"old: has no lstm-conformance, needs {__version__} like this interpreter; {install}",
     }
     for interpreter, message in cases.items():
         places = parse_places([f"old=python={interpreter}"])

@@ -446,7 +446,7 @@ def test_in_process_the_adapter_is_in_the_process_of_pytest(project):
         ([*adapters("numpy"), "--lstm-results", "wrong/broken.yaml/x"], "wrong/broken.yaml/x: cannot be written: Not"),
         (
             [*adapters("numpy"), "--lstm-worker", "old=pyton=x"],
-            "--worker old=pyton=x: knows no 'pyton'; allowed: python,",
+            "--worker old=pyton=x: unknown key 'pyton'; allowed: python,",
         ),
         (
             [*adapters("numpy"), "--lstm-worker", "old=ssh=x"],

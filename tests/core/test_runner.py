@@ -52,7 +52,7 @@ FAULTS = {
     "calls-sys-exit": ("errored", "SystemExit: giving up"),
     "raises-a-surrogate": ("errored", r"RuntimeError: cannot read /models/caf\udce9"),
     "panics": ("errored", "Panic: index out of bounds"),
-    "not-a-dict": ("errored", "TypeError: the adapter returned list, needs a dict of arrays"),
+    "not-a-dict": ("errored", "TypeError: the adapter returned list; it must return a dict of arrays"),
     "a-list": ("failed", "y: is a list, needs to be a NumPy array of float32"),
     "missing": ("failed", "c_n: not returned"),
     "more-than-asked": ("passed", "noise "),
@@ -79,7 +79,7 @@ FAULTS = {
     "hogs-in-c": ("passed", "noise "),
     "forks-and-both-go-on": (
         "errored",
-        "the adapter forked its process and let the copy come back too; the copy must end there, with os._exit()",
+        "the adapter forked its process and let the copy return too; the copy must end itself, with os._exit()",
     ),
     "forks-as-it-should": ("passed", "noise "),
     "speaks-out-of-turn": (

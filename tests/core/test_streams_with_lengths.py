@@ -149,7 +149,7 @@ def test_an_adapter_that_keeps_its_contract_in_each_call_keeps_it_in_a_stream(de
 
 def test_an_interface_without_a_length_of_0_takes_streams_in_which_every_row_lasts() -> None:
     packed = Capabilities(dtypes=frozenset({"float64"}), lengths="each")
-    refused = "takes lengths of 1 or more; a row that ends early leaves fewer to a later block"
+    refused = "takes lengths of 1 or more; a row that ends early has fewer left in a later block"
     assert packed.refusal(stream()) == refused
     assert packed.refusal(stream(lengths=(7, 6, 6, 7))) is None
     assert packed.refusal(stream(blocks=None)) is None

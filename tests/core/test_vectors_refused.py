@@ -103,7 +103,7 @@ TAMPERED: dict[str, tuple[Callable[[Folder], Any], str]] = {
     "source": (lambda f: f.change(source=7), "source: needs text or null, not 7"),
     "too-large": (
         lambda f: os.truncate(f.file, most_bytes(f.case) + 1),
-        "cannot be read: it is larger than the 1 MiB that such a file may have",
+        "cannot be read: it is larger than 1 MiB, the limit for such a file",
     ),
 }
 """What is done to the case's line or file, and what is said of it."""

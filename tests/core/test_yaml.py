@@ -129,7 +129,7 @@ def test_a_key_of_two_meanings_is_refused() -> None:
         "s.yaml:2: no is false in YAML 1.1 and text in YAML 1.2: write false or 'no' in quotes"
     )
     assert problem("a: &a {b: 1}\nc: {<<: *a}") == (
-        "s.yaml:2: << is a merge key in YAML 1.1 and text in YAML 1.2: write the keys out where they are needed"
+        "s.yaml:2: << is a merge key in YAML 1.1 and text in YAML 1.2: write out the keys where they are needed"
     )
 
 
@@ -154,7 +154,7 @@ def test_what_is_read_is_what_pyyaml_reads_but_for_json_s_numbers(text: str) -> 
     ("line", "expected"),
     [
         ("x: *nowhere", "not valid YAML: found undefined alias 'nowhere'"),
-        ("x: &a {constant: *a}", "an alias points into itself"),
+        ("x: &a {constant: *a}", "an alias refers to a value that contains it"),
         (
             "x: !!python/object/apply:os.system [ls]",
             "the tag tag:yaml.org,2002:python/object/apply:os.system is not allowed",
@@ -171,7 +171,7 @@ def test_what_is_read_is_what_pyyaml_reads_but_for_json_s_numbers(text: str) -> 
         ("5: 6", "key 5 is not text"),
         ("null: 6", "key None is not text"),
         ("? [a]\n: 1", "key ['a'] is not text"),
-        ("a: 2", "key 'a' stands here and on line 1; keep one"),
+        ("a: 2", "key 'a' is given here and on line 1; keep one"),
         ("x: !!int five", "x: 'five' is not a valid int"),
         ("x: !!int 010", "x: 010 is the number 8 in YAML 1.1"),
         ("x: !!int 1.5", "x: '1.5' is not a valid int"),
@@ -257,7 +257,7 @@ def test_a_file_s_size_has_a_bound_that_is_looked_at_before_it_is_read(tmp_path:
     large = tmp_path / "large.yaml"
     with large.open("wb") as file:
         file.truncate(2**40)  # no block of it is written
-    with pytest.raises(SpecError, match=r"^l\.yaml:1: cannot be read: it is larger than the 64 MiB that such a file "):
+    with pytest.raises(SpecError, match=r"^l\.yaml:1: cannot be read: it is larger than 64 MiB, the limit "):
         parse_file(large, "l.yaml")
 
 
