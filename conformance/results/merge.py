@@ -1,4 +1,4 @@
-"""Results of more than one run as one: what an interrupted run left, and the files of shards."""
+"""Combines results of several runs: resumes an interrupted run, and merges the files of shards."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from conformance.results.record import Header, Record, selection_digest
 
 
 def demand_same_run(found: Results, header: Header, cases: Collection[str]) -> None:
-    """Refuse to go on with what another run has left.
+    """Refuse to resume from the results of a different run.
 
     Args:
-        header: of the run that is to go on.
-        cases: the ids of those that each of its adapters is to answer.
+        header: that of the run to continue.
+        cases: the ids of the cases that each of its adapters has to answer.
 
     Raises:
-        ConformanceError: there are other cases, vectors, a later suite, or adapters of other versions.
+        ConformanceError: the cases, the vectors, the suite or the versions of adapters are different.
     """
     path = found.path
     for name in ("suite", "vectors", "selection", "shard"):
@@ -47,9 +47,9 @@ def merged(several: Sequence[Results]) -> tuple[Header, list[Record]]:
     """The results of several files as one run's: shards of the same run, or runs of different adapters.
 
     Raises:
-        ConformanceError: a file is interrupted; they are of different suites, vectors or selections of cases, or of
-            one adapter in two versions; a case has two different outcomes; a shard is missing, or is beside the whole
-            or beside one of another number of shards.
+        ConformanceError: a file is of an interrupted run; the files differ in suite, vectors or selection of cases, or
+        in the version of an adapter; a case has two different outcomes; a shard is missing, or is given together with
+        the whole or with a shard of another division.
     """
     first = demand_complete(several[0])
     adapters = dict(first.header.adapters)
@@ -84,13 +84,13 @@ def merged(several: Sequence[Results]) -> tuple[Header, list[Record]]:
                 f"shards given: {', '.join(sorted(shards))}"
             )
         if selection_digest(case for adapter, case in records if adapter == label) != first.header.selection:
-            raise ConformanceError(f"cannot be merged: {label} has other cases than those that the headers are about")
+            raise ConformanceError(f"cannot be merged: {label} has other cases than those in the headers")
     header = first.header.model_copy(update={"adapters": adapters, "shard": None})
     return header, [record for record, _ in records.values()]
 
 
 def _demand_one_division(label: str, several: Sequence[Results]) -> None:
-    """Refuse files of an adapter that are not parts of the same whole."""
+    """Refuse files of an adapter that are not parts of the same division into shards."""
     kinds = {results.header.shard and parsed(results.header.shard)[1]: results for results in several}
     if len(kinds) > 1:
         (n, one), (m, other) = list(kinds.items())[:2]

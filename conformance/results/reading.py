@@ -1,4 +1,4 @@
-"""Results files, read: every line is checked, and so is that it can be of the run that the header names."""
+"""Reads results files. Every line is checked, including that it belongs to the run in the header."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from conformance.files import MEBIBYTE, parse_json, read_file
 from conformance.results.record import FORMAT, Footer, Header, Record
 
 MOST_BYTES: Final = 512 * MEBIBYTE
-"""That a results file may have."""
+"""Most bytes in a results file."""
 _M = TypeVar("_M", bound=BaseModel)
 
 
 @dataclass(frozen=True)
 class Results:
-    """What a results file says. complete: the run came to its end. size: bytes up to the last whole line.
+    """The content of a results file. complete: the run was finished. size: bytes up to the last complete line.
 
-    footer: None where the run was interrupted.
+    footer: None if the run was interrupted.
     """
 
     path: Path
@@ -34,10 +34,10 @@ class Results:
 
 
 def read_results(path: Path) -> Results:
-    """The content of a results file; one that was cut short has `complete` False, and loses half a last line.
+    """The content of a results file; of an interrupted run, `complete` is False and a partial last line is dropped.
 
     Raises:
-        ConformanceError: it cannot be read, is not a results file, or of another format.
+        ConformanceError: it cannot be read, is not a results file, or has another format.
     """
     data = read_file(path, MOST_BYTES)
     whole, _, half = data.rpartition(b"\n")
@@ -96,14 +96,14 @@ def demand_whole(results: Results) -> Results:
 
 
 def _demand_own(path: Path, number: int, header: Header, record: Record, first: dict[tuple[str, str], int]) -> None:
-    """Refuse a result that cannot be of this run. first: the line of each adapter's result of each case."""
+    """Refuse a result that is not of this run. first: the line of each adapter's result for each case."""
     if record.adapter not in header.adapters:
         raise ConformanceError(
             f"{path}:{number}: adapter: {record.adapter} is not one of the header's: {', '.join(header.adapters)}"
         )
     there = first.setdefault((record.adapter, record.case), number)
     if there != number:
-        raise ConformanceError(f"{path}:{number}: {record.case} with {record.adapter} is on line {there} already")
+        raise ConformanceError(f"{path}:{number}: {record.case} with {record.adapter} is already on line {there}")
     if header.shard is not None:
         k, n = parsed(header.shard)
         if (own := shard_of(record.case, n)) != k:
@@ -139,5 +139,5 @@ def _model(path: Path, number: int, model: type[_M], line: dict[str, Any]) -> _M
 
 def _misplaced(kind: object) -> str:
     if kind in ("header", "result", "footer"):
-        return f"a {kind} where there can be none; a results file is a header, results, a footer"
+        return f"a {kind} is not allowed here; a results file is a header, results, a footer"
     return f"not a kind of line of a results file: {kind!r:.40}; allowed: header, result, footer"

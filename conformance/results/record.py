@@ -1,11 +1,11 @@
-"""The format of a results file: what its header and each result say. One definition for who writes and who reads.
+"""The format of a results file: its header, results and footer. One definition for reading and writing.
 
 {"kind": "header", "format": 2, "suite": ..., "vectors": digest of the manifest, "adapters": {...}, ...}
 {"kind": "result", "case": ..., "adapter": ..., "outcome": ..., "noise": ..., ...}
 {"kind": "footer", "results": how many, "seconds": ..., "import_seconds": {...}}
 
-What a line leaves out has its default. Texts are made visible as they come in, be it from a worker or from a file, so
-that whatever shows them need not ask what they hold; a name that is not visible is refused.
+Fields that a line leaves out have their defaults. Texts are made visible when they are read, from a worker or from a
+file, so that code that shows them does not have to check them; a name that is not visible is refused.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from conformance.case.text import shortened, visible, visible_data
 FORMAT = 2
 
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-"""A number that is there: noise, seconds. What is infinite or no number at all has None in its place."""
+"""A finite number: noise, seconds. An infinite or missing one is None."""
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -46,23 +46,23 @@ def _name(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(lambda text: visible(text, lines=True))]
-"""A field for what somebody else wrote: made visible as it comes in."""
+"""A field for text from outside the suite: made visible when it is read."""
 Name = Annotated[str, AfterValidator(_name)]
-"""A field for what others refer to by this very text: refused where it is not visible."""
+"""A field for a name that others refer to: refused if it is not visible."""
 Data = Annotated[dict[str, Any], AfterValidator(visible_data)]
-"""A field for JSON that is only passed on: every text in it is made visible."""
+"""A field for JSON that is passed on unchanged, except that every text in it is made visible."""
 
 
 class _Line(BaseModel):
-    # Not strict: JSON has lists where a tuple is meant. Unknown keys are ignored: a later suite may say more.
+    # Not strict: JSON has lists in place of tuples. Unknown keys are ignored: a later suite may write more.
     model_config = ConfigDict(frozen=True)
 
 
 class AdapterInfo(_Line):
-    """Who answered: versions of the packages that computed, deciding one first; device; what decides about precision.
+    """Describes an adapter: versions of the packages that computed, decisive one first; device; settings.
 
     settings: the framework's precision settings and the environment variables that change numerics.
-    python, machine, processor: of the place where the adapter ran.
+    python, machine, processor: those of the place where the adapter ran.
     """
 
     versions: dict[Text, Text] = {}
@@ -74,11 +74,11 @@ class AdapterInfo(_Line):
 
 
 class Header(_Line):
-    """What the results of a file have in common.
+    """What all results of a file have in common.
 
-    vectors: digest of the manifest of golden vectors. cases: how many cases were asked for, whatever the shard.
-    selection: digest of their ids. shard: `k/n` where this is one of several files.
-    adapters: label -> who answered.
+    vectors: digest of the manifest of golden vectors. cases: how many cases were selected, over all shards.
+    selection: digest of their ids. shard: `k/n` if this is one of several files.
+    adapters: label -> description of the adapter.
     """
 
     format: int = FORMAT
@@ -91,11 +91,11 @@ class Header(_Line):
 
 
 class Footer(_Line):
-    """What is known at the end; of a run that was resumed, the times are those of its last part.
+    """What is known at the end; the times of a resumed run are those of its last part.
 
-    seconds: of the whole run, None where the results are of several. import_seconds: adapter -> from the start of each
-    of its workers to its being ready, all of them together. What a run costs beside the frameworks' own work is
-    `seconds` without these and without the seconds of the results.
+    seconds: of the whole run, None if the results are from several. import_seconds: adapter -> total time from the
+    start of each of its workers until that was ready. The suite's own overhead is `seconds` without these and without
+    the seconds of the results.
     """
 
     results: Count
@@ -104,7 +104,7 @@ class Footer(_Line):
 
 
 class RecordedSuspect(_Line):
-    """A conformance.case.outcomes.Suspect; noise is None where it is infinite."""
+    """A conformance.case.outcomes.Suspect; noise is None if it is infinite."""
 
     mistakes: tuple[Text, ...]
     how: Text
@@ -125,11 +125,11 @@ class RecordedDeviation(_Line):
 
 
 class Record(_Line):
-    """One result as it stands in a file.
+    """One result as stored in a file.
 
-    noise: the worst one; None where there is none (not run to its end) or it is infinite (a wrong shape, a NaN).
-    allowed: the case's tolerance in noise units, None where it is another. seconds: the framework's own.
-    suspects: what the diagnosis found; None where there were no numbers to look at.
+    noise: the worst; None if there is none (the case did not finish) or it is infinite (a wrong shape, a NaN).
+    allowed: the case's tolerance in noise units, None if it uses other terms. seconds: the framework's own.
+    suspects: what the diagnosis found; None if there were no numbers to diagnose.
     deviation: the known deviation that applied, whether it showed or not.
     profile: where in time the error is (conformance.verdict.profile), for failures.
     """
@@ -156,15 +156,15 @@ class Record(_Line):
 
     @property
     def known(self) -> bool:
-        """Wrong, and as written down in a known deviation."""
+        """Whether the outcome is wrong in the way that a known deviation describes."""
         return self.deviation is not None and not self.unexpected and self.outcome not in ("passed", "unsupported")
 
     @property
     def unexpected_pass(self) -> bool:
-        """Right, although a known deviation says that it is wrong."""
+        """Whether the outcome is right although a known deviation says that it is wrong."""
         return self.unexpected and self.outcome == "passed"
 
 
 def selection_digest(ids: Iterable[str]) -> str:
-    """A digest of the ids of cases, whatever their order."""
+    """A digest of the ids of cases, independent of their order."""
     return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()[:16]

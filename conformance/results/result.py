@@ -1,4 +1,4 @@
-"""`Result`: the outcome of one case with one adapter, what was expected of it, and its message."""
+"""`Result`: the outcome of one case with one adapter, what was expected, and the message for users."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from conformance.results.record import Record, RecordedDeviation, RecordedSuspec
 
 @dataclass(frozen=True)
 class Result:
-    """adapter: as asked for (`torch@cuda`). versions: of the packages that computed. seconds: the framework's own.
+    """adapter: as requested (`torch@cuda`). versions: of the packages that computed. seconds: the framework's own.
 
     deviation: the known deviation that applies to this case, whether it showed or not.
-    options: what the command line needs beside adapter and case to come to this result again.
+    options: what the command line needs besides adapter and case to reproduce this result.
     """
 
     case: Case
@@ -42,12 +42,12 @@ class Result:
 
     @property
     def deviates_as_known(self) -> bool:
-        """The outcome is wrong, and written down as a known deviation."""
+        """Whether the outcome is wrong in the way that a known deviation describes."""
         return self.deviation is not None and self.deviation.explains(self.outcome)
 
     @property
     def unexpected(self) -> bool:
-        """What makes a run fail: a wrong outcome nobody wrote down, or a known deviation that did not show."""
+        """Whether it makes a run fail: an unrecorded wrong outcome, or a known deviation that did not show."""
         if isinstance(self.outcome, Unsupported):
             return False
         if self.deviation is not None:
@@ -56,11 +56,11 @@ class Result:
 
     @property
     def noise(self) -> float | None:
-        """The worst noise, where the outcome has one."""
+        """The worst noise, if the outcome has one."""
         return self.outcome.noise if isinstance(self.outcome, (Passed, Failed)) else None
 
     def message(self) -> str:
-        """The whole story in design order: what, where, how far, where first, and how to see it again."""
+        """The complete message: what and where, how far off, where it begins, and how to reproduce it."""
         package, version = next(iter(self.versions.items()), ("?", "?"))
         head = f"{name_of(self.outcome).upper()} {self.case.id} [{self.adapter}; {package} {version}]"
         lines = [f"{head}   {self.case.origin}" if self.case.origin else head]
@@ -106,7 +106,7 @@ class Result:
         return " or ".join(_together(suspect.mistakes) for suspect in suspects) or "none of the catalogue"
 
     def record(self) -> Record:
-        """The result as a line of a results file."""
+        """The result as a record for a results file."""
         failed = self.outcome if isinstance(self.outcome, Failed) else None
         errored = self.outcome if isinstance(self.outcome, Errored) else None
         return Record(
@@ -128,7 +128,7 @@ class Result:
 
 
 def _lines(text: str) -> list[str]:
-    """Lines of what somebody else wrote, each as far as it is of use."""
+    """The lines of a text from outside the suite, each shortened."""
     return [shortened(line, _LONGEST) for line in text.splitlines()]
 
 
@@ -137,13 +137,13 @@ def _quoted(lines: list[str]) -> list[str]:
 
 
 _LONGEST = 1000
-"""More characters than these of a line that a framework printed or raised are only counted."""
+"""Most characters shown of a line that a framework printed or raised."""
 _SHOWN = 5
-"""More mistakes than these that coincide on a case are only named."""
+"""Most suspects shown in detail; further ones are only named."""
 
 
 def _looks_like(suspects: tuple[Suspect, ...]) -> list[str]:
-    """The suspects, a line each, as far as that is of use."""
+    """The suspects, one line each; beyond `_SHOWN`, in one line together."""
     lines: list[str] = []
     for suspect in suspects[:_SHOWN]:
         start = "        or" if lines else "looks like"
@@ -178,5 +178,5 @@ def _recorded(suspect: Suspect) -> RecordedSuspect:
 
 
 def _number(noise: float | None) -> float | None:
-    """JSON has no infinity; a failure without a number (a wrong shape, a NaN) has null."""
+    """The noise for JSON, which has no infinity: a failure without a number (a wrong shape, a NaN) has null."""
     return None if noise is None or isinf(noise) else float(f"{noise:.4g}")

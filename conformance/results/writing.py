@@ -1,7 +1,7 @@
-"""Results files, written: as the results come, so that an interrupted run leaves what it had.
+"""Writes results files as the results arrive, so that an interrupted run keeps what it had.
 
-Where FILE has results already they stay until the new run has come to its end; until then its own are in
-FILE.unfinished, which then takes the place of FILE.
+If FILE already has results, they stay until the new run is finished; until then, the new ones are in FILE.unfinished,
+which then replaces FILE.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ UNFINISHED: Final = ".unfinished"
 
 
 class ResultsFile:
-    """The results file of a run, which this process alone may write; the context ends with `close`.
+    """The results file of a run, which only this process may write; leaving the context calls `close`.
 
     Args:
-        path: of the file; nothing is written before `begin` or `go_on`.
+        path: the file; nothing is written before `begin` or `go_on`.
 
     Attributes:
-        place: where the results are until the run has come to its end.
-        times: what a footer says beside the number of results, as far as it is known.
+        place: where the results are until the run is finished.
+        times: the fields of the footer besides the number of results, as far as they are known.
 
     Raises:
         FileError: another process is writing the file, or it cannot be written.
@@ -47,7 +47,7 @@ class ResultsFile:
         self.times: dict[str, Any] = {}
 
     def left(self) -> Results | None:
-        """What the run before this one has left, or None where there is nothing.
+        """The results that an earlier run left, or None.
 
         Raises:
             ConformanceError: it cannot be read, or is not a results file.
@@ -58,7 +58,7 @@ class ResultsFile:
             found = read_results(path)
             if not found.complete or path == self._target:
                 return found
-            with writing(self._target):  # it was finished, and the process killed before it could say so
+            with writing(self._target):  # it was finished, but the process was killed before the renaming
                 path.replace(self._target)
         return None
 
@@ -66,14 +66,14 @@ class ResultsFile:
         """Begin a new run.
 
         Raises:
-            FileError: the file cannot be written; what was there is unharmed.
+            FileError: the file cannot be written; the old content is unharmed.
         """
-        self._unfinished.unlink(missing_ok=True)  # of a run that nobody went on with
+        self._unfinished.unlink(missing_ok=True)  # of a run that was not resumed
         self._open()
         self._write("header", header)
 
     def go_on(self, found: Results) -> None:
-        """Go on where `left` ends; half a line, as a kill leaves it, is cut off.
+        """Continue after the results of `left`; a partial last line, as a kill leaves it, is cut off.
 
         Raises:
             FileError: the file cannot be written.
@@ -83,19 +83,19 @@ class ResultsFile:
         self._count = len(found.records)
 
     def add(self, record: Record) -> None:
-        """Append one result, whole or not at all.
+        """Append one result, completely or not at all.
 
         Raises:
-            FileError: the disk is full, or the system refuses; the results before are there.
+            FileError: the disk is full, or the system refuses; the earlier results are kept.
         """
         self._write("result", record)
         self._count += 1
 
     def close(self, *, complete: bool) -> None:
-        """End the file. A complete run's gets its footer and takes the place of what was there.
+        """End the file. For a complete run it gets its footer and replaces the old file.
 
         Raises:
-            FileError: it cannot; what was there is unharmed.
+            FileError: it cannot be written; the old file is unharmed.
         """
         try:
             if self._descriptor is not None:
@@ -141,20 +141,20 @@ class ResultsFile:
             while written < len(data):
                 written += os.write(self._descriptor, data[written:])
         except OSError as error:
-            os.ftruncate(self._descriptor, self._size)  # the part of a line that found room
+            os.ftruncate(self._descriptor, self._size)  # removes a partly written line
             kept = f"; {self._count} results are there, --resume goes on from them" if self._count else ""
             raise FileError(self.place, "written", f"{error.strerror}{kept}") from error
         self._size += len(data)
 
 
 def write_results(path: Path, header: Header, records: Iterable[Record], *, complete: bool = True) -> int:
-    """Write a results file, whole or not at all; how many results it has.
+    """Write a results file, completely or not at all; returns the number of results.
 
     Args:
-        complete: whether the run came to its end.
+        complete: whether the run was finished.
 
     Raises:
-        FileError: a run is writing the file, or it cannot be written; what was there is unharmed.
+        FileError: a run is writing the file, or it cannot be written; the old content is unharmed.
     """
     lines = [_line("header", header), *(_line("result", record) for record in records)]
     count = len(lines) - 1
@@ -168,5 +168,5 @@ def write_results(path: Path, header: Header, records: Iterable[Record], *, comp
 def _line(kind: str, content: BaseModel) -> bytes:
     fields = content.model_dump(mode="json", exclude_defaults=True)
     if isinstance(content, Header):
-        fields["format"] = content.format  # a default that every reader has to see
+        fields["format"] = content.format  # written even though it is the default, because every reader needs it
     return (json.dumps({"kind": kind} | fields, allow_nan=False, ensure_ascii=False) + "\n").encode()

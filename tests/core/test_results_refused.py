@@ -74,7 +74,7 @@ NOT_OURS: dict[str, tuple[Callable[[Lines], Any], str]] = {
     "cases-negative": (with_field(0, "cases", -1), ":1: cases: Input should be greater than or equal to 0"),
     "format": (with_field(0, "format", "9" * 5000), ": results of format '999"),
     "adapter": (with_field(3, "adapter", "torch"), ":4: adapter: torch is not one of the header's: numpy"),
-    "twice": (first_twice, ":3: tiny/plain-f32 with numpy is on line 2 already"),
+    "twice": (first_twice, ":3: tiny/plain-f32 with numpy is already on line 2"),
     "seconds-of-all": (with_field(-1, "seconds", NAN), ":7: not a line of a results file: NaN is not a finite number"),
 }
 """What is changed in a results file, and what is said of it after the file's name."""
@@ -182,7 +182,7 @@ def test_cases_that_nobody_asked_for_are_not_merged(whole, tmp_path):
     changed = tmp_path / "changed.jsonl"
     changed.write_text(whole.read_text().replace("tiny/stack", "tiny/other"))
     said = refusal("merge", changed, "-o", tmp_path / "out.jsonl")
-    assert said == "cannot be merged: numpy has other cases than those that the headers are about\n"
+    assert said == "cannot be merged: numpy has other cases than those in the headers\n"
 
 
 # Going on

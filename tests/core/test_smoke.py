@@ -103,7 +103,7 @@ FAULTS = {
     "gradients/d_c0": ignores("dy", "d_c0"),
     "softmax/probabilities": ignores("W_y", "probabilities"),
     "head/last-step": "logits: has shape (1, 3, 2), needs (3, 2)",
-    "dtype/float64": "every number of the answer is one of float32: it is not computed in float64",
+    "dtype/float64": "every number of the answer fits into float32: it is not computed in float64",
     "dtype/float16": "y: has dtype float32, needs float16",
     "dtype/bfloat16": "c_n: not returned",
     **{f"activations/{place}-elu-alpha": ignores("the alpha of elu") for place in ("gate", "cell", "hidden")},
@@ -138,20 +138,20 @@ def test_what_is_declared_and_refused_is_told(unsound):
     refused = {check: finding for check, finding in unsound.items() if finding.outcome == "refused"}
     assert set(refused) == {"coupling/input=1-forget", "coupling/kind"}
     assert refused["coupling/kind"].text == "declared, but refused: unsound: couples the other way only"
-    assert refused["coupling/kind"].remedy.startswith("take it out of the capabilities")
+    assert refused["coupling/kind"].remedy.startswith("remove it from the capabilities")
 
 
 def test_an_answer_that_the_next_call_overwrites_and_numbers_that_drift(runs):
     failed = {check: finding.text for check, finding in runs["unsound@shares"].items() if finding.outcome == "failed"}
     assert failed.keys() == {"calls/overwritten", "calls/again"}
-    assert failed["calls/overwritten"].startswith("an answer that was handed out becomes the next call's: ")
+    assert failed["calls/overwritten"].startswith("an answer is overwritten by the next call's: ")
     assert failed["calls/again"].startswith(changes("everything asked in between"))
 
 
 def test_where_the_class_is_wrong_the_others_wait(runs):
     findings = list(runs["unsound@nameless"].values())
     assert (findings[1].check, findings[1].outcome) == ("class/versions", "failed")
-    assert findings[1].text == "versions is {}; known deviations and results files go by them"
+    assert findings[1].text == "versions is {}; known deviations and results files depend on it"
     assert {(each.outcome, each.text) for each in findings[2:]} == {("waits", "waits for class/versions")}
     assert len(findings) > 100
 
@@ -176,7 +176,7 @@ def test_the_command():
         "  directions has 'backward'; allowed: forward, reverse, bidirectional",
         "  coupling has 'cifg'; allowed: forget=1-input, input=1-forget",
         "  lengths is 'per row'; allowed: each, common, none",
-        "  max_layers is 0, needs to be a whole number from 1",
+        "  max_layers is 0; it must be a whole number of at least 1",
         "  do: correct the class attributes\n  again: conformance smoke unsound-words --check class/words\n",
         "WAITS class/versions, class/imports, class/plain-case\n  waits for class/words",
         "unsound-words: 4 checks: 1 failed, 3 waits",
@@ -201,13 +201,13 @@ def with_capabilities(**fields: object) -> type:
 @pytest.mark.parametrize(
     ("kind", "problem"),
     [
-        (dict, "the entry point sound leads to <class 'dict'>, which is no subclass of "),
+        (dict, "the entry point sound leads to <class 'dict'>, not a subclass of "),
         (
             type("Sound", (Sound,), {"devices": "cpu"}),
-            "devices is 'cpu', needs to be a frozenset, as frozenset({'...'})",
+            "devices is 'cpu'; it must be a frozenset, like frozenset({'...'})",
         ),
-        (type("Sound", (Sound,), {"capabilities": {}}), "capabilities is {}, needs to be a Capabilities(...)"),
-        (with_capabilities(dtypes="float32"), "dtypes is 'float32', needs to be a frozenset"),
+        (type("Sound", (Sound,), {"capabilities": {}}), "capabilities is {}; it must be a Capabilities(...)"),
+        (with_capabilities(dtypes="float32"), "dtypes is 'float32'; it must be a frozenset"),
         (with_capabilities(dtypes=frozenset()), "dtypes is empty: there is nothing to run"),
         (
             with_capabilities(dtypes=frozenset({"fp32"})),
@@ -217,20 +217,20 @@ def with_capabilities(**fields: object) -> type:
         (with_capabilities(lengths_via=frozenset({"mask"})), "lengths_via has 'mask'; allowed: argument, packed, "),
         (with_capabilities(layer_norm=frozenset({"basic"})), "layer_norm has 'basic'; allowed: basic-lstm-cell, nnapi"),
         (with_capabilities(gradients=frozenset({"all"})), "gradients has 'all'; allowed: whole, truncated"),
-        (with_capabilities(peephole="yes"), "peephole is 'yes', needs to be True or False"),
-        (with_capabilities(min_length=-1), "min_length is -1, needs to be a whole number from 0"),
-        (with_capabilities(activations=None), "activations is None, needs to be an ActivationSupport(...)"),
+        (with_capabilities(peephole="yes"), "peephole is 'yes'; it must be True or False"),
+        (with_capabilities(min_length=-1), "min_length is -1; it must be a whole number of at least 0"),
+        (with_capabilities(activations=None), "activations is None; it must be an ActivationSupport(...)"),
         (
             with_capabilities(activations=ActivationSupport(gate=any_of("sigmod"))),
             "activations.gate has 'sigmod'; allowed: sigmoid, tanh, ",
         ),
         (
             with_capabilities(activations=ActivationSupport(gate={"elu": frozenset({(1.0, 2.0)})})),
-            "activations.gate: elu with (1.0, 2.0); it takes alpha, as (alpha, beta), None for what it has not",
+            "activations.gate: elu with (1.0, 2.0); it takes alpha, as (alpha, beta), None for one it lacks",
         ),
         (
             with_capabilities(activations=ActivationSupport(hidden={})),
-            "activations.hidden is {}, needs any_of(...) or ",
+            "activations.hidden is {}; it must be any_of(...) or ",
         ),
         (
             with_capabilities(activations=ActivationSupport(defaults=frozenset({"torch"}))),

@@ -1,4 +1,4 @@
-"""Puts questions to an adapter in its worker process, each different one once."""
+"""Puts questions to an adapter in its worker process, each distinct question once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from conformance.verdict.compare import form_problems
 
 
 class NoAnswer(Exception):
-    """There are no numbers to look at; the text says why, a line each. outcome: the name of it, as in a run."""
+    """There are no numbers to compare; the text says why, one line each. outcome: its name, as in a run."""
 
     def __init__(self, outcome: str, lines: list[str]) -> None:
         super().__init__("\n".join(lines))
@@ -26,7 +26,7 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """outputs: of the right form, and finite. precision: what they were computed in."""
+    """outputs: of the right form, and finite. precision: the one in which they were computed."""
 
     outputs: dict[str, Array]
     precision: str
@@ -37,7 +37,7 @@ class Asker:
 
     Args:
         start: starts a worker.
-        timeout: seconds an answer may take.
+        timeout: seconds that an answer may take.
     """
 
     def __init__(self, start: Callable[[], Worker], timeout: float) -> None:
@@ -113,7 +113,7 @@ class Asker:
 
 
 def _place(trace: str) -> list[str]:
-    """Where it was raised: the lines of a traceback from the adapter's own on."""
+    """Where it was raised: the lines of a traceback starting at the adapter's own."""
     lines = trace.splitlines()[1:-1]
     starts = [n for n, line in enumerate(lines) if line.startswith('  File "')]
     own = [n for n in starts if not any(path in lines[n].replace("\\", "/") for path in _OURS)]

@@ -1,4 +1,4 @@
-"""`Smoke`: the checks that an adapter's capabilities call for, one after the other, to a finding each."""
+"""`Smoke`: runs the checks that an adapter's capabilities call for, in order, with one finding each."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from conformance.run.smoke.questions import Check, Question, distance, plain
 Outcome = Literal["passed", "failed", "known", "refused", "waits"]
 
 SAME, DIFFER = 16.0, 2.0
-"""In unit roundoffs of the largest number of a tensor: two honest computations of the same are no further apart than
-SAME; what is swallowed leaves the very same numbers, or nearly where a device adds in any order, within DIFFER."""
+"""In unit roundoffs of the largest number of a tensor. Two correct computations of the same differ by at most SAME;
+an ignored option leaves the numbers identical, or within DIFFER on a device that adds in any order."""
 
 _NARROWER = {"float64": "float32", "float32": "bfloat16", "float16": "bfloat16"}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of one check.
+    """The result of one check.
 
-    outcome: `known` is failed, with a known deviation that says the same; `refused`: declared, but the adapter raises
-    UnsupportedOption; `waits`: cannot be told before others pass.
-    text: what was found, and `remedy`, what to do about it, in plain sentences; both empty for `passed`.
+    outcome: `known` is a failure that a known deviation describes; `refused`: declared, but the adapter raises
+    UnsupportedOption; `waits`: cannot be decided before other checks pass.
+    text: what was found; remedy: what to do about it. Both are plain sentences, and empty for `passed`.
     """
 
     check: str
@@ -48,7 +48,7 @@ class Finding:
     again: str = ""
 
     def message(self) -> str:
-        """The finding for people: check, what was found, what to do, how to see it again."""
+        """The finding as text: the check, what was found, what to do, how to run it again."""
         lines = [f"{self.outcome.upper()} {self.check}"]
         lines += [f"  {line}" for line in self.text.splitlines() if line.strip()]
         lines += [f"  do: {self.remedy}"] if self.remedy else []
@@ -57,18 +57,18 @@ class Finding:
 
 
 class Smoke:
-    """All checks of an adapter; `checks` has their ids, `findings` makes them.
+    """All checks of an adapter; `checks` has their ids, `findings` runs them.
 
     Args:
         adapter: `[PLACE:]NAME[@DEVICE]`.
         deviations: what its framework is known to get wrong.
-        patterns: only checks whose id matches one; all if empty.
-        timeout: seconds an answer may take.
-        places: those that the label may name.
+        patterns: runs only checks whose id matches one; all if empty.
+        timeout: seconds that an answer may take.
+        places: the places that the label may name.
         load_timeout: seconds that the adapter may take to load, and its class before that.
 
     Raises:
-        AdapterUnavailable: it cannot be loaded; from the constructor and from `findings`.
+        AdapterUnavailable: it cannot be loaded; raised by the constructor and by `findings`.
         ConformanceError: no check matches a pattern.
     """
 
@@ -100,13 +100,13 @@ class Smoke:
 
     @property
     def versions(self) -> dict[str, str]:
-        """Of the packages that compute; starts the worker for the first time it is asked."""
+        """Versions of the packages that compute; the first access starts the worker."""
         if self._found_versions is None:
             self._found_versions = dict(self._asker.worker().info.versions)
         return self._found_versions
 
     def findings(self) -> Iterator[Finding]:
-        """A finding for each of `checks`, in their order. What builds on a check that failed waits."""
+        """A finding for each of `checks`, in order. Checks that depend on a failed one wait."""
         stopped = ""
         try:
             for name, check in _FIRST.items():
@@ -131,8 +131,8 @@ class Smoke:
     def _check_versions(self) -> Finding:
         versions = self.versions
         right = versions and all(isinstance(text, str) and text for pair in versions.items() for text in pair)
-        problem = "" if right else f"versions is {versions!r}; known deviations and results files go by them"
-        return self._first("class/versions", problem, "return {package: version} of what computes, deciding one first")
+        problem = "" if right else f"versions is {versions!r}; known deviations and results files depend on it"
+        return self._first("class/versions", problem, "return {package: version} of what computes, decisive one first")
 
     def _check_imports(self) -> Finding:
         found = self._declared.frameworks(self.versions)
@@ -182,7 +182,7 @@ _ABOUT = {
     "class/imports": "no framework imported with the class",
     "class/plain-case": "an answer of the right form to the plainest case",
 }
-_REFUSED = "take it out of the capabilities, unless it is only this device or version that lacks it"
+_REFUSED = "remove it from the capabilities, unless only this device or version lacks it"
 
 
 def called_for(capabilities: Capabilities) -> list[Check]:
@@ -192,20 +192,20 @@ def called_for(capabilities: Capabilities) -> list[Check]:
 
 
 def problem_of(check: Check, asker: Asker) -> str:
-    """What is wrong with the answers to a check's questions; nothing if they are as expected.
+    """What is wrong with the answers to a check's questions; "" if they are as expected.
 
     Raises:
-        NoAnswer: there is none.
+        NoAnswer: a question has no answer.
     """
     one = asker.ask(check.one)
     return _digits(one) if check.other is None else _compared(check, one, asker.ask(check.other))
 
 
 def _compared(check: Check, one: Answer, other: Answer) -> str:
-    """What is wrong with the two answers together; nothing if they are as expected."""
+    """What is wrong with two answers compared; "" if they are as expected."""
     assert check.other is not None
     differ = check.expect == "differ"
-    # States cancel, so they are measured against 1; a gradient is small all over.
+    # States cancel, so they are measured against 1; gradients are small everywhere.
     apart = distance(
         check.one.seen(one.outputs), check.other.seen(other.outputs), check.names, least=0.0 if differ else 1.0
     )
@@ -219,7 +219,7 @@ def _compared(check: Check, one: Answer, other: Answer) -> str:
 
 
 def _digits(answer: Answer) -> str:
-    """Numbers that fit into a narrower format were computed in it, unless that is what the adapter says."""
+    """Numbers that all fit a narrower format were computed in it; a fault unless the adapter declares that."""
     dtype = str(answer.outputs["y"].dtype)
     narrower = _NARROWER.get(dtype)
     if narrower is None or answer.precision != dtype:
@@ -227,7 +227,7 @@ def _digits(answer: Answer) -> str:
     numbers = np.concatenate([answer.outputs[name].ravel() for name in ("y", "h_n", "c_n")])
     if not np.array_equal(numbers, numbers.astype(numpy_dtype(narrower)).astype(numbers.dtype)):
         return ""
-    return f"every number of the answer is one of {narrower}: it is not computed in {dtype}"
+    return f"every number of the answer fits into {narrower}: it is not computed in {dtype}"
 
 
 def _listed(names: dict[str, float]) -> str:

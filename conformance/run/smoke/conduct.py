@@ -1,4 +1,4 @@
-"""The checks of conduct: one model called in turn, the same question twice."""
+"""The checks of behaviour across calls: one model called several times, and the same question twice."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from conformance.run.smoke.questions import Check, Question, plain
 
 
 def checks(capabilities: Capabilities) -> Iterator[Check]:
-    """Nothing stays from call to call, no answer changes afterwards, the last question's answer is the first one's."""
+    """No state is kept between calls, no answer changes afterwards, and the same question gets the same answer."""
     base = plain(capabilities)
     turns = base | {"B": 6, "calls": (2, 2, 2)}
     first, second, third = (Question(turns, _first_again, slice(n, n + 2)) for n in (0, 2, 4))
     yield Check("calls/overwritten", "another input in the next call", "differ", first, second,
                 "give back arrays of their own, not a buffer that the next call fills",
-                blame="an answer that was handed out becomes the next call's")  # fmt: skip
+                blame="an answer is overwritten by the next call's")  # fmt: skip
     yield Check("calls/left-over", "another call before", "same", third, first,
                 "begin each call from the states it is given, None for zeros; keep none")  # fmt: skip
     yield Check("calls/again", "everything asked in between", "same", Question(base, fresh=True), Question(base),
@@ -24,6 +24,6 @@ def checks(capabilities: Capabilities) -> Iterator[Check]:
 
 
 def _first_again(tensors: dict[str, Array]) -> None:
-    """The third call's rows are the first one's."""
+    """Makes the rows of the third call those of the first."""
     for name in ("inputs.x", "inputs.h0", "inputs.c0"):
         tensors[name][:, 4:6] = tensors[name][:, 0:2]

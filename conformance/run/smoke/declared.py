@@ -1,6 +1,6 @@
-"""What an adapter's class says of itself, read in a process of its own, where nothing has been imported before.
+"""Reads what an adapter's class declares, in a separate process in which nothing has been imported before.
 
-`describe` is the far end: it runs at the place where the adapter is to run.
+`describe` runs in that process, at the place where the adapter will run.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BOOTSTRAP = "from conformance.run.smoke.declared import describe\ndescribe(chan
 
 @dataclasses.dataclass(frozen=True)
 class Declared:
-    """capabilities: None where `faults` says why not. imported: top-level module -> distributions it belongs to."""
+    """capabilities: None if `faults` says why. imported: top-level module -> distributions it belongs to."""
 
     faults: tuple[str, ...]
     capabilities: Capabilities | None = None
@@ -45,13 +45,13 @@ class Declared:
 
 
 def declared(name: str, place: Place = HERE, seconds: float = LOAD_SECONDS) -> Declared:
-    """What the adapter of this name declares, as installed at a place.
+    """What the adapter of this name, as installed at a place, declares.
 
     Args:
         seconds: how long it may take to load the class.
 
     Raises:
-        AdapterUnavailable: there is none, or its class cannot be loaded.
+        AdapterUnavailable: there is no such adapter, or its class cannot be loaded.
     """
     registry.check(name, place.adapters)
     group = execnet.Group()
@@ -78,7 +78,7 @@ def declared(name: str, place: Place = HERE, seconds: float = LOAD_SECONDS) -> D
 
 
 def describe(channel: Any) -> None:
-    """Load the class, say what is wrong with it, else what it declares."""
+    """Load the class and send what is wrong with it, or else what it declares."""
     name = channel.receive()
     before = set(sys.modules)
     try:
@@ -100,16 +100,16 @@ def describe(channel: Any) -> None:
 
 
 def faults(kind: Any, name: str) -> list[str]:
-    """What is wrong with an adapter's class attributes, a line each."""
+    """What is wrong with an adapter's class attributes, one line each."""
     if not (isinstance(kind, type) and issubclass(kind, Adapter)):
-        return [f"the entry point {name} leads to {kind!r}, which is no subclass of conformance.adapters.base.Adapter"]
+        return [f"the entry point {name} leads to {kind!r}, not a subclass of conformance.adapters.base.Adapter"]
     found = []
     if getattr(kind, "name", None) != name:
         found.append(f"name is {getattr(kind, 'name', None)!r}; its entry point calls it {name!r}")
     found += _set_faults("devices", kind.devices, None)
     capabilities = getattr(kind, "capabilities", None)
     if not isinstance(capabilities, Capabilities):
-        return [*found, f"capabilities is {capabilities!r}, needs to be a Capabilities(...)"]
+        return [*found, f"capabilities is {capabilities!r}; it must be a Capabilities(...)"]
     for field, allowed in _WORDS.items():
         found += _set_faults(field, getattr(capabilities, field), allowed)
     for field in ("dtypes", "directions"):
@@ -123,13 +123,13 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "directions": get_args(Direction),
     **{name: option.words for name, option in OPTIONS.items() if option.words},
 }
-"""The capabilities that are sets of words, with the words there are: those of the cases."""
+"""The capabilities that are sets of words, with the allowed words: those that cases use."""
 _LENGTHS = ("each", "common", "none")
 
 
 def _set_faults(field: str, given: Any, allowed: Iterable[str] | None) -> list[str]:
     if not isinstance(given, (set, frozenset)):
-        return [f"{field} is {given!r}, needs to be a frozenset, as frozenset({{'...'}})"]
+        return [f"{field} is {given!r}; it must be a frozenset, like frozenset({{'...'}})"]
     return [
         f"{field} has {word!r}; allowed: {', '.join(allowed)}"
         for word in sorted(given, key=repr)
@@ -144,23 +144,23 @@ def _scalar_faults(capabilities: Capabilities) -> list[str]:
     for field in dataclasses.fields(Capabilities):
         value = getattr(capabilities, field.name)
         if isinstance(field.default, bool) and not isinstance(value, bool):
-            found.append(f"{field.name} is {value!r}, needs to be True or False")
+            found.append(f"{field.name} is {value!r}; it must be True or False")
     for name, least in (("max_layers", 1), ("max_steps", 1), ("min_length", 0)):
         value = getattr(capabilities, name)
         if not (isinstance(value, int) and value >= least) and not (value is None and name.startswith("max")):
-            found.append(f"{name} is {value!r}, needs to be a whole number from {least}")
+            found.append(f"{name} is {value!r}; it must be a whole number of at least {least}")
     return found
 
 
 def _activation_faults(support: Any) -> list[str]:
     if not isinstance(support, ActivationSupport):
-        return [f"activations is {support!r}, needs to be an ActivationSupport(...)"]
+        return [f"activations is {support!r}; it must be an ActivationSupport(...)"]
     found = _set_faults("activations.defaults", support.defaults, DEFAULTS)
     known = get_args(ActivationName)
     for position in ("gate", "cell", "hidden"):
         accepted = getattr(support, position)
         if not isinstance(accepted, Mapping) or not accepted:
-            found.append(f"activations.{position} is {accepted!r}, needs any_of(...) or exactly(...)")
+            found.append(f"activations.{position} is {accepted!r}; it must be any_of(...) or exactly(...)")
             continue
         for name, pairs in accepted.items():
             where = f"activations.{position}"
@@ -179,7 +179,7 @@ def _pair_faults(where: str, name: str, pairs: Any) -> list[str]:
             Activation(name=name, alpha=alpha, beta=beta)  # type: ignore[arg-type]
         except (TypeError, ValueError):
             takes = " and ".join(PARAMETERS.get(name, ())) or "no parameters"
-            found.append(f"{where}: {name} with {pair!r}; it takes {takes}, as (alpha, beta), None for what it has not")
+            found.append(f"{where}: {name} with {pair!r}; it takes {takes}, as (alpha, beta), None for one it lacks")
     return found
 
 

@@ -1,4 +1,4 @@
-"""The checks of options: what is declared has to change the answer, or, where it cannot, leave it as it is."""
+"""The checks of options: each declared option must change the answer or, if it should not, leave it as it is."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FIVE: Fields = {"T": 5}
 UNSORTED: Fields = PADDED | {"lengths": (3, 5, 2)}
 
 Row = tuple[str, str, Fields, Fields, str, tuple[str, ...]]
-"""id, what is tried, the fields with it, the fields without it or with another value, what to hand over, mistakes."""
+"""id, what is tried, the fields with it, the fields without it or with another value, the remedy, mistakes."""
 
 DIFFER: list[Row] = [
     ("direction/reverse", "the direction", {"direction": "reverse", "T": 2}, {"direction": "forward", "T": 2},
@@ -56,7 +56,7 @@ _DEFAULTS = ("activations-ignored", "activation-parameters-ignored", *(m for m i
 
 
 def checks(capabilities: Capabilities) -> Iterator[Check]:
-    """Every check of an option; those the interface does not accept are the caller's to leave out."""
+    """Every check of an option; the caller leaves out those that the interface does not accept."""
     base = plain(capabilities)
     for id_, about, on, off, source, mistakes in DIFFER:
         declared = id_.partition("/")[0] not in ("bias", "states")  # which every interface has
@@ -73,15 +73,15 @@ def checks(capabilities: Capabilities) -> Iterator[Check]:
             else:
                 one, other = Question(base | trial.on), Question(base | trial.off)
                 yield Check(id_, about, "same", one, other, remedy, mistakes)
-    # With at most one step a call there is no whole sequence to compare with; the first step must reach the last.
+    # With one step per call there is no whole sequence to compare with; the first step must affect the last.
     steps = base | STREAM | {"T": 3, "blocks": (1, 1, 1)}
     first = Question(steps, added("inputs.x", 0))
     yield Check("blocks/carried", "the state of the call before", "differ", first, Question(steps),
-                "take h0 and c0 of each call, give back its h_n and c_n", names=("h_n", "c_n"),
+                "use the h0 and c0 of each call, and return its h_n and c_n", names=("h_n", "c_n"),
                 mistakes=("stream-c-not-carried", "stream-h-not-carried"))  # fmt: skip
     for dtype in sorted(capabilities.dtypes):
         mistakes = ("float64-in-float32",) if dtype == "float64" else ()
-        remedy = f"compute in {dtype}, or say in `precision` what is computed in"
+        remedy = f"compute in {dtype}, or declare the format used in `precision`"
         yield Check(
             f"dtype/{dtype}", f"dtype {dtype}", "digits", Question(base | {"dtype": dtype}), None, remedy, mistakes
         )
@@ -98,9 +98,9 @@ def _differing(
     *,
     declared: bool = True,
 ) -> Check:
-    """Another option, another answer. declared: whether a capability says that the interface has it."""
+    """Another option must give another answer. declared: whether a capability says that the interface has it."""
     one = Question(base | pair[0])
-    remedy = f"hand it over ({source})" + (", or take it out of the capabilities" if declared else "")
+    remedy = f"hand it over ({source})" + (", or remove it from the capabilities" if declared else "")
     return Check(id_, about, "differ", one, Question(base | pair[1], x_of(one)), remedy, mistakes)
 
 
@@ -146,7 +146,7 @@ def _activations(capabilities: Capabilities, base: dict[str, Any]) -> Iterator[C
 def _second_list(
     capabilities: Capabilities, base: dict[str, Any], usual: dict[str, Any], remedy: str
 ) -> Iterator[Check]:
-    """The second direction's own activations, where there is a choice."""
+    """The second direction's own activations, if there is a choice."""
     support = capabilities.activations
     for position in ("gate", "cell", "hidden"):
         accepted: ActivationSet = getattr(support, position)

@@ -1,4 +1,4 @@
-"""What a check is: two questions to an adapter, and what their answers have to do with each other."""
+"""Defines a check: two questions to an adapter, and how their answers must relate."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _SIZES: Fields = {"id": "smoke/case", "seed": 7, "T": 5, "B": 3, "I": 4, "H": 6}
 
 @dataclass(frozen=True)
 class Question:
-    """A case, its numbers, and which part of the answer is looked at.
+    """A case, its numbers, and the part of the answer that is compared.
 
-    edit: what is changed in the case's numbers. rows: of the batch; None for all. fresh: asked even if the answer is
-    known already.
+    edit: a change to the case's numbers. rows: of the batch; None for all. fresh: asked even if the answer is already
+    known.
     """
 
     fields: Fields
@@ -39,12 +39,12 @@ class Question:
 
     @cached_property
     def case(self) -> Case:
-        """The case, outside of any suite."""
+        """The case, which is not part of any suite."""
         return Case.model_validate(self.fields)
 
     @cached_property
     def arrays(self) -> Arrays:
-        """The numbers, those of the same seed for every question."""
+        """The numbers, from the same seed for every question."""
         made = make_arrays(self.case)
         if self.edit is None:
             return made
@@ -53,7 +53,7 @@ class Question:
         return Arrays.from_tensors(tensors)
 
     def seen(self, outputs: Mapping[str, Array]) -> dict[str, Array]:
-        """The part of the answer that is looked at: of every tensor, rows are the next to last axis."""
+        """The part of the answer that is compared; rows are the second-to-last axis of every tensor."""
         if self.rows is None:
             return dict(outputs)
         return {name: array[..., self.rows, :] for name, array in outputs.items()}
@@ -61,12 +61,12 @@ class Question:
 
 @dataclass(frozen=True)
 class Check:
-    """`one` and `other` answered alike (`same`) or not (`differ`); or `one` answered with digits of its own format.
+    """`one` and `other` must be answered alike (`same`) or not (`differ`), or `one` with digits of its own format.
 
     id: `group/what`, for the command line. about: what is tried, as a noun. remedy: what to do, in a sentence.
-    mistakes: those of the catalogue that come to the same; where a known deviation names one, this is no news.
-    names: the outputs that are compared; () for all that both have in the same shape. blame: what it means if they
-    are not as expected, where that is not "changes nothing" or "changes something".
+    mistakes: those in the catalogue with the same effect; if a known deviation names one, the failure is known.
+    names: the outputs that are compared; () for all that both have in the same shape. blame: the meaning of an
+    unexpected answer, if that is not "changes nothing" or "changes something".
     """
 
     id: str
@@ -95,7 +95,7 @@ def added(tensor: str, at: Any = ..., value: float = 1.0) -> Edit:
 
 
 def x_of(other: Question) -> Edit:
-    """Gives the x of another question: what stands in its padding must not be the difference that is looked for."""
+    """Replaces x by that of another question, so that its padding is not what makes the answers differ."""
 
     def edit(tensors: dict[str, Array]) -> None:
         tensors["inputs.x"] = other.arrays.flat["inputs.x"].copy()
@@ -104,7 +104,7 @@ def x_of(other: Question) -> Edit:
 
 
 def plain(capabilities: Capabilities) -> dict[str, Any]:
-    """The fields of the plainest case that an interface accepts: the reference point of all checks."""
+    """The fields of the plainest case that an interface accepts, from which all checks start."""
     fields = dict(_SIZES)
     order = ("float32", "float64", "float16", "bfloat16")
     fields["dtype"] = next(dtype for dtype in order if dtype in capabilities.dtypes)
@@ -129,11 +129,11 @@ _PARAMETERS: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "scaled_tanh": ({"alpha": 1.5, "beta": 0.5}, {"alpha": 0.75, "beta": 1.25}),
     "elu": ({"alpha": 0.5}, {"alpha": 1.5}),
 }
-"""What to give what takes alpha and beta, and what else: exact in every dtype, away from everybody's defaults."""
+"""Values for alpha and beta, and other values: exact in every dtype, and different from all defaults."""
 
 
 def parameters(accepted: ActivationSet, name: str) -> list[Activation]:
-    """The activations of a name that are accepted: those listed, or one of any."""
+    """The accepted activations of a name: those listed, or one if any parameters are accepted."""
     listed = accepted[name]
     if listed is None:
         return [Activation.model_validate({"name": name} | _PARAMETERS.get(name, ({}, {}))[0])]
@@ -142,7 +142,7 @@ def parameters(accepted: ActivationSet, name: str) -> list[Activation]:
 
 
 def variations(accepted: ActivationSet, activation: Activation) -> Iterator[tuple[str, Activation]]:
-    """The same with each parameter changed by itself, or where only some are accepted, with others of these."""
+    """The same with each parameter changed separately or, if only some are accepted, with others of these."""
     name = activation.name
     if accepted[name] is None:
         given, other = _PARAMETERS.get(name, ({}, {}))
@@ -159,7 +159,7 @@ def _usual(accepted: ActivationSet, name: str) -> Activation:
 def distance(
     one: Mapping[str, Array], other: Mapping[str, Array], names: tuple[str, ...], least: float
 ) -> dict[str, float]:
-    """How far apart two answers are, tensor by tensor, in units of the largest number of the tensor, or of `least`."""
+    """The difference of two answers for each tensor, in units of the tensor's largest number or of `least`."""
     shared = names or tuple(n for n in one if n in other and one[n].shape == other[n].shape)
     assert shared, "two answers with nothing in common to compare"
     found = {}

@@ -1,4 +1,4 @@
-"""The checks of tensors: each that is handed over, and each gate of it, has to count; each of the answer, to live."""
+"""The checks of tensors: every input tensor, and every gate of it, must affect the answer."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from conformance.case.tensor_table import COTANGENTS, HEAD_WEIGHTS, INPUTS, LAYE
 from conformance.case.tensors import Array
 from conformance.run.smoke.questions import BIDIRECTIONAL, Check, Edit, Question, added, plain
 
-_BIASES = "there are two biases, b_w and b_r; a framework with one wants their sum, LayerWeights.bias"
+_BIASES = "there are two biases, b_w and b_r; a framework with one needs their sum, LayerWeights.bias"
 _TABLE = LAYER_WEIGHTS | HEAD_WEIGHTS
 
 
 def checks(capabilities: Capabilities) -> Iterator[Check]:
-    """Every check of a tensor; those the interface does not accept are the caller's to leave out."""
+    """Every check of a tensor; the caller leaves out those that the interface does not accept."""
     base = plain(capabilities)
     yield from _inputs(base)
     for name, tensor in _TABLE.items():
@@ -24,7 +24,7 @@ def checks(capabilities: Capabilities) -> Iterator[Check]:
         question = next((q for q in questions if capabilities.refusal(q.case) is None), None)
         if question is not None:
             yield from _parts(name, tensor, question)
-    # Few steps: what a state is made of fades.
+    # Few steps, because the effect of a state fades.
     short = base | {"T": min(base["T"], 2)}
     several = ({"layers": 2} | BIDIRECTIONAL, {"layers": 2}, BIDIRECTIONAL)
     rows = (short | more for more in several if capabilities.refusal(Case.model_validate(short | more)) is None)
@@ -39,11 +39,11 @@ def _inputs(base: dict[str, Any]) -> Iterator[Check]:
         if not tensor.cotangent:
             remedy = f"inputs.{name} is {tensor}"
             yield _counts(f"inputs/{name}", name, Question(base), added(f"inputs.{name}"), remedy, tensor.ignored)
-    # Only the first row is changed, so the others must not be.
+    # Only the first row of the input changes, so the other rows of the answer must not.
     first, rest = slice(0, 1), slice(1, None)
     one = Question(base, added("inputs.x", (slice(None), first)), rows=rest)
     yield Check("inputs/rows-apart", "another row of the batch", "same", one, Question(base, rows=rest),
-                "mind the axes: inputs.x is (T, B, I), y is (T, B, D*P), states are (L*D, B, ...)")  # fmt: skip
+                "check the axes: inputs.x is (T, B, I), y is (T, B, D*P), states are (L*D, B, ...)")  # fmt: skip
 
 
 def _parts(name: str, tensor: Tensor, question: Question) -> Iterator[Check]:
@@ -59,7 +59,7 @@ def _parts(name: str, tensor: Tensor, question: Question) -> Iterator[Check]:
 
 
 def _rows(fields: dict[str, Any]) -> Iterator[Check]:
-    """Weights and states of every layer and direction, where there are several."""
+    """Weights and states of every layer and direction, if there are several."""
     if not fields:
         return
     case = Case.model_validate(fields)
@@ -77,7 +77,7 @@ def _rows(fields: dict[str, Any]) -> Iterator[Check]:
 
 
 def _gradients(fields: dict[str, Any], *, cross_entropy: bool) -> Iterator[Check]:
-    """Each cotangent counts, and each gradient answers to one."""
+    """Each cotangent must affect the gradients, and each gradient must depend on one."""
     for name in COTANGENTS:
         remedy = f"inputs.{name} is dL/d{name[1:]}"
         ignored = INPUTS[name].ignored
@@ -93,7 +93,7 @@ def _gradients(fields: dict[str, Any], *, cross_entropy: bool) -> Iterator[Check
 
 
 def _losses(base: dict[str, Any]) -> Iterator[Check]:
-    """What stands behind the head."""
+    """The outputs after the head."""
     softmax = Question(base | {"head": {"O": 3, "softmax": True}})
     yield _counts("softmax/probabilities", "W_y", softmax, added("weights.W_y", 0), "give back probabilities",
                   names=("probabilities",))  # fmt: skip
@@ -105,7 +105,7 @@ def _losses(base: dict[str, Any]) -> Iterator[Check]:
 
 
 def _others(tensors: dict[str, Array]) -> None:
-    """The next class of three, the first for the last; every row and step is valid."""
+    """Replaces each of three classes by the next, the last by the first; every row and step is valid."""
     tensors["inputs.targets"][...] = (tensors["inputs.targets"] + 1) % 3
 
 
@@ -118,7 +118,7 @@ def _counts(
     ignored: str | None = None,
     names: tuple[str, ...] = (),
 ) -> Check:
-    """Another tensor, another answer."""
+    """Another tensor must give another answer."""
     mistakes = () if ignored is None else (ignored,)
     changed = Question(question.fields, edit)
     return Check(id_, about, "differ", changed, question, f"hand it over: {remedy}", mistakes, names)
