@@ -9,6 +9,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from conformance.case.text import visible
+
 
 @dataclass(frozen=True)
 class DataFolders:
@@ -29,8 +31,13 @@ def displayed(path: Path) -> str:
     """A path as messages show it: the way the user would write it.
 
     Relative to the working directory if it is below that; otherwise, and always in an installed package, relative to
-    the suite if it is one of the suite's own files (`specs/holes.yaml`); otherwise unchanged.
+    the suite if it is one of the suite's own files (`specs/holes.yaml`); otherwise unchanged. What the locale cannot
+    decode is escaped.
     """
+    return visible(_displayed(path))
+
+
+def _displayed(path: Path) -> str:
     root, full = _root(), path.resolve()
     below_here = os.path.relpath(path)
     outside = below_here.startswith("..")

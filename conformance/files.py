@@ -131,8 +131,15 @@ def replace_file(path: Path, content: bytes | str) -> None:
     """Write a file, whole or not at all; the old content stays until the new one is complete. Text is UTF-8.
 
     Raises:
-        FileError: it cannot be written, or the target exists and is not a regular file.
+        FileError: it cannot be written, the target exists and is not a regular file, or another process has a `Claim`.
     """
+    with writing(path):
+        _demand_unclaimed(path)
+    replace_claimed_file(path, content)
+
+
+def replace_claimed_file(path: Path, content: bytes | str) -> None:
+    """The same for a file of which this process has the `Claim`. Raises FileError as above."""
     with writing(path):
         data = content.encode("utf-8") if isinstance(content, str) else content
         target = destination(path)
@@ -197,7 +204,7 @@ class Claim:
             while True:
                 self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
                 try:
-                    _lock(self._descriptor)
+                    _lock(self._descriptor, fcntl.LOCK_EX if sys.platform != "win32" else 0)
                     if self._holds():  # otherwise its last writer has just replaced it
                         break
                 except BaseException:
@@ -230,15 +237,22 @@ class Claim:
         self.release()
 
 
-def _lock(descriptor: int) -> None:
+def _lock(descriptor: int, kind: int) -> None:
     if sys.platform != "win32":
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise _Refused("another process is writing it; wait until that ends, or name another file") from error
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise
+
+
+def _demand_unclaimed(path: Path) -> None:
+    """Raises OSError if a process has a `Claim` on the file. The lock is a shared one, so two such checks agree."""
+    if sys.platform != "win32" and path.is_file():
+        with path.open("rb") as file:
+            _lock(file.fileno(), fcntl.LOCK_SH)
 
 
 def _temporary(target: Path) -> tuple[Path, int]:

@@ -5,6 +5,7 @@ At the top they import little more than click: `conformance list` must not wait 
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Any
 
@@ -37,7 +38,8 @@ class _Group(click.Group):
         except ConformanceError as error:
             from conformance.case.text import visible
 
-            click.echo(visible(str(error), lines=True), err=True)
+            with contextlib.suppress(OSError):  # the exit code says it where nothing can be printed
+                click.echo(visible(str(error), lines=True), err=True)
             sys.exit(2)
 
     def invoke(self, ctx: click.Context) -> Any:

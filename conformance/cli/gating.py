@@ -58,6 +58,8 @@ class GateOptions:
         from conformance.results.gate import gate as compare
         from conformance.views import gate as view
 
+        for output in (self.markdown, self.junit):
+            options.demand_other_file(output, (before.path, after.path))
         found = compare(before, after, drift=self.drift, accept_known=self.accept_known)
         moved = view.versions(before, after)
         if self.as_json:

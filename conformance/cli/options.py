@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,3 +117,15 @@ def progress() -> Progress:
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
+
+
+def demand_other_file(output: Path | None, inputs: Iterable[Path]) -> None:
+    """Checks that a command does not write over what it reads.
+
+    Raises:
+        UsageError: the output is one of the inputs, links followed.
+    """
+    for path in inputs:
+        with contextlib.suppress(OSError):  # it does not exist, or cannot be written, which is reported then
+            if output is not None and output.samefile(path):
+                raise click.UsageError(f"{output} is read by this command; name another file to write")

@@ -37,6 +37,7 @@ def report(files: tuple[Path, ...], kind: str, output: Path | None, specs: Path,
 
     if kind == "html" and output is None:
         raise click.UsageError("--format html needs a file to write: give one with -o FILE")
+    options.demand_other_file(output, files)
     content = Content([read_results(file) for file in files])
     match kind:
         case "html":

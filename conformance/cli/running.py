@@ -268,8 +268,8 @@ class Run:
                 run_in_parallel(runners, left, jobs, begun=progress.started, report=report)
             except BaseException as error:
                 if interrupted() or isinstance(error, KeyboardInterrupt):
-                    resume = f"; {file.place} has them: go on with the same command and --resume" if file else ""
-                    kept = resume if self.resumable else ""
+                    go_on = "go on with the same command and --resume"
+                    kept = f"; {file.place} has them: {go_on}" if file and records and self.resumable else ""
                     click.echo(f"\ninterrupted after {len(records)} results{kept}", err=True)
                 raise
             if file is not None:

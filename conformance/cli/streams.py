@@ -41,9 +41,12 @@ def standard_streams() -> Iterator[None]:
 
 
 def _open_missing() -> None:
-    """Open the null device for each missing stream, or a file opened later would get its number and what is printed."""
+    """Open the null device for each missing stream, or a file opened later would get its number and what is printed.
+
+    Workers inherit it, or the connection of a worker would get that number there.
+    """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
+        os.set_inheritable(descriptor, True)
     os.close(descriptor)
 
 

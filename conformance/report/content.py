@@ -9,7 +9,7 @@ from typing import Literal
 
 from conformance.case.text import shortened, visible
 from conformance.results.reading import Results
-from conformance.results.record import AdapterInfo, Record
+from conformance.results.record import AdapterInfo, Record, selection_digest
 
 Status = Literal["unexpected", "xpass", "known", "passed", "unsupported"]
 STATUSES: tuple[Status, ...] = ("unexpected", "xpass", "known", "passed", "unsupported")
@@ -202,6 +202,11 @@ def _notes(files: Sequence[Results], columns: Sequence[Column]) -> Iterator[str]
     for results in files:
         if not results.complete:
             yield f"{visible(str(results.path))}: the run was interrupted after {len(results.records):,} results"
+        if results.complete and results.header.shard is None:
+            for label in results.header.adapters:
+                ids = [record.case for record in results.records if record.adapter == label]
+                if len(ids) == results.header.cases and selection_digest(ids) != results.header.selection:
+                    yield f"{visible(str(results.path))}: the cases of {label} are not those of the header"
     for column in columns:
         if (there := len(column.records)) < column.asked:
             yield f"{column.name}: {there:,} of {column.asked:,} cases are here"

@@ -6,6 +6,7 @@ which then replaces FILE.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from typing import Any, Final, Self
 
 from pydantic import BaseModel
 
-from conformance.files import Claim, FileError, replace_file, writing
+from conformance.files import Claim, FileError, replace_claimed_file, writing
 from conformance.results.reading import Results, read_results
 from conformance.results.record import Footer, Header, Record
 
@@ -109,6 +110,7 @@ class ResultsFile:
                 self._write("footer", Footer(results=self._count, **self.times))
                 with writing(self.place):
                     os.fsync(descriptor)
+                    _demand_there(self.place, descriptor)
         finally:
             os.close(descriptor)
         if self.place != self._target:
@@ -147,6 +149,14 @@ class ResultsFile:
         self._size += len(data)
 
 
+def _demand_there(path: Path, descriptor: int) -> None:
+    """Raises ValueError if the file of this name is not the one that has been written."""
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samestat(path.stat(), os.fstat(descriptor)):
+            return
+    raise ValueError("another program removed or replaced it during the run, and the results with it")
+
+
 def write_results(path: Path, header: Header, records: Iterable[Record], *, complete: bool = True) -> int:
     """Write a results file, completely or not at all; returns the number of results.
 
@@ -161,7 +171,7 @@ def write_results(path: Path, header: Header, records: Iterable[Record], *, comp
     if complete:
         lines.append(_line("footer", Footer(results=count)))
     with Claim(path):
-        replace_file(path, b"".join(lines))
+        replace_claimed_file(path, b"".join(lines))
     return count
 
 

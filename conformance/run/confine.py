@@ -50,10 +50,17 @@ def confine() -> tuple[str, int]:
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     os.close(handle)
-    faulthandler.enable(all_threads=False)
+    _open_streams()
+    faulthandler.enable(file=2, all_threads=False)
     if hasattr(faulthandler, "register"):
-        faulthandler.register(signal.SIGUSR1, all_threads=False, chain=True)  # and ends the process, as usual
+        faulthandler.register(signal.SIGUSR1, file=2, all_threads=False, chain=True)  # and ends the process, as usual
     return log, _marked()
+
+
+def _open_streams() -> None:
+    """Give Python streams where it has none because the run was started with them closed."""
+    sys.stdout = sys.stdout or os.fdopen(1, "w", errors="backslashreplace", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", errors="backslashreplace", closefd=False)
 
 
 def _hear_ctrl_c() -> None:

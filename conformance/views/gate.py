@@ -59,12 +59,10 @@ def table(gate: Gate, *, everything: bool) -> Table:
 
 
 def versions(before: Results, after: Results) -> str:
-    """Which packages changed, from which version to which."""
-    moved = dict.fromkeys(
-        f"{package} {was} -> {now}"
-        for package, was, now in _pairs(before.header.adapters.values(), after.header.adapters.values())
-        if was != now
-    )
+    """Which packages changed, from which version to which; the suite itself is one of them."""
+    pairs = _pairs(before.header.adapters.values(), after.header.adapters.values())
+    pairs.append(("lstm-conformance", before.header.suite, after.header.suite))
+    moved = dict.fromkeys(f"{package} {was} -> {now}" for package, was, now in pairs if was != now)
     return visible(", ".join(moved)) or "the same versions"
 
 

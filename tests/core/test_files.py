@@ -12,7 +12,16 @@ from click.testing import CliRunner, Result
 from harness import started
 
 from conformance.cli import main
-from conformance.files import MEBIBYTE, Claim, FileError, parse_json, read_file, read_text, replace_file
+from conformance.files import (
+    MEBIBYTE,
+    Claim,
+    FileError,
+    parse_json,
+    read_file,
+    read_text,
+    replace_claimed_file,
+    replace_file,
+)
 from conformance.results.reading import read_results
 from conformance.results.writing import UNFINISHED, ResultsFile
 
@@ -357,7 +366,9 @@ def test_a_claim_is_of_the_file_that_stands_there_and_not_of_one_before(tmp_path
     path = tmp_path / "file"
     path.write_text("old")
     with Claim(path):
-        replace_file(path, "new")
+        with pytest.raises(FileError, match="another process is writing it"):
+            replace_file(path, "without the right to it")
+        replace_claimed_file(path, "new")
         with Claim(path), pytest.raises(FileError):  # the file that was claimed is no more
             Claim(path)
     assert path.read_text() == "new"

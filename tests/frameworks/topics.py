@@ -154,7 +154,7 @@ BATCH_MAJOR_LENGTHS: list[Fields] = [
     BATCH_MAJOR | RAGGED | BIDIRECTIONAL | {"calls": (2, 1)},
 ]
 NO_ROWS: list[Fields] = [{"B": 0}, {"B": 0} | NO_STATES | HEAD]
-"""A batch of no rows: only for those that answer it, or raise. There are engines whose process it ends."""
+"""A batch of no rows, for adapters that are asked about one."""
 
 PROJECTIONS: list[Fields] = [
     PROJECTION,
