@@ -53,7 +53,7 @@ def build(case: Case) -> Built:
     arrays = make_arrays(case)
     proof = prove(case, arrays)
     stored = Vector.from_bytes(Vector(arrays, proof.outputs, kappa(case, arrays)).to_bytes())
-    _judgeable(case, stored)
+    _refuse_ill_conditioned(case, stored)
     worst = _reference_noise(case, arrays, stored)
     if not worst <= REFERENCE_NOISE:
         raise GenerationError(
@@ -67,7 +67,7 @@ def _reference_noise(case: Case, arrays: Arrays, vector: Vector) -> float:
     return max(float(noise(got[n], g, vector.kappa[n], "float64").max(initial=0.0)) for n, g in vector.golden.items())
 
 
-def _judgeable(case: Case, vector: Vector) -> None:
+def _refuse_ill_conditioned(case: Case, vector: Vector) -> None:
     """Refuse a case whose tolerance in noise units is as large as the outputs themselves."""
     if case.tolerance.noise is None:
         return

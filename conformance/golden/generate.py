@@ -83,7 +83,7 @@ def check(cases: Sequence[Case], store: VectorStore, *, whole: bool, jobs: int |
     for case, built in _build_all(shipped, jobs, summary):
         if built is not None:
             summary.add(case, built)
-            problem = _stored_differs(case, built, store)
+            problem = _difference_from_stored(case, built, store)
             if problem is None:
                 summary.same_bytes += 1
             else:
@@ -94,7 +94,7 @@ def check(cases: Sequence[Case], store: VectorStore, *, whole: bool, jobs: int |
     return summary
 
 
-def _stored_differs(case: Case, built: Built, store: VectorStore) -> str | None:
+def _difference_from_stored(case: Case, built: Built, store: VectorStore) -> str | None:
     try:
         stored: Vector = store.load(case)
     except ConformanceError as error:

@@ -67,7 +67,7 @@ def _read(test: Any) -> tuple[Case, Arrays, Outputs]:
     ((given, expected),) = test.data_sets
     named = dict(zip([name for name in node.input if name], given, strict=True))
     if attributes.get("layout"):
-        named |= {name: _turned(named[name]) for name in ("X", *_STATES) if name in named}
+        named |= {name: _time_major(named[name]) for name in ("X", *_STATES) if name in named}
     tensors = _tensors(named)
     case = Case.model_validate(
         {
@@ -83,12 +83,12 @@ def _read(test: Any) -> tuple[Case, Arrays, Outputs]:
             **{ours: None for theirs, ours in _STATES.items() if theirs not in named},
         }
     )
-    outputs = dict(zip(_named(node), expected, strict=True))
-    turned = {n: _turned(a) if attributes.get("layout") else a for n, a in outputs.items()}
-    return case, Arrays.from_tensors(tensors), {n: _canonical(n, a, case) for n, a in turned.items()}
+    outputs = dict(zip(_output_names(node), expected, strict=True))
+    time_major = {n: _time_major(a) if attributes.get("layout") else a for n, a in outputs.items()}
+    return case, Arrays.from_tensors(tensors), {n: _canonical(n, a, case) for n, a in time_major.items()}
 
 
-def _named(node: Any) -> list[str]:
+def _output_names(node: Any) -> list[str]:
     return [ours for ours, theirs in zip(_OUTPUTS, node.output, strict=False) if theirs]
 
 
@@ -106,7 +106,7 @@ def _tensors(named: Mapping[str, Array]) -> dict[str, Array]:
     return tensors
 
 
-def _turned(array: Array) -> Array:
+def _time_major(array: Array) -> Array:
     """Batch-major to time-major; the operator's layout applies to the states too."""
     return np.swapaxes(array, 0, 1) if array.ndim == 3 else array.transpose(1, 2, 0, 3)
 

@@ -27,7 +27,7 @@ from conformance.verdict.noise import allowed, error, noise, times, within_range
 
 LEAST_SEPARATION = 8.0
 """The separation that the shipped vectors must reach for every mistake, on at least one case."""
-_CASES_ENOUGH = 3
+_ENOUGH_CASES = 3
 """A mistake separated by this many cases is not tried on costlier ones."""
 
 
@@ -135,7 +135,7 @@ def too_weak(
         for mistake_id, effect in found.items():
             power = powers[mistake_id]
             power.effects.append(effect)
-            if sum(e.separation >= LEAST_SEPARATION for e in power.counted) >= _CASES_ENOUGH:
+            if sum(e.separation >= LEAST_SEPARATION for e in power.counted) >= _ENOUGH_CASES:
                 open_ids.discard(mistake_id)
         report()
     weak = [power for power in powers.values() if not power.separation >= LEAST_SEPARATION]

@@ -54,7 +54,7 @@ class Vector:
         golden = {n.removeprefix("golden."): a for n, a in tensors.items() if n.startswith("golden.")}
         kappa = {n.removeprefix("kappa."): _powers(a) for n, a in tensors.items() if n.startswith("kappa.")}
         if not golden or set(golden) != set(kappa):
-            raise ValueError("has no golden values, or golden and kappa have different names")
+            raise ValueError("has no golden values, or no kappa for some of them")
         if any(kappa[name].shape != array.shape for name, array in golden.items()):
             raise ValueError("kappa and the golden values have different shapes")
         return cls(arrays, golden, kappa)

@@ -40,9 +40,11 @@ class Gradients(Recorded, CellGradients):
 
     def scan(self, given: Scan) -> tuple[Array, State]:
         """The reference's scan, computed and recorded on an x whose padding is replaced by zeros."""
-        return super().scan(given if given.valid is None else replace(given, x=self.put_away(given.x, given.valid)))
+        return super().scan(
+            given if given.valid is None else replace(given, x=self.without_padding(given.x, given.valid))
+        )
 
-    def put_away(self, x: Array, valid: Array) -> Array:
+    def without_padding(self, x: Array, valid: Array) -> Array:
         """x with zeros at the steps that a row leaves out: padding may be NaN, and 0 * NaN is NaN going backward."""
         return np.where(valid[..., None], x, np.zeros_like(x))
 

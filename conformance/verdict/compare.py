@@ -15,6 +15,7 @@ from conformance.verdict.contracts import DEFAULTS, Contracts
 from conformance.verdict.noise import allowed, error, noise
 
 _SURELY = 0.999
+"""Below this part of the tolerance, an error is within it no matter how the noise was rounded."""
 
 
 def judge(

@@ -51,7 +51,7 @@ def profile(answer: Answer, suspects: Sequence[Suspect] = ()) -> dict[str, Any]:
     seen = [counted | np.any(half > 0.0, axis=-1) for half in halves]
     found: dict[str, Any] = {
         "every": _every(case),
-        "y": {_name(case, d): _series(case, half, seen[d]) for d, half in enumerate(halves)},
+        "y": {_direction_name(case, d): _series(case, half, seen[d]) for d, half in enumerate(halves)},
     }
     first = next((s for s in suspects if s.how == "reproduces"), None)
     if first is not None:
@@ -74,11 +74,11 @@ def _gates(case: Case, arrays: Arrays, mistakes: Sequence[str], counted: Array) 
     wrong, right = _series_of_rows(case, exact, *variants), _series_of_rows(case, exact)
     for layer in range(case.layers):
         rows = range(layer * case.D, (layer + 1) * case.D)
-        if any(row not in wrong or not _alike(wrong[row], right[row]) for row in rows):
+        if any(row not in wrong or not _same_shapes(wrong[row], right[row]) for row in rows):
             return {}
         apart = [{name: error(wrong[row][name], right[row][name]) for name in SERIES} for row in rows]
         gates = {
-            _name(case, direction): {name: _series(case, a, counted) for name, a in series.items()}
+            _direction_name(case, direction): {name: _series(case, a, counted) for name, a in series.items()}
             for direction, series in enumerate(apart)
             if any(np.any(a[counted] > 0.0) for a in series.values())
         }
@@ -87,7 +87,7 @@ def _gates(case: Case, arrays: Arrays, mistakes: Sequence[str], counted: Array) 
     return {}
 
 
-def _alike(some: Mapping[str, Array], others: Mapping[str, Array]) -> bool:
+def _same_shapes(some: Mapping[str, Array], others: Mapping[str, Array]) -> bool:
     return all(some[name].shape == others[name].shape for name in SERIES)
 
 
@@ -108,13 +108,13 @@ def _series_of_rows(case: Case, arrays: Arrays, *variants: type[Reference]) -> d
         rows.setdefault(taped.scan.row, []).extend(taped.steps[t] for t in sorted(taped.steps))
     found = {}
     for row, steps in rows.items():
-        named = [_named(step) for step in steps]
-        if len(steps) == case.T and all(_alike(each, named[0]) for each in named):
+        named = [_values(step) for step in steps]
+        if len(steps) == case.T and all(_same_shapes(each, named[0]) for each in named):
             found[row] = {name: np.stack([each[name] for each in named]) for name in SERIES}
     return found
 
 
-def _named(step: Step) -> dict[str, Array]:
+def _values(step: Step) -> dict[str, Array]:
     """The values of `SERIES` at a step: gates (B, H) as used, and the states after it."""
     return {
         "i": step.i,
@@ -126,7 +126,7 @@ def _named(step: Step) -> dict[str, Array]:
     }
 
 
-def _name(case: Case, direction: int) -> str:
+def _direction_name(case: Case, direction: int) -> str:
     return "reverse" if case.reverse(direction) else "forward"
 
 

@@ -152,7 +152,7 @@ class PaddingResetsGradient(Gradients):
     applies=lambda case: differentiated(case) and case.masked and not math.isfinite(case.padding),
 )
 class NanOfPadding(Gradients):
-    def put_away(self, x: Array, valid: Array) -> Array:
+    def without_padding(self, x: Array, valid: Array) -> Array:
         return x
 
     def past_left_out(self, valid: Array, before: State, carried: State) -> State:

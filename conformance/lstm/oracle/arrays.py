@@ -21,7 +21,7 @@ Balls = dict[str, Array]
 _FORMATS: tuple[DTypeName, ...] = ("float16", "bfloat16", "float32", "float64")
 
 
-def refuse_unfit(case: Case, arrays: Arrays) -> None:
+def refuse_mismatch(case: Case, arrays: Arrays) -> None:
     """Raise GenerationError, before any computation, for what the oracle cannot compute."""
     given = None if arrays.inputs.lengths is None else tuple(arrays.inputs.lengths.tolist())
     if given != case.lengths:

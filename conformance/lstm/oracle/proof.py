@@ -11,7 +11,7 @@ import numpy as np
 from conformance.case.errors import GenerationError
 from conformance.case.model import Case
 from conformance.case.tensors import Arrays
-from conformance.lstm.oracle.arrays import Balls, refuse_unfit, rounded
+from conformance.lstm.oracle.arrays import Balls, refuse_mismatch, rounded
 from conformance.lstm.oracle.forward import evaluate
 from conformance.lstm.oracle.gradients import gradients
 from conformance.lstm.oracle.rounding import Undecided
@@ -39,7 +39,7 @@ def prove(case: Case, arrays: Arrays, *, first_bits: int = 128, most_bits: int =
             needed is exactly at a kink; or an element is still undecided with `most_bits` bits (its true value may be
             exactly halfway between two float64, which no finite precision can show).
     """
-    refuse_unfit(case, arrays)
+    refuse_mismatch(case, arrays)
     forward = _proven(case, arrays, evaluate, first_bits=first_bits, most_bits=most_bits)
     if case.gradients is None:
         return forward
