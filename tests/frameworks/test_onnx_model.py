@@ -101,7 +101,7 @@ def test_a_parameter_is_rounded_to_float32_where_that_is_the_format() -> None:
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"activations": {"gate": HARD_SIGMOID, "hidden": "linear"}}, "ONNX has linear as Affine"),
+        ({"activations": {"gate": HARD_SIGMOID, "hidden": "linear"}}, "ONNX expresses linear as Affine"),
         (
             {"activations": {"gate": {"name": "hard_sigmoid", "alpha": 0.2, "beta": 0.5}}, "dtype": "float64"},
             r"activation_alpha as float32",
