@@ -1,4 +1,4 @@
-"""Keras reverses the y of an LSTM that goes backwards, and hands on the mask as it was: they no longer fit together.
+"""Keras reverses the y of an LSTM that goes backwards, and passes the mask on unreversed, so the two no longer match.
 
 The second LSTM must skip the padding, whose place in the reversed sequence is at the front. The layers are
 backend-independent here: JAX and PyTorch give the same.

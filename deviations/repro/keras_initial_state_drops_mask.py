@@ -1,4 +1,4 @@
-"""Keras leaves the mask of a Masking or Embedding layer out as soon as an LSTM is given an initial state.
+"""Keras drops the mask of a Masking or Embedding layer as soon as an LSTM is given an initial state.
 
 https://keras.io/guides/understanding_masking_and_padding/ promises that Keras fetches the mask of an input and passes
 it on. Zeros are the initial state that an LSTM starts from anyway, so giving them must change nothing. The layer is

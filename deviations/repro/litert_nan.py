@@ -1,4 +1,4 @@
-"""LiteRT turns NaN into a number: a clip into its bound, ReLU into 0, and a step whose x is 0 passes NaN weights over.
+"""LiteRT turns NaN into a number: a clip into its bound, ReLU into 0, and a step whose x is 0 skips NaN weights.
 
 One unit; c0 is NaN, so c is NaN, and so is h; or W_o is NaN, and 0 * NaN is NaN.
 """

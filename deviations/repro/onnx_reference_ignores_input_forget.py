@@ -1,4 +1,4 @@
-"""onnx.reference computes a forget gate of its own where `input_forget` couples it to the input gate.
+"""onnx.reference computes an independent forget gate although `input_forget` couples it to the input gate.
 
 One step from z_i = 1, z_f = 2, z_c = 0.5 and c = 3. Coupled, the gates add up to 1: c = (1 - i) * 3 + i * tanh(0.5).
 """

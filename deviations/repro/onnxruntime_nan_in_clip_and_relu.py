@@ -1,7 +1,7 @@
-"""onnxruntime's LSTM makes a number of NaN in two more places: `clip` gives NaN the bound, and Relu gives it 0.
+"""onnxruntime's LSTM turns NaN into a number in two more places: `clip` gives NaN the bound, and Relu gives it 0.
 
 The first: one step with x = NaN, a bias and clip = 0.75, where every gate's input is NaN. The second: one step from c =
-NaN with Relu on the way from c to h. Whatever is computed from a NaN has to be NaN.
+NaN with Relu on the way from c to h. Whatever is computed from a NaN must be NaN.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""onnxruntime's LSTM makes a number of NaN: with a bias, a gate whose input is NaN comes out as if it were large.
+"""onnxruntime's LSTM turns NaN into a number: with a bias, a gate whose input is NaN computes as for a large input.
 
 One step with x = NaN, so that every gate's input is NaN and everything the step returns has to be.
 """

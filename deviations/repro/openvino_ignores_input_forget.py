@@ -1,4 +1,4 @@
-"""OpenVINO's reader of ONNX models reads LSTM's `input_forget` and makes nothing of it.
+"""OpenVINO's reader of ONNX models reads LSTM's `input_forget` and ignores it.
 
 One step from z_i = 1, z_f = 2, z_c = 0.5 and c = 3. Coupled, the gates add up to 1: c = (1 - i) * 3 + i * tanh(0.5).
 """

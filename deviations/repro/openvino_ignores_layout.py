@@ -1,4 +1,4 @@
-"""OpenVINO's reader of ONNX models takes LSTM's x for (T, B, I) where layout = 1 says that it is (B, T, I).
+"""OpenVINO's reader of ONNX models reads LSTM's x as (T, B, I) although layout = 1 says that it is (B, T, I).
 
 Three rows of five steps are computed as five rows of three steps, or refused because the states' sizes do not fit.
 """

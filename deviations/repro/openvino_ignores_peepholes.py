@@ -1,4 +1,4 @@
-"""OpenVINO's reader of ONNX models drops LSTM's peepholes, input P, without a word.
+"""OpenVINO's reader of ONNX models silently drops LSTM's peepholes, input P.
 
 One step from z_i = z_o = z_f = 0 and c = 1 with peepholes of 2: i = f = sigmoid(2), c = i * tanh(0.5) + f, and
 h = sigmoid(2 c) * tanh(c).

@@ -1,7 +1,7 @@
-"""OpenVINO's LSTM makes a number of NaN in two places: `clip` gives NaN the lower bound, and Relu gives it 0.
+"""OpenVINO's LSTM turns NaN into a number in two places: `clip` gives NaN the lower bound, and Relu gives it 0.
 
 The first: one step with x = NaN and clip = 0.75, where every gate's input is NaN. The second: one step from c = NaN
-with Relu on the way from c to h. Whatever is computed from a NaN has to be NaN; without clip and Relu it is.
+with Relu on the way from c to h. Whatever is computed from a NaN must be NaN; without clip and Relu it is.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""BlockLSTMV2's registered gradient is BlockLSTM's, whose gates lie in another order: i, c, f, o for i, f, c, o."""
+"""BlockLSTMV2's registered gradient is BlockLSTM's, whose gates have another order: i, c, f, o and not i, f, c, o."""
 
 import numpy as np
 import tensorflow as tf
