@@ -1,9 +1,17 @@
-"""What can come of running one case with one adapter. Each outcome is a type and carries what explains it."""
+"""What can come of running one case with one adapter. Each outcome is a class and carries what explains it.
+
+An outcome is added here: a class says what results files call it, what a gate and the known deviations make of it, how
+JUnit files it, and what its message has. Nobody else keeps a list. What leads to an outcome is decided by
+conformance.run.assess; the documents name them all.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
+
+from conformance.case.text import shortened
 
 
 @dataclass(frozen=True)
@@ -30,15 +38,53 @@ class Suspect:
     precision: str
 
 
+OUTCOMES: dict[str, type[Outcome]] = {}
+"""Every outcome by its name, the best first."""
+
+
+class Outcome:
+    """What came of a case; its subclasses are frozen dataclasses.
+
+    Attributes:
+        name: in results files and tables.
+        wrong: whether it is the framework's or its adapter's fault. A known deviation can say so beforehand.
+        gone: whether the worker process did not outlive the case.
+        junit: the element of JUnit XML that tells of it where it was not expected.
+    """
+
+    name: ClassVar[str]
+    wrong: ClassVar[bool]
+    gone: ClassVar[bool]
+    junit: ClassVar[Literal["failure", "error"]]
+
+    def __init_subclass__(
+        cls, *, name: str, junit: Literal["failure", "error"], wrong: bool = False, gone: bool = False
+    ) -> None:
+        cls.name, cls.junit, cls.wrong, cls.gone = name, junit, wrong, gone
+        OUTCOMES[name] = cls
+
+    def story(self, allowed: float | None) -> list[str]:
+        """What a message has of it below its head, line by line.
+
+        Args:
+            allowed: the noise that the case allows; None where its tolerance is another.
+        """
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class Passed:
+class Passed(Outcome, name="passed", junit="failure"):  # where it is written down that it fails
     """Every element within tolerance. `noise` is the worst one's, in noise units."""
 
     noise: float
 
+    def story(self, allowed: float | None) -> list[str]:
+        """The noise."""
+        return [f"noise {self.noise:.3g}, allowed {allowed or 'see its tolerance'}"]
+
 
 @dataclass(frozen=True)
-class Failed:
+class Failed(Outcome, name="failed", junit="failure", wrong=True):
     """At least one tensor is wrong. `noise` is infinite where no number can be given (shape, dtype, NaN).
 
     suspects: best first; empty where no mistake fits, None where there were no numbers to look at (a wrong shape that
@@ -52,49 +98,101 @@ class Failed:
     suspects: tuple[Suspect, ...] | None = None
     profile: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
+    def story(self, allowed: float | None) -> list[str]:
+        """Each tensor that is wrong, where that began, and what it looks like."""
+        lines = [f"{difference.tensor}: {difference.problem}" for difference in self.differences]
+        lines += [f"first wrong: {self.first_wrong}"] if self.first_wrong else []
+        return lines + _looks_like(self.suspects or ())
+
 
 @dataclass(frozen=True)
-class Unsupported:
+class Unsupported(Outcome, name="unsupported", junit="error"):
     """The framework's interface does not accept an option of the case."""
 
     reason: str
 
+    def story(self, allowed: float | None) -> list[str]:
+        """The reason."""
+        return _lines(self.reason)
+
 
 @dataclass(frozen=True)
-class Errored:
+class Errored(Outcome, name="errored", junit="error", wrong=True):
     """The adapter or its framework raised; or the vector could not be read (`error` says which)."""
 
     error: str
     traceback: str = field(default="", repr=False)
 
+    def story(self, allowed: float | None) -> list[str]:
+        """The error, without its traceback."""
+        return _lines(self.error)
+
 
 @dataclass(frozen=True)
-class Crashed:
+class Crashed(Outcome, name="crashed", junit="error", wrong=True, gone=True):
     """The worker process ended in the middle of the case. `detail`: how; then, line by line, what it last printed."""
 
     detail: str
 
+    def story(self, allowed: float | None) -> list[str]:
+        """How the process ended, and its last words."""
+        how, *printed = _lines(self.detail)
+        return [f"the worker process ended: {how}" + ("; it last printed:" if printed else ""), *_quoted(printed)]
+
 
 @dataclass(frozen=True)
-class TimedOut:
+class TimedOut(Outcome, name="timed out", junit="error", wrong=True, gone=True):
     """The case did not end within its time. detail: what it last printed, and where it was then; may be empty."""
 
     seconds: float
     detail: str = ""
 
-
-Outcome = Passed | Failed | Unsupported | Errored | Crashed | TimedOut
-OutcomeName = Literal["passed", "failed", "unsupported", "errored", "crashed", "timed out"]
-NAMES: dict[type, OutcomeName] = {
-    Passed: "passed",
-    Failed: "failed",
-    Unsupported: "unsupported",
-    Errored: "errored",
-    Crashed: "crashed",
-    TimedOut: "timed out",
-}
+    def story(self, allowed: float | None) -> list[str]:
+        """The time it had, and where it was."""
+        where = _quoted(_lines(self.detail))
+        return [f"no answer within {self.seconds:g} s; the worker was killed" + (" here:" if where else ""), *where]
 
 
-def name_of(outcome: Outcome) -> OutcomeName:
-    """The outcome's name as it appears in results files and tables."""
-    return NAMES[type(outcome)]
+_LONGEST = 1000
+"""Most characters shown of a line that a framework printed or raised."""
+_SHOWN = 5
+"""Most suspects shown in detail; further ones are only named."""
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a text from outside the suite, each shortened."""
+    return [shortened(line, _LONGEST) for line in text.splitlines()]
+
+
+def _quoted(lines: Sequence[str]) -> list[str]:
+    return [f"| {line}" for line in lines]
+
+
+def _looks_like(suspects: tuple[Suspect, ...]) -> list[str]:
+    """The suspects, one line each; beyond `_SHOWN`, in one line together."""
+    lines: list[str] = []
+    for suspect in suspects[:_SHOWN]:
+        start = "        or" if lines else "looks like"
+        lines.append(f"{start}: {together(suspect.mistakes)} ({_how(suspect)})")
+    if rest := suspects[_SHOWN:]:
+        lines.append("        or: " + ", ".join(together(suspect.mistakes) for suspect in rest))
+    if suspects:
+        named = dict.fromkeys(mistake for suspect in suspects[:_SHOWN] for mistake in suspect.mistakes)
+        lines.append(f"see: conformance mistakes {' '.join(named)}")
+    return lines
+
+
+def _how(suspect: Suspect) -> str:
+    match suspect.how:
+        case "reproduces":
+            verb = "reproduces it" if len(suspect.mistakes) == 1 else "together they reproduce it"
+            return f"{verb}, noise {suspect.noise:.2g}"
+        case "precision":
+            return f"noise {suspect.noise:.2g} in the unit of {suspect.precision}"
+        case "resembles":
+            return "an error of its size, with other digits"
+
+
+def together(mistakes: tuple[str, ...]) -> str:
+    """Mistakes that were made at once, in words."""
+    return " with ".join(mistakes)

@@ -12,7 +12,7 @@ import pytest
 from conformance.case.errors import SpecError
 from conformance.case.load import duplicates, load_spec
 from conformance.case.model import Case
-from conformance.case.outcomes import Unsupported, name_of
+from conformance.case.outcomes import Unsupported
 from conformance.case.text import visible
 from conformance.results.result import Result
 
@@ -66,7 +66,7 @@ class CaseItem(pytest.Item):
         self.result = result = replace(result, options=(*self.owner.options(self.path), *result.options))
         versions = ", ".join(f"{package} {version}" for package, version in result.versions.items())
         noise = [] if result.noise is None else [("noise", f"{result.noise:.4g}")]
-        self.user_properties += [("outcome", name_of(result.outcome)), *noise, ("versions", visible(versions))]
+        self.user_properties += [("outcome", result.outcome.name), *noise, ("versions", visible(versions))]
         if isinstance(result.outcome, Unsupported):
             pytest.skip(visible(result.outcome.reason, lines=True))
         if result.deviates_as_known and result.deviation is not None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from conformance.case.outcomes import Passed, Unsupported
 from conformance.case.text import shortened, visible
 from conformance.results.reading import Results
 from conformance.results.record import AdapterInfo, Record, selection_digest
@@ -34,7 +35,7 @@ def status_of(record: Record) -> Status:
         return "xpass" if record.unexpected_pass else "unexpected"
     if record.known:
         return "known"
-    return "unsupported" if record.outcome == "unsupported" else "passed"
+    return "unsupported" if record.outcome_class is Unsupported else "passed"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Tally:
     def add(self, record: Record) -> None:
         """Count one result."""
         self.counts[status_of(record)] += 1
-        if record.outcome == "passed":
+        if record.outcome_class is Passed:
             self.noise = max(self.noise or 0.0, record.noise or 0.0)
 
     def __getitem__(self, status: Status) -> int:
@@ -147,7 +148,7 @@ class Content:
 
 def story_of(record: Record) -> str:
     """What happened, in one line that other cases may share."""
-    if record.outcome == "passed":
+    if record.outcome_class is Passed:
         return f"passed, but a known deviation is written down: {record.deviation.reason if record.deviation else ''}"
     if record.suspects:
         named = " with ".join(record.suspects[0].mistakes)

@@ -6,16 +6,15 @@ import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, Generic, TypeVar
 
 from conformance.case.model import Case
-from conformance.case.outcomes import OutcomeName
+from conformance.case.outcomes import OUTCOMES, Unsupported
 from conformance.case.text import shortened
 from conformance.lstm.mistakes import BY_ID
 from conformance.report.content import STATUSES, Content, body_of, status_of, story_of
 from conformance.results.record import Record
 
-OUTCOMES = get_args(OutcomeName)
 _T = TypeVar("_T")
 _SIZES = ("T", "B", "I", "H", "P", "layers")
 _SAID_ELSEWHERE = {"id", "description", "source", "origin", "dtype", "tolerance", "exempt", *_SIZES}
@@ -51,6 +50,7 @@ def page_data(content: Content, cases: Mapping[str, Case], mistakes: str | None 
     more: _Once[dict[str, Any]] = _Once()
     deviations: _Once[dict[str, Any]] = _Once()
     precisions: _Once[str] = _Once()
+    outcomes = list(OUTCOMES)
     fields: list[tuple[Any, ...]] = []
     for column, record in rows:
         extra = _more(record, deviations)
@@ -58,7 +58,7 @@ def page_data(content: Content, cases: Mapping[str, Case], mistakes: str | None 
             (
                 asked.place((record.case, record.dtype, record.allowed)),
                 order[column.name],
-                OUTCOMES.index(record.outcome),
+                outcomes.index(record.outcome),
                 STATUSES.index(status_of(record)),
                 record.noise,
                 float(f"{record.seconds * 1000:.3g}"),
@@ -70,7 +70,7 @@ def page_data(content: Content, cases: Mapping[str, Case], mistakes: str | None 
     columns = zip(*fields, strict=True) if fields else [[] for _ in names]
     return {
         "statuses": STATUSES,
-        "outcomes": OUTCOMES,
+        "outcomes": outcomes,
         "precisions": precisions.items,
         "adapters": [{"name": c.name, "label": c.label, **c.info.model_dump(mode="json")} for c in content.columns],
         "cases": asked.items,
@@ -85,7 +85,7 @@ def page_data(content: Content, cases: Mapping[str, Case], mistakes: str | None 
 def _more(record: Record, deviations: _Once[dict[str, Any]]) -> dict[str, Any]:
     """The details that a plain pass does not have."""
     found: dict[str, Any] = {}
-    if record.outcome == "unsupported":
+    if record.outcome_class is Unsupported:
         found["reason"] = body_of(record).strip()
     elif record.message:
         found |= {"story": story_of(record), "message": record.message}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from conformance.case.outcomes import Passed
 from conformance.case.text import visible
 from conformance.report.content import Column, Content, body_of, story_of
 from conformance.results.record import Record
@@ -44,16 +45,15 @@ def _case(column: Column, record: Record) -> Element:
     numbers = {"noise": record.noise, "allowed": record.allowed, "precision": record.precision}
     case.append(_properties({name: str(value) for name, value in numbers.items() if value is not None}))
     if record.unexpected:
-        tag = "failure" if record.outcome in ("passed", "failed") else "error"
         kind = "unexpected pass" if record.unexpected_pass else record.outcome
         text = "\n".join(filter(None, (record.message, record.traceback)))
-        case.append(_said(tag, kind, story_of(record), text))
+        case.append(_said(record.outcome_class.junit, kind, story_of(record), text))
     elif record.known and record.deviation is not None:
         case.append(
             _said("skipped", "known deviation", f"known deviation: {record.deviation.reason}", record.message or "")
         )
-    elif record.outcome == "unsupported":
-        case.append(_said("skipped", "unsupported", body_of(record).strip(), ""))
+    elif record.outcome_class is not Passed:
+        case.append(_said("skipped", record.outcome, body_of(record).strip(), ""))
     return case
 
 

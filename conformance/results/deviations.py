@@ -23,25 +23,32 @@ import fnmatch
 import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion
-from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 
 from conformance.case.errors import SpecError
 from conformance.case.options import Frozen, Listed
-from conformance.case.outcomes import Failed, Outcome, name_of
+from conformance.case.outcomes import OUTCOMES, Failed, Outcome
 from conformance.case.text import shortened
 from conformance.case.yaml_lines import LocatedDict, LocatedList, line_of, parse_file
 from conformance.data import displayed
+
+
+def _wrong(name: str) -> str:
+    names = [each for each, outcome in OUTCOMES.items() if outcome.wrong]
+    if name not in names:
+        raise ValueError(f"needs one of {', '.join(names)}")
+    return name
 
 
 class Deviation(Frozen):
     """One entry of a deviations file."""
 
     cases: Listed[str] = Field(min_length=1)
-    outcome: Literal["failed", "errored", "crashed", "timed out"] = "failed"
+    outcome: Annotated[str, AfterValidator(_wrong)] = Failed.name
     reason: str = Field(min_length=1)
     repro: str | None = None
     mistake: Annotated[Listed[str], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)] = ()
@@ -62,7 +69,7 @@ class Deviation(Frozen):
     @field_validator("mistake")
     @classmethod
     def _in_the_catalogue(cls, mistakes: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if not mistakes or info.data.get("outcome") != "failed":
+        if not mistakes or info.data.get("outcome") != Failed.name:
             return mistakes  # what was not computed to its end is in no catalogue; the word is for the reader
         # The whole catalogue, of no use to whom deviates in nothing.
         from conformance.lstm.mistakes import BY_ID, unknown
@@ -82,11 +89,11 @@ class Deviation(Frozen):
 
     def explains(self, outcome: Outcome) -> bool:
         """Whether this outcome is the one written down, the mistake too."""
-        return name_of(outcome) == self.outcome and not self.is_another(outcome)
+        return outcome.name == self.outcome and not self.is_another(outcome)
 
     def is_another(self, outcome: Outcome) -> bool:
         """Whether the outcome is a failure, as written down, but by another mistake."""
-        if not isinstance(outcome, Failed) or self.outcome != "failed" or not self.mistake:
+        if not isinstance(outcome, Failed) or self.outcome != Failed.name or not self.mistake:
             return False
         if outcome.suspects is None:  # nothing that a mistake could be told by
             return False

@@ -12,6 +12,7 @@ from typing import Literal
 from conformance.adapters import registry
 from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.errors import AdapterUnavailable, ConformanceError
+from conformance.case.outcomes import Passed, Unsupported
 from conformance.results.reading import Results, demand_whole
 from conformance.results.record import Record, RecordedSuspect
 
@@ -31,8 +32,6 @@ Kind = Literal[
     "newly supported",
 ]
 WORSE: tuple[Kind, ...] = ("newly failing", "newly crashing", "newly unsupported", "drift")
-_WRONG = ("failed", "errored", "crashed", "timed out")
-_GONE = ("crashed", "timed out")
 
 
 @dataclass(frozen=True)
@@ -123,21 +122,21 @@ def essence(records: Iterable[Record]) -> list[Record]:
 
 
 def _kind(before: Record | None, after: Record, drift: float) -> Kind | None:
-    was = before.outcome if before is not None else "passed"
-    now = after.outcome
-    if now in _GONE and was not in _GONE:
+    was = before.outcome_class if before is not None else Passed
+    now = after.outcome_class
+    if now.gone and not was.gone:
         return "newly crashing"
-    if now in _WRONG:
-        if was not in _WRONG:
+    if now.wrong:
+        if not was.wrong:
             return "newly failing"
         assert before is not None
-        return "fails differently" if was != now or _by_another_mistake(before, after) else None
-    if now == "unsupported":
-        return None if was == "unsupported" or before is None else "newly unsupported"
+        return "fails differently" if was is not now or _by_another_mistake(before, after) else None
+    if now is Unsupported:
+        return None if was is Unsupported or before is None else "newly unsupported"
     if before is None:
         return None
-    if was != "passed":
-        return "newly supported" if was == "unsupported" else "newly passing"
+    if was.wrong or was is Unsupported:
+        return "newly passing" if was.wrong else "newly supported"
     return "drift" if _growth(before, after) > drift else None
 
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from conformance.case.dtypes import UNIT_ROUNDOFF, DTypeName
-from conformance.case.outcomes import OutcomeName
+from conformance.case.outcomes import OUTCOMES, Failed, Outcome, Passed
 from conformance.case.shards import parsed
 from conformance.case.text import shortened, visible, visible_data
 
@@ -31,6 +31,12 @@ Count = Annotated[int, Field(ge=0)]
 def _precision(name: str) -> str:
     if name not in UNIT_ROUNDOFF:
         raise ValueError(f"needs one of {', '.join(UNIT_ROUNDOFF)}")
+    return name
+
+
+def _outcome(name: str) -> str:
+    if name not in OUTCOMES:
+        raise ValueError(f"needs one of {', '.join(OUTCOMES)}")
     return name
 
 
@@ -116,7 +122,7 @@ class RecordedDeviation(_Line):
     """The conformance.results.deviations.Deviation that applied."""
 
     reason: Text
-    outcome: Text = "failed"
+    outcome: Text = Failed.name
     mistake: tuple[Text, ...] = ()
     repro: Text | None = None
     link: Text | None = None
@@ -137,7 +143,7 @@ class Record(_Line):
     case: Name
     adapter: Name
     dtype: DTypeName
-    outcome: OutcomeName
+    outcome: Annotated[str, AfterValidator(_outcome)]
     unexpected: bool = False
     noise: Amount | None = None
     allowed: Amount | None = None
@@ -155,14 +161,19 @@ class Record(_Line):
         return self.case.partition("/")[0]
 
     @property
+    def outcome_class(self) -> type[Outcome]:
+        """The outcome of this name."""
+        return OUTCOMES[self.outcome]
+
+    @property
     def known(self) -> bool:
         """Whether the outcome is wrong in the way that a known deviation describes."""
-        return self.deviation is not None and not self.unexpected and self.outcome not in ("passed", "unsupported")
+        return self.deviation is not None and not self.unexpected and self.outcome_class.wrong
 
     @property
     def unexpected_pass(self) -> bool:
         """Whether the outcome is right although a known deviation says that it is wrong."""
-        return self.unexpected and self.outcome == "passed"
+        return self.unexpected and self.outcome_class is Passed
 
 
 def selection_digest(ids: Iterable[str]) -> str:

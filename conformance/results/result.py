@@ -7,18 +7,8 @@ from dataclasses import dataclass, field
 from math import isinf
 
 from conformance.case.model import Case
-from conformance.case.outcomes import (
-    Crashed,
-    Errored,
-    Failed,
-    Outcome,
-    Passed,
-    Suspect,
-    TimedOut,
-    Unsupported,
-    name_of,
-)
-from conformance.case.text import shortened, visible
+from conformance.case.outcomes import Errored, Failed, Outcome, Passed, Suspect, Unsupported, together
+from conformance.case.text import visible
 from conformance.results.deviations import Deviation
 from conformance.results.record import Record, RecordedDeviation, RecordedSuspect
 
@@ -52,7 +42,7 @@ class Result:
             return False
         if self.deviation is not None:
             return not self.deviation.explains(self.outcome)
-        return not isinstance(self.outcome, Passed)
+        return self.outcome.wrong
 
     @property
     def noise(self) -> float | None:
@@ -62,14 +52,14 @@ class Result:
     def message(self) -> str:
         """The complete message: what and where, how far off, where it begins, and how to reproduce it."""
         package, version = next(iter(self.versions.items()), ("?", "?"))
-        head = f"{name_of(self.outcome).upper()} {self.case.id} [{self.adapter}; {package} {version}]"
+        head = f"{self.outcome.name.upper()} {self.case.id} [{self.adapter}; {package} {version}]"
         lines = [f"{head}   {self.case.origin}" if self.case.origin else head]
-        lines += [f"  {line}" for line in self._body()]
+        lines += [f"  {line}" for line in self.outcome.story(self.case.tolerance.noise)]
         if self.deviation is not None:
             shown = "known deviation" if self.deviates_as_known else "does not show the known deviation"
             lines.append(f"  {shown}: {self.deviation.reason} ({self.deviation.where})")
             if self.deviation.is_another(self.outcome):
-                lines.append(f"  written down is {_together(self.deviation.mistake)}; found is {self._found()}")
+                lines.append(f"  written down is {together(self.deviation.mistake)}; found is {self._found()}")
             if isinstance(self.outcome, Passed):
                 lines.append(
                     "  if it is mended, bound the entry's versions; it holds for " + str(self.deviation.versions)
@@ -79,31 +69,9 @@ class Result:
             lines.append(f"  again: {shlex.join(words)}")
         return visible("\n".join(lines), lines=True)
 
-    def _body(self) -> list[str]:
-        match self.outcome:
-            case Passed(noise=noise):
-                return [f"noise {noise:.3g}, allowed {self.case.tolerance.noise or 'see its tolerance'}"]
-            case Failed(differences=differences, first_wrong=first_wrong, suspects=suspects):
-                lines = [f"{d.tensor}: {d.problem}" for d in differences]
-                lines += [f"first wrong: {first_wrong}"] if first_wrong else []
-                return lines + _looks_like(suspects or ())
-            case Unsupported(reason=reason):
-                return _lines(reason)
-            case Errored(error=error):
-                return _lines(error)
-            case Crashed(detail=detail):
-                how, *printed = _lines(detail)
-                return [
-                    f"the worker process ended: {how}" + ("; it last printed:" if printed else ""),
-                    *_quoted(printed),
-                ]
-            case TimedOut(seconds=seconds, detail=detail):
-                where = _quoted(_lines(detail))
-                return [f"no answer within {seconds:g} s; the worker was killed" + (" here:" if where else ""), *where]
-
     def _found(self) -> str:
         suspects = (isinstance(self.outcome, Failed) and self.outcome.suspects) or ()
-        return " or ".join(_together(suspect.mistakes) for suspect in suspects) or "none of the catalogue"
+        return " or ".join(together(suspect.mistakes) for suspect in suspects) or "none of the catalogue"
 
     def record(self) -> Record:
         """The result as a record for a results file."""
@@ -113,7 +81,7 @@ class Result:
             case=self.case.id,
             adapter=self.adapter,
             dtype=self.case.dtype,
-            outcome=name_of(self.outcome),
+            outcome=self.outcome.name,
             unexpected=self.unexpected,
             noise=_number(self.noise),
             allowed=self.case.tolerance.noise,
@@ -125,50 +93,6 @@ class Result:
             profile=failed.profile if failed is not None else None,
             deviation=None if self.deviation is None else RecordedDeviation(**self.deviation.model_dump()),
         )
-
-
-def _lines(text: str) -> list[str]:
-    """The lines of a text from outside the suite, each shortened."""
-    return [shortened(line, _LONGEST) for line in text.splitlines()]
-
-
-def _quoted(lines: list[str]) -> list[str]:
-    return [f"| {line}" for line in lines]
-
-
-_LONGEST = 1000
-"""Most characters shown of a line that a framework printed or raised."""
-_SHOWN = 5
-"""Most suspects shown in detail; further ones are only named."""
-
-
-def _looks_like(suspects: tuple[Suspect, ...]) -> list[str]:
-    """The suspects, one line each; beyond `_SHOWN`, in one line together."""
-    lines: list[str] = []
-    for suspect in suspects[:_SHOWN]:
-        start = "        or" if lines else "looks like"
-        lines.append(f"{start}: {_together(suspect.mistakes)} ({_how(suspect)})")
-    if rest := suspects[_SHOWN:]:
-        lines.append("        or: " + ", ".join(_together(suspect.mistakes) for suspect in rest))
-    if suspects:
-        named = dict.fromkeys(mistake for suspect in suspects[:_SHOWN] for mistake in suspect.mistakes)
-        lines.append(f"see: conformance mistakes {' '.join(named)}")
-    return lines
-
-
-def _how(suspect: Suspect) -> str:
-    match suspect.how:
-        case "reproduces":
-            verb = "reproduces it" if len(suspect.mistakes) == 1 else "together they reproduce it"
-            return f"{verb}, noise {suspect.noise:.2g}"
-        case "precision":
-            return f"noise {suspect.noise:.2g} in the unit of {suspect.precision}"
-        case "resembles":
-            return "an error of its size, with other digits"
-
-
-def _together(mistakes: tuple[str, ...]) -> str:
-    return " with ".join(mistakes)
 
 
 def _recorded(suspect: Suspect) -> RecordedSuspect:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.case.model import Case
-from conformance.case.outcomes import Errored, Unsupported
+from conformance.case.outcomes import Errored, Failed, Unsupported
 from conformance.golden.cache import cached
 from conformance.golden.store import VectorStore
 from conformance.results.deviations import Deviation, find
@@ -206,7 +206,7 @@ class Runner:
             return each.result
         assert each.vector is not None
         deviation = self._deviation(each.case)
-        written = deviation.mistake if deviation is not None and deviation.outcome == "failed" else ()
+        written = deviation.mistake if deviation is not None and deviation.outcome == Failed.name else ()
         found = assess(each.case, each.vector, answer, written, along_time=self._profiles)
         return self._result(each.case, found, deviation)
 

@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from conformance.case.outcomes import Passed
 from conformance.results.record import Record
 
 LEGEND = (
@@ -37,7 +38,7 @@ class Cell:
             self.counts["xpass" if record.unexpected_pass else "failed"] += 1
         else:
             self.counts["known" if record.known else record.outcome] += 1
-        if record.outcome == "passed":
+        if record.outcome_class is Passed:
             self.noise = max(self.noise, record.noise or 0.0)
 
     def text(self) -> Text:

@@ -73,7 +73,7 @@ def test_every_place_where_a_file_may_be_cut_is_noticed(whole, tmp_path):
         (lambda lines: ["{}", *lines[1:]], ":1: not a kind of line of a results file: None; allowed: header, result"),
         (lambda lines: [lines[0], "nonsense", *lines[1:]], ":2: not a line of a results file: "),
         (lambda lines: [*lines, lines[1]], ":8: a result is not allowed here"),
-        (lambda lines: [lines[0], lines[1].replace("passed", "pleased"), *lines[2:]], ":2: outcome: Input should be"),
+        (lambda lines: [lines[0], lines[1].replace("passed", "pleased"), *lines[2:]], ":2: outcome: needs one of"),
         (lambda lines: [lines[0].replace('"format": 2', '"format": 3'), *lines[1:]], "results of format 3; this suite"),
     ],
 )

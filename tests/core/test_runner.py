@@ -17,7 +17,6 @@ import pytest
 from harness import LENGTHS, WAYS, Suite, gone, install_broken_adapters
 
 from conformance.case.model import Case
-from conformance.case.outcomes import name_of
 from conformance.case.tensors import Arrays
 from conformance.golden.store import VectorStore
 from conformance.results.deviations import Deviation
@@ -97,7 +96,7 @@ FAULTS = {
 def test_every_way_to_misbehave_ends_in_its_own_outcome_with_its_own_message(results, way):
     outcome, message = FAULTS[way]
     result = results[f"broken/{way}"]
-    assert name_of(result.outcome) == outcome
+    assert result.outcome.name == outcome
     head, body, *rest = result.message().splitlines()
     assert head.startswith(f"{outcome.upper()} broken/{way} [broken; lstm-broken 1.5]   ")
     assert head.endswith(f"broken.yaml:{result.case.origin.line}")
@@ -125,14 +124,14 @@ def test_every_result_can_be_written_as_json(results):
     for result in results.values():
         line = json.loads(json.dumps(result.record().model_dump(mode="json"), allow_nan=False))
         assert (line["case"], line["adapter"]) == (result.case.id, "broken")
-        assert line["outcome"] == name_of(result.outcome)
+        assert line["outcome"] == result.outcome.name
         assert line.get("message") == (result.message() if line["outcome"] != "passed" else None)
     assert results["broken/nan"].record().noise is None
     assert 16 < results["broken/one-element"].record().noise < 1e9
 
 
 def test_the_adapters_own_family_is_untouched_by_its_faults_elsewhere(results):
-    outcomes = {case_id: name_of(r.outcome) for case_id, r in results.items() if case_id.startswith("tiny/")}
+    outcomes = {case_id: r.outcome.name for case_id, r in results.items() if case_id.startswith("tiny/")}
     assert outcomes.pop("tiny/plain-f64") == "unsupported"
     assert set(outcomes.values()) == {"passed"}
     refused = results["tiny/plain-f64"]
@@ -147,12 +146,12 @@ def test_an_answer_is_judged_at_the_precision_its_adapter_declares(results):
 
 
 def test_the_reference_passes_everything(suite):
-    assert {name_of(result.outcome) for result in run_all("numpy", suite).values()} == {"passed"}
+    assert {result.outcome.name for result in run_all("numpy", suite).values()} == {"passed"}
 
 
 def test_a_tanh_that_is_wrong_by_1e_5_fails_every_case(suite, broken_adapters):
     for case_id, result in run_all("tanh-off", suite).items():
-        assert name_of(result.outcome) == "failed", case_id
+        assert result.outcome.name == "failed", case_id
         assert result.noise > 32, case_id
 
 
@@ -184,12 +183,12 @@ def test_a_bad_vector_is_an_error_of_its_case_that_no_deviation_excuses(suite, t
         "stack": f"tiny/stack has no vector in {vectors}/MANIFEST.json",
     }.items():
         result = results[f"tiny/{name}"]
-        assert name_of(result.outcome) == "errored"
+        assert result.outcome.name == "errored"
         assert result.unexpected
         assert result.deviation is None
         assert problem in result.message()
         assert f"make it with: conformance generate --case 'tiny/{name}'" in result.message()
-    assert name_of(results["tiny/plain-f64"].outcome) == "passed"
+    assert results["tiny/plain-f64"].outcome.name == "passed"
 
 
 def test_a_vector_of_another_state_of_its_spec_is_refused(suite):
@@ -197,7 +196,7 @@ def test_a_vector_of_another_state_of_its_spec_is_refused(suite):
     runner = Runner("numpy", VectorStore(suite.vectors), [])
     result = runner.run(changed)
     runner.close()
-    assert name_of(result.outcome) == "errored"
+    assert result.outcome.name == "errored"
     assert "made from another version of " in result.message()
 
 
@@ -240,7 +239,7 @@ def named(suite: Suite, *ways: str) -> list[Case]:
 def test_what_is_sent_ahead_is_another_workers_when_the_first_one_dies(suite, notes):
     runner = Runner("noting", VectorStore(suite.vectors), [], SECONDS)
     ways = ("right", "exits", "still-right", "segfaults", "nan")
-    outcomes = [(result.case.id, name_of(result.outcome)) for result in runner.results(named(suite, *ways))]
+    outcomes = [(result.case.id, result.outcome.name) for result in runner.results(named(suite, *ways))]
     runner.close()
     became = {"exits": "crashed", "segfaults": "crashed", "nan": "failed"}
     assert outcomes == [(f"broken/{way}", became.get(way, "passed")) for way in ways]
@@ -258,7 +257,7 @@ def test_the_worker_is_ahead_of_this_process_and_what_it_computed_for_nobody_is_
         assert time.monotonic() < deadline, notes()
         time.sleep(0.01)
     results.close()
-    assert name_of(runner.run(suite.cases["broken/nan"]).outcome) == "failed"
+    assert runner.run(suite.cases["broken/nan"]).outcome.name == "failed"
     runner.close()
 
 
@@ -271,13 +270,13 @@ def test_a_dead_worker_is_replaced_while_what_it_answered_is_judged(suite, notes
 
     runner = Runner("noting", VectorStore(suite.vectors), [], SECONDS)
     results = runner.results(named(suite, "right", "nan", "exits", "still-right"))
-    outcomes = [name_of(next(results).outcome)]
+    outcomes = [next(results).outcome.name]
     until(lambda: len(notes()) >= 4)
     with contextlib.suppress(ChildProcessError):  # it has been noticed already
         os.waitid(os.P_PID, int(notes()[0].removeprefix("start ")), os.WEXITED | os.WNOWAIT)
-    outcomes.append(name_of(next(results).outcome))
+    outcomes.append(next(results).outcome.name)
     until(lambda: sum(line.startswith("start") for line in notes()) == 2)  # nobody has asked for the crash yet
-    outcomes += [name_of(result.outcome) for result in results]
+    outcomes += [result.outcome.name for result in results]
     runner.close()
     assert outcomes == ["passed", "failed", "crashed", "passed"]
     assert sum(line.startswith("start") for line in notes()) == 2
@@ -316,8 +315,8 @@ def test_an_adapter_that_loads_no_more_is_given_up(suite, notes):
     runner = Runner("loads-once", VectorStore(suite.vectors), [], SECONDS)
     first, *others = runner.results(named(suite, "exits", *["right"] * 8))
     runner.close()
-    assert name_of(first.outcome) == "crashed"
-    assert {name_of(result.outcome) for result in others} == {"errored"}
+    assert first.outcome.name == "crashed"
+    assert {result.outcome.name for result in others} == {"errored"}
     told = [result.message().splitlines()[1].strip() for result in others]
     lost = "loads-once cannot load: RuntimeError: device lost"
     assert told == [lost] * 3 + [f"gave up after 3 failed starts: {lost}"] * 5
@@ -329,7 +328,7 @@ def test_memory_beyond_the_limit_is_the_cases_own_and_leaves_no_worker_behind(su
     runner = Runner("noting", VectorStore(suite.vectors), [], SECONDS, memory=1)
     results = list(runner.results(named(suite, "hogs", "hogs-in-c", "right")))
     runner.close()
-    assert [name_of(result.outcome) for result in results] == ["errored", "errored", "passed"]
+    assert [result.outcome.name for result in results] == ["errored", "errored", "passed"]
     for result, what in (
         (results[0], "MemoryError: Unable to allocate 2.00 GiB"),
         (results[1], "RuntimeError: std::bad_alloc"),
@@ -345,7 +344,7 @@ def test_in_process_the_adapter_answers_here_and_the_judge_is_the_same(suite, no
     runner = Runner("noting", VectorStore(suite.vectors), [], SECONDS, in_process=True)
     results = list(runner.results(named(suite, "right", "raises", "nan", "modifies-its-inputs")))
     runner.close()
-    assert [name_of(result.outcome) for result in results] == ["passed", "errored", "failed", "errored"]
+    assert [result.outcome.name for result in results] == ["passed", "errored", "failed", "errored"]
     assert notes()[0] == f"start {os.getpid()}"
     worker = Worker("noting")
     worker.close()

@@ -12,7 +12,6 @@ import pytest
 from harness import BROKEN_ADAPTERS, COMMAND, Suite, gone, make_suite, started
 
 import conformance
-from conformance.case.outcomes import name_of
 from conformance.golden.store import VectorStore
 from conformance.results.reading import read_results
 from conformance.run.runner import Runner
@@ -111,7 +110,7 @@ with confine.ending_after(0.2 - confine._ALONE_SECONDS):
 def test_a_case_that_waits_at_the_worker_does_not_spend_its_own_time(many: Suite, broken_adapters: None) -> None:
     runner = Runner("broken", VectorStore(many.vectors), [], 1.3)
     cases = [many.cases[f"broken/{way}"] for way in ("sleeps", "sleeps", "right")]
-    assert [name_of(result.outcome) for result in runner.results(cases)] == ["passed"] * 3
+    assert [result.outcome.name for result in runner.results(cases)] == ["passed"] * 3
     runner.close()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from conformance.case.outcomes import Crashed, Errored, Failed, Outcome, TimedOut, Unsupported
 from conformance.case.tensors import Array, from_bytes, to_bytes
 from conformance.run.messages import AtFault, Computed, Died, Raised, Refused, Silent, is_last
 from conformance.run.process import Worker
@@ -17,9 +18,9 @@ from conformance.verdict.compare import form_problems
 
 
 class NoAnswer(Exception):
-    """There are no numbers to compare; the text says why, one line each. outcome: its name, as in a run."""
+    """There are no numbers to compare; the text says why, one line each. outcome: what it would be in a run."""
 
-    def __init__(self, outcome: str, lines: list[str]) -> None:
+    def __init__(self, outcome: type[Outcome], lines: list[str]) -> None:
         super().__init__("\n".join(lines))
         self.outcome = outcome
 
@@ -88,15 +89,15 @@ class Asker:
             self.close()
         match told:
             case Died(text):
-                raise NoAnswer("crashed", ["the process ended: " + text])
+                raise NoAnswer(Crashed, ["the process ended: " + text])
             case Silent(_, seconds):
-                raise NoAnswer("timed out", [f"no answer within {seconds:g} s"])
+                raise NoAnswer(TimedOut, [f"no answer within {seconds:g} s"])
             case AtFault(text):
-                raise NoAnswer("errored", [text])
+                raise NoAnswer(Errored, [text])
             case Refused(reason):
-                raise NoAnswer("unsupported", [f"declared, but refused: {reason}"])
+                raise NoAnswer(Unsupported, [f"declared, but refused: {reason}"])
             case Raised(text, traceback):
-                raise NoAnswer("errored", [text, *_place(traceback)])
+                raise NoAnswer(Errored, [text, *_place(traceback)])
             case Computed():
                 return self._of_numbers(question, told)
 
@@ -108,7 +109,7 @@ class Asker:
         if not problems:
             problems = [f"{n}: has NaN or infinities" for n in case.outputs if not _finite(outputs[n])]
         if problems:
-            raise NoAnswer("failed", problems)
+            raise NoAnswer(Failed, problems)
         return Answer({name: outputs[name] for name in case.outputs}, told.precision)
 
 

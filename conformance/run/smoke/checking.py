@@ -14,6 +14,7 @@ from conformance.adapters import registry
 from conformance.adapters.capabilities import Capabilities
 from conformance.case.dtypes import UNIT_ROUNDOFF, numpy_dtype
 from conformance.case.errors import ConformanceError
+from conformance.case.outcomes import Unsupported
 from conformance.results.deviations import Deviation
 from conformance.run.places import Place, place_of
 from conformance.run.process import LOAD_SECONDS, Worker
@@ -154,7 +155,7 @@ class Smoke:
         try:
             problem = problem_of(check, self._asker)
         except NoAnswer as error:
-            if error.outcome == "unsupported":
+            if error.outcome is Unsupported:
                 return Finding(check.id, check.about, "refused", str(error), _REFUSED, self._again(check.id))
             return self._wrong(check, str(error))
         return self._wrong(check, problem) if problem else Finding(check.id, check.about, "passed")
