@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from conformance.cli import options
+
+if TYPE_CHECKING:
+    from conformance.run.settings import RunSettings
 
 
 @click.command()
@@ -25,10 +28,10 @@ from conformance.cli import options
               help="Adapters to load at a time.")  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Also print the settings that decide precision and kernels.")
 @options.as_json
+@options.settings
 def doctor(
     adapters: tuple[str, ...],
-    workers: tuple[str, ...],
-    load_timeout: float,
+    settings: RunSettings,
     jobs: int,
     verbose: bool,
     as_json: bool,
@@ -39,13 +42,13 @@ def doctor(
     """
     from dataclasses import asdict
 
-    from conformance.run.places import everywhere, parse_places
+    from conformance.run.places import everywhere
     from conformance.views.doctor import Diagnosis, examine
 
     found: list[dict[str, Any]] = []
-    places = parse_places(workers)
-    asked = list(dict.fromkeys(adapters)) or everywhere(places)
-    with options.status(f"loading {len(asked)} adapters, each for at most {load_timeout:g} s", error=as_json) as status:
+    asked = list(dict.fromkeys(adapters)) or everywhere(settings.places)
+    limit = f"each for at most {settings.load_timeout:g} s"
+    with options.status(f"loading {len(asked)} adapters, {limit}", error=as_json) as status:
 
         def report(diagnosis: Diagnosis) -> None:
             found.append(asdict(diagnosis))
@@ -57,7 +60,7 @@ def doctor(
             elif not as_json:
                 click.echo("\n".join(lines))
 
-        examine(asked, places, jobs=jobs, load_timeout=load_timeout, report=report)
+        examine(asked, settings, jobs=jobs, report=report)
     found.sort(key=lambda diagnosis: asked.index(diagnosis["adapter"]))
     if as_json:
         click.echo(json.dumps(found, indent=1))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from conformance.data import default_folders
-from conformance.run.limits import MOST_GIB, MOST_SECONDS
+from conformance.run.settings import CASE_SECONDS, LOAD_SECONDS, RunSettings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,8 +46,6 @@ NEW_FOLDER = _Path(file_okay=False, path_type=Path)
 FILE = _Path(exists=True, dir_okay=False, path_type=Path)
 NEW_FILE = _Path(dir_okay=False, path_type=Path)
 NEW_PATH = _Path(path_type=Path)
-SECONDS = Number(0, MOST_SECONDS, min_open=True)
-GIB = Number(0, MOST_GIB, min_open=True)
 
 specs = click.option("--specs", type=FOLDER, default=FOLDERS.specs, help="Folder of specs.  [default: the suite's own]")
 vectors = click.option(
@@ -74,12 +73,50 @@ worker = click.option(
 )
 load_timeout = click.option(
     "--load-timeout",
-    type=SECONDS,
-    default=300.0,
+    type=float,
+    default=LOAD_SECONDS,
     show_default=True,
     metavar="SECONDS",
     help="Seconds an adapter may take to load.",
 )
+timeout = click.option(
+    "--timeout",
+    type=float,
+    default=CASE_SECONDS,
+    show_default=True,
+    metavar="SECONDS",
+    help="Seconds a case may take.",
+)
+memory = click.option(
+    "--memory",
+    type=float,
+    metavar="GIB",
+    help="Memory a worker may allocate, in GiB (Linux only).  [default: no limit]",
+)
+in_process = click.option(
+    "--in-process",
+    is_flag=True,
+    help="For debugging: run the adapter in this process and thread. Its output appears here, breakpoint() works, "
+    "--timeout does not apply, and a crash ends the run.",
+)
+_SETTINGS = {"timeout", "load_timeout", "memory", "in_process", "specs", "vectors", "deviations"}
+
+
+def settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command those of its options that say how cases are run as one `settings`."""
+
+    @functools.wraps(command)
+    def taken(**given: Any) -> None:
+        values = {name: given.pop(name) for name in _SETTINGS & given.keys()}
+        if "workers" in given:
+            from conformance.run.places import parse_places
+
+            values["places"] = parse_places(given.pop("workers"))
+        command(settings=RunSettings(**values), **given)
+
+    return taken
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

@@ -14,6 +14,7 @@ from conformance.cli.running import Run
 
 if TYPE_CHECKING:
     from conformance.results.record import Record
+    from conformance.run.settings import RunSettings
 
 LOG_WIDTH = 100
 """Characters per line when the output is not a terminal."""
@@ -35,44 +36,21 @@ LOG_WIDTH = 100
 @options.deviations
 @click.option("-o", "--output", type=options.NEW_FILE, help="Write the results to this file, as JSON lines.")
 @click.option("--resume", is_flag=True, help="Continue the interrupted run whose file is given with -o.")
-@click.option(
-    "--timeout",
-    type=options.SECONDS,
-    default=300.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Seconds a case may take.",
-)
+@options.timeout
 @options.load_timeout
-@click.option(
-    "--memory",
-    type=options.GIB,
-    metavar="GIB",
-    help="Memory a worker may allocate, in GiB (Linux only).  [default: no limit]",
-)
-@click.option(
-    "--in-process",
-    is_flag=True,
-    help="For debugging: run the adapter in this process and thread. Its output appears here, breakpoint() works, "
-    "--timeout does not apply, and a crash ends the run.",
-)
+@options.memory
+@options.in_process
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Adapters to run at a time.  [default: one per core]")
 @click.option("--wide", is_flag=True, help="Print the matrix as one table, however wide.")
 @click.option("-v", "--verbose", is_flag=True, help="Also print the message of each known deviation.")
+@options.settings
 def run(
     adapters: tuple[str, ...],
-    workers: tuple[str, ...],
     patterns: tuple[str, ...],
     part: str | None,
-    specs: Path,
-    vectors: Path,
-    deviations: Path,
+    settings: RunSettings,
     output: Path | None,
     resume: bool,
-    timeout: float,
-    load_timeout: float,
-    memory: float | None,
-    in_process: bool,
     jobs: int | None,
     wide: bool,
     verbose: bool,
@@ -81,31 +59,21 @@ def run(
 
     Exit code: 0 nothing unexpected, 1 something unexpected, 2 the run could not be made.
     """
-    from conformance.run.places import demand_used, everywhere, parse_places
+    from conformance.run.places import demand_used, everywhere
 
     if resume and output is None:
         raise click.UsageError("--resume continues the run whose file is given with -o FILE; none is given")
-    if in_process and (not adapters or workers or memory):
-        raise click.UsageError(
-            "--in-process needs --adapter NAME, and starts no worker: --worker and --memory do not go with it"
-        )
-    places = parse_places(workers)
-    labels = adapters or everywhere(places)
-    demand_used(places, labels)
+    if settings.in_process and not adapters:
+        raise click.UsageError("--in-process needs --adapter NAME")
+    labels = adapters or everywhere(settings.places)
+    demand_used(settings.places, labels)
     ran = Run(
         labels=list(dict.fromkeys(labels)),
-        specs=specs,
-        vectors=vectors,
-        deviations=deviations,
-        timeout=timeout,
-        load_timeout=load_timeout,
+        settings=settings,
         patterns=patterns,
         part=part,
         output=output,
         resume=resume,
-        places=places,
-        memory=memory,
-        in_process=in_process,
         jobs=jobs,
         optional=not adapters,
     ).carried_out()

@@ -7,7 +7,7 @@ import importlib
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from conformance.results.record import Header, Record
     from conformance.results.result import Result
     from conformance.results.writing import ResultsFile
-    from conformance.run.places import Place
     from conformance.run.process import Worker
     from conformance.run.runner import Runner
+    from conformance.run.settings import RunSettings
 
 
 def _import_numpy() -> None:
@@ -59,24 +59,17 @@ class Ran:
 class Run:
     """What is to be run, and how; the fields are the options of `conformance run`.
 
-    labels: the adapters. optional: those that do not load are named and left out.
+    labels: the adapters, which run as `settings` say. optional: those that do not load are named and left out.
     part: `k/n`. output: the results file, if one is to be written. resumable: whether the command has --resume.
     """
 
     labels: Sequence[str]
-    specs: Path
-    vectors: Path
-    deviations: Path
-    timeout: float
-    load_timeout: float
+    settings: RunSettings
     patterns: Sequence[str] = ()
     part: str | None = None
     output: Path | None = None
     resume: bool = False
     resumable: bool = True
-    places: Mapping[str, Place] = field(default_factory=dict)
-    memory: float | None = None
-    in_process: bool = False
     jobs: int | None = None
     optional: bool = False
 
@@ -98,10 +91,10 @@ class Run:
         """The worker of a single adapter, not yet ready; None where there are several, whose turns come later."""
         from conformance.run.process import Worker
 
-        if len(self.labels) > 1 or self.in_process or self.optional:
+        if len(self.labels) > 1 or self.settings.in_process or self.optional:
             yield None
             return
-        worker = Worker(self.labels[0], self.places, self.memory, load_timeout=self.load_timeout, ready=False)
+        worker = Worker(self.labels[0], self.settings, ready=False)
         with contextlib.closing(worker):
             importlib.import_module("conformance.case.select")  # much that needs no NumPy
             worker.wait_until_started()
@@ -122,11 +115,11 @@ class Run:
         from conformance.results.merge import demand_same_run
         from conformance.results.record import Header, selection_digest
 
-        every = select_cases(self.specs, ())
+        every = select_cases(self.settings.specs, ())
         selected = matching(every, self.patterns) if self.patterns else every
         cases = shard(selected, self.part) if self.part else selected
         cache.demand_usable(cases)
-        store = VectorStore(self.vectors)
+        store = VectorStore(self.settings.vectors)
         known = self._known()
         runners = self._runners(store, known, begun)
         try:
@@ -162,7 +155,7 @@ class Run:
         from conformance.adapters import registry
         from conformance.results.deviations import load_deviations
 
-        return {label: load_deviations(self.deviations, registry.parse(label).name) for label in self.labels}
+        return {label: load_deviations(self.settings.deviations, registry.parse(label).name) for label in self.labels}
 
     def _warnings(
         self, known: Mapping[str, list[Deviation]], loaded: Mapping[str, Runner], cases: list[str]
@@ -171,12 +164,13 @@ class Run:
         from conformance.case.select import select_cases
         from conformance.results.deviations import idle, unread
 
-        own_specs, own = self.specs == options.FOLDERS.specs, self.deviations == options.FOLDERS.deviations
+        own_specs = self.settings.specs == options.FOLDERS.specs
+        own = self.settings.deviations == options.FOLDERS.deviations
         if not own_specs and not own and any(known.values()):
             # A folder of deviations may serve several folders of specs, that of the suite for one.
             cases = [*cases, *(case.id for case in select_cases(options.FOLDERS.specs, ()))]
         there = {*registry.names(), *(registry.parse(label).name for label in self.labels)}
-        found = unread(self.deviations, there)
+        found = unread(self.settings.deviations, there)
         for label, runner in loaded.items():
             # The suite's own deviations are of the suite's own cases.
             found += idle(known[label], label, runner.versions, cases if own_specs or not own else None)
@@ -192,31 +186,20 @@ class Run:
                 label,
                 store,
                 known[label],
-                self.timeout,
-                self._given,
-                places=self.places,
-                memory=self.memory,
-                load_timeout=self.load_timeout,
-                in_process=self.in_process,
+                self.settings,
                 profiles=self.output is not None,
                 begun=begun,
             )
             for label in self.labels
         }
 
-    @property
-    def _given(self) -> tuple[str, ...]:
-        """The options that name folders other than the suite's own."""
-        folders = {name: getattr(self, name) for name in ("specs", "vectors", "deviations")}
-        given = {name: path for name, path in folders.items() if path.resolve() != getattr(options.FOLDERS, name)}
-        return tuple(word for name, path in given.items() for word in (f"--{name}", str(path)))
-
     def _start(self, runners: Mapping[str, Runner], beside: bool) -> dict[str, Runner]:
         """The runners whose adapter loads."""
         loaded: dict[str, Runner] = {}
         for label, runner in runners.items():
             # A spinner would run on over a debugger's prompt.
-            with contextlib.nullcontext() if self.in_process else options.status(f"loading {label}", error=beside):
+            quiet = self.settings.in_process
+            with contextlib.nullcontext() if quiet else options.status(f"loading {label}", error=beside):
                 try:
                     runner.start()
                 except AdapterUnavailable as error:
@@ -252,10 +235,10 @@ class Run:
         elif file is not None and found is not None and not found.complete:
             file.go_on(found)
         counts = {label: len(waiting) for label, waiting in left.items()}
-        with RunProgress(counts, len(cases), shown=not self.in_process) as progress:
+        with RunProgress(counts, len(cases), shown=not self.settings.in_process) as progress:
 
             def report(result: Result) -> None:
-                if interrupted() and not self.in_process:  # a debugger has its own use for Ctrl-C
+                if interrupted() and not self.settings.in_process:  # a debugger has its own use for Ctrl-C
                     raise KeyboardInterrupt
                 record = result.record()
                 records.append(record)
@@ -263,7 +246,7 @@ class Run:
                     file.add(record)
                 progress.result_arrived(result.adapter, result.seconds, runners[result.adapter].import_seconds)
 
-            jobs = 1 if self.in_process else min(self.jobs or os.cpu_count() or 1, len(runners))
+            jobs = 1 if self.settings.in_process else min(self.jobs or os.cpu_count() or 1, len(runners))
             try:
                 run_in_parallel(runners, left, jobs, begun=progress.started, report=report)
             except BaseException as error:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from conformance.cli import options
+
+if TYPE_CHECKING:
+    from conformance.run.settings import RunSettings
 
 
 @click.command()
@@ -16,18 +19,15 @@ from conformance.cli import options
 @click.option("--check", "patterns", multiple=True, metavar="GLOB", help="Only checks whose id matches; repeatable.")
 @options.worker
 @options.deviations
-@click.option("--timeout", type=options.SECONDS, default=300.0, show_default=True, metavar="SECONDS",
-              help="Seconds an answer may take.")  # fmt: skip
+@options.timeout
 @options.load_timeout
 @options.as_json
 @click.option("-v", "--verbose", is_flag=True, help="Print every check, not only the groups.")
+@options.settings
 def smoke(
     adapter: str,
     patterns: tuple[str, ...],
-    workers: tuple[str, ...],
-    deviations: Path,
-    timeout: float,
-    load_timeout: float,
+    settings: RunSettings,
     as_json: bool,
     verbose: bool,
 ) -> None:
@@ -42,12 +42,11 @@ def smoke(
 
     from conformance.adapters import registry
     from conformance.results.deviations import load_deviations
-    from conformance.run.places import parse_places
     from conformance.run.smoke import Smoke
     from conformance.views import smoke as view
 
-    known = load_deviations(deviations, registry.parse(adapter).name)
-    checks = Smoke(adapter, known, patterns, timeout, parse_places(workers), load_timeout)
+    known = load_deviations(settings.deviations, registry.parse(adapter).name)
+    checks = Smoke(adapter, known, patterns, settings)
     findings = []
     with options.progress() as progress:
         task = progress.add_task("smoke", total=len(checks.checks))

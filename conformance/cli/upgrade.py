@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,10 @@ from conformance.cli.gating import GateOptions, gate_options
 from conformance.cli.running import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from packaging.utils import NormalizedName
     from rich.console import Console
 
-    from conformance.run.places import Place
+    from conformance.run.settings import RunSettings
 
 
 @click.command()
@@ -55,11 +54,11 @@ if TYPE_CHECKING:
 @options.vectors
 @options.deviations
 @click.option("--keep", type=options.NEW_FOLDER, help="Keep the environments and results in this folder.")
-@click.option("--timeout", type=options.SECONDS, default=300.0, show_default=True, metavar="SECONDS",
-              help="Seconds a case may take.")  # fmt: skip
+@options.timeout
 @options.load_timeout
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Adapters to run at a time.  [default: one per core]")
 @gate_options
+@options.settings
 def upgrade(
     before: str,
     after: str,
@@ -67,12 +66,8 @@ def upgrade(
     others: tuple[str, ...],
     constraints: tuple[Path, ...],
     patterns: tuple[str, ...],
-    specs: Path,
-    vectors: Path,
-    deviations: Path,
+    settings: RunSettings,
     keep: Path | None,
-    timeout: float,
-    load_timeout: float,
     jobs: int | None,
     gating: GateOptions,
 ) -> None:
@@ -104,22 +99,17 @@ def upgrade(
             with console.status(f"{side}: installing {', '.join([*asked, *beside])} with pip"):
                 made = Environment(folder / side, asked, beside, constraints)
             workers.append(f"{side}=python={made.python}")
-        places = parse_places(workers)
-        chosen = adapters or _computing_with(console, names, places, jobs or os.cpu_count() or 1, load_timeout)
+        settings = replace(settings, places=parse_places(workers))
+        chosen = adapters or _computing_with(console, names, settings, jobs or os.cpu_count() or 1)
         results = []
         for side in sides:
             output = folder / f"{side}.jsonl"
             Run(
                 labels=[f"{side}:{name}" for name in chosen],
-                specs=specs,
-                vectors=vectors,
-                deviations=deviations,
-                timeout=timeout,
-                load_timeout=load_timeout,
+                settings=settings,
                 patterns=patterns,
                 output=output,
                 resumable=False,
-                places=places,
                 jobs=jobs,
             ).carried_out(beside=True)
             results.append(read_results(output))
@@ -129,9 +119,7 @@ def upgrade(
     sys.exit(code)
 
 
-def _computing_with(
-    console: Console, packages: set[NormalizedName], places: Mapping[str, Place], jobs: int, load_timeout: float
-) -> list[str]:
+def _computing_with(console: Console, packages: set[NormalizedName], settings: RunSettings, jobs: int) -> list[str]:
     """The adapters that load at every place and compute with one of the packages.
 
     Raises:
@@ -142,11 +130,11 @@ def _computing_with(
     from conformance.views.doctor import Diagnosis, examine
 
     found: list[set[str]] = []
-    for place in places.values():
+    for place in settings.places.values():
         with console.status(f"{place.name}: finding out which adapters load"):
             there: list[Diagnosis] = []
             names = [f"{place.name}:{name}" for name in place.adapters]
-            examine(names, places, jobs=jobs, load_timeout=load_timeout, report=there.append)
+            examine(names, settings, jobs=jobs, report=there.append)
             found.append(
                 {
                     diagnosis.adapter.partition(":")[2]

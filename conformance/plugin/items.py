@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from conformance.case.errors import SpecError
+from conformance.case.errors import AdapterUnavailable, SpecError
 from conformance.case.load import duplicates, load_spec
 from conformance.case.model import Case
 from conformance.case.outcomes import Unsupported
 from conformance.case.text import visible
+from conformance.plugin.runners import SessionRunners
 from conformance.results.result import Result
-
-if TYPE_CHECKING:
-    from conformance.plugin.session import ConformanceSession
 
 
 class SpecFile(pytest.File):
-    """A spec; a wrong one is a collection error that reads as on the command line."""
+    """A spec; a wrong one is a collection error that reads as on the command line.
 
-    def __init__(self, *, owner: ConformanceSession, **kwargs: Any) -> None:
+    Args:
+        known: the cases of each spec of the session; those of this one are added to it.
+    """
+
+    def __init__(self, *, runners: SessionRunners, known: dict[Path, list[Case]], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.owner = owner
+        self._runners, self._known = runners, known
 
     def collect(self) -> Iterable[CaseItem]:
         """Yield every case with every adapter."""
@@ -33,22 +34,22 @@ class SpecFile(pytest.File):
             cases = load_spec(self.path)
         except SpecError as error:
             raise self.CollectError(visible(str(error), lines=True)) from error
-        others = [case for path, known in self.owner.cases.items() if path != self.path for case in known]
+        others = [case for path, there in self._known.items() if path != self.path for case in there]
         if problems := duplicates([*others, *cases]):
             raise self.CollectError("\n".join(problems))
-        self.owner.cases[self.path] = cases
-        for adapter in self.owner.runners:
+        self._known[self.path] = cases
+        for adapter in self._runners:
             for case in cases:
                 name = f"{case.id}[{adapter}]"
-                yield CaseItem.from_parent(self, name=name, owner=self.owner, case=case, adapter=adapter)
+                yield CaseItem.from_parent(self, name=name, runners=self._runners, case=case, adapter=adapter)
 
 
 class CaseItem(pytest.Item):
     """One case with one adapter."""
 
-    def __init__(self, *, owner: ConformanceSession, case: Case, adapter: str, **kwargs: Any) -> None:
+    def __init__(self, *, runners: SessionRunners, case: Case, adapter: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.owner, self.case, self.adapter = owner, case, adapter
+        self.runners, self.case, self.adapter = runners, case, adapter
         self.line = case.origin.line if case.origin else 1
         self.result: Result | None = None
         self.add_marker(pytest.mark.lstm(family=case.family, adapter=adapter, dtype=case.dtype))
@@ -57,13 +58,15 @@ class CaseItem(pytest.Item):
 
     def setup(self) -> None:
         """Have the adapter's worker ready."""
-        self.owner.start(self.adapter)
+        try:
+            self.runners.start(self.adapter)
+        except AdapterUnavailable as error:
+            pytest.fail(visible(str(error), lines=True), pytrace=False)
 
     def runtest(self) -> None:
         """Run the case and tell pytest what came of it."""
         self.result = None
-        result = self.owner.runners[self.adapter].run(self.case)
-        self.result = result = replace(result, options=(*self.owner.options(self.path), *result.options))
+        self.result = result = self.runners.run(self.adapter, self.case, self.path)
         versions = ", ".join(f"{package} {version}" for package, version in result.versions.items())
         noise = [] if result.noise is None else [("noise", f"{result.noise:.4g}")]
         self.user_properties += [("outcome", result.outcome.name), *noise, ("versions", visible(versions))]

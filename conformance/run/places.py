@@ -132,17 +132,17 @@ class Place:
 HERE = Place()
 
 
-def parse_places(options: Iterable[str]) -> dict[str, Place]:
-    """The places of the options `--worker`, by name.
+def parse_places(texts: Iterable[str], option: str = "--worker") -> dict[str, Place]:
+    """The places of an option that may be given several times, by name. option: what the user knows it as.
 
     Raises:
         ConformanceError: one has the wrong form, or a name is given twice.
     """
     places: dict[str, Place] = {}
-    for option in options:
-        place = _parsed(option)
+    for text in texts:
+        place = _parsed(text, option)
         if place.name in places:
-            raise ConformanceError(f"--worker {option}: there is already a place called {place.name}")
+            raise ConformanceError(f"{option} {text}: there is already a place called {place.name}")
         places[place.name] = place
     return places
 
@@ -162,8 +162,8 @@ def everywhere(places: Mapping[str, Place]) -> list[str]:
     return [*registry.names(), *(f"{place.name}:{name}" for place in places.values() for name in place.adapters)]
 
 
-def place_of(label: registry.Label, places: Mapping[str, Place]) -> Place:
-    """The place that a label names.
+def place_of(label: registry.Label, places: Mapping[str, Place], option: str = "--worker") -> Place:
+    """The place that a label names. option: what adds one, for the message.
 
     Raises:
         AdapterUnavailable: there is no place of that name.
@@ -173,27 +173,27 @@ def place_of(label: registry.Label, places: Mapping[str, Place]) -> Place:
     if label.place not in places:
         there_are = f"there are {', '.join(places)}" if places else "there is none"
         raise AdapterUnavailable(
-            f"{label.place}:{label.name}: no place is called {label.place} ({there_are}); name it with --worker "
-            f"{label.place}=python=INTERPRETER or --worker {label.place}=ssh=HOST"
+            f"{label.place}:{label.name}: no place is called {label.place} ({there_are}); name it with {option} "
+            f"{label.place}=python=INTERPRETER or {option} {label.place}=ssh=HOST"
         )
     return places[label.place]
 
 
-def _parsed(option: str) -> Place:
-    name, _, text = option.partition("=")
+def _parsed(whole: str, option: str) -> Place:
+    name, _, text = whole.partition("=")
     try:
         spec = execnet.XSpec(text) if text else None
     except (AttributeError, ValueError, IndexError) as error:
-        raise ConformanceError(f"--worker {option}: {error}; {_FORM}") from error
+        raise ConformanceError(f"{option} {whole}: {error}; {_FORM}") from error
     given = {key: value for key, value in vars(spec).items() if key[0] != "_" and key != "env"} if spec else {}
     for key, value in given.items():
         if key not in _KEYS:
-            raise ConformanceError(f"--worker {option}: unknown key {key!r}; allowed: {', '.join(_KEYS)}")
+            raise ConformanceError(f"{option} {whole}: unknown key {key!r}; allowed: {', '.join(_KEYS)}")
         if value is True or not value:
-            raise ConformanceError(f"--worker {option}: {key} needs a value; {_FORM}")
+            raise ConformanceError(f"{option} {whole}: {key} needs a value; {_FORM}")
     if not re.fullmatch(r"[\w.-]+", name, re.ASCII) or not ("python" in given or "ssh" in given):
-        raise ConformanceError(f"--worker {option}: {_FORM}")
+        raise ConformanceError(f"{option} {whole}: {_FORM}")
     python = given.get("python", "python3")
     if "ssh" not in given and Path(python).exists():
         python = shlex.quote(python)  # the path of a file, not a command with arguments
-    return Place(name, python, given.get("ssh", ""), given.get("ssh_config", ""), ("--worker", option))
+    return Place(name, python, given.get("ssh", ""), given.get("ssh_config", ""), ("--worker", whole))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,14 +29,13 @@ from conformance.run.messages import (
     reply_from,
     to_wire,
 )
-from conformance.run.places import Place, place_of
+from conformance.run.settings import RunSettings
 
 if TYPE_CHECKING:
     # Not needed for a worker to be started; they are imported while it starts.
     from conformance.case.model import Case
     from conformance.case.tensors import Arrays
 
-LOAD_SECONDS = 300.0
 _NO_ANSWER = AtFault(
     "what came is no answer to this case: the adapter, or a process it has started, writes to the connection of its "
     "worker"
@@ -56,29 +55,18 @@ class Worker:
 
     Args:
         label: `[PLACE:]NAME[@DEVICE]`.
-        places: those that labels may name.
-        memory: GiB the process may allocate; None for no limit.
-        load_timeout: seconds from the start of the process to the adapter's being made there.
+        settings: its places, limit of memory and time to load are this worker's.
         ready: wait until it is; without, there is other work to do before `wait_until_ready` is called.
 
     Raises:
         AdapterUnavailable: the adapter cannot be made there.
     """
 
-    def __init__(
-        self,
-        label: str,
-        places: Mapping[str, Place] | None = None,
-        memory: float | None = None,
-        *,
-        load_timeout: float = LOAD_SECONDS,
-        ready: bool = True,
-    ) -> None:
+    def __init__(self, label: str, settings: RunSettings | None = None, *, ready: bool = True) -> None:
+        self._settings = settings = settings or RunSettings()
         parsed = registry.parse(label)
         self.label = label
-        self._place = place_of(parsed, places or {})
-        self._memory = memory
-        self._load_timeout = load_timeout
+        self._place = settings.place_of(label)
         known = self._place.adapters
         try:
             registry.check(parsed.name, known)
@@ -89,8 +77,8 @@ class Worker:
         self._answered = 0.0
         began = self._connection.began
         # Load has two replies, Started and Loaded.
-        self._waiting = deque([_Sent(0, began, load_timeout)] * 2)
-        self._connection.send(to_wire(0, Load(parsed.there, memory, load_timeout)))
+        self._waiting = deque([_Sent(0, began, settings.load_timeout)] * 2)
+        self._connection.send(to_wire(0, Load(parsed.there, settings.memory, settings.load_timeout)))
         with self._closed_if_it_fails():
             self._connection.open()
             if ready:
@@ -102,7 +90,7 @@ class Worker:
         Raises:
             AdapterUnavailable: it cannot be started.
         """
-        left = self._connection.began + self._load_timeout - time.monotonic()
+        left = self._connection.began + self._settings.load_timeout - time.monotonic()
         try:
             self._connection.wait_until_started(left)
         except CannotStart as error:
@@ -168,8 +156,8 @@ class Worker:
         reply = self._next()
         if not isinstance(reply, Answer | Ending):
             return self._at_fault()
-        if isinstance(reply, Raised) and reply.out_of_memory and self._memory is not None:
-            return reply._replace(text=f"{reply.text}\nthe worker's memory is limited to {self._memory:g} GiB")
+        if isinstance(reply, Raised) and reply.out_of_memory and self._settings.memory is not None:
+            return reply._replace(text=f"{reply.text}\nthe worker's memory is limited to {self._settings.memory:g} GiB")
         return reply
 
     def ask(self, case: Case, arrays: Arrays, timeout: float) -> Answer | Ending:
@@ -219,10 +207,10 @@ class Worker:
             raise
 
     def _in_time(self) -> str:
-        return f" within {self._load_timeout:g} s (--load-timeout)"
+        return f" within {self._settings.load_timeout:g} s ({self._settings.option('load_timeout')})"
 
     def _limit(self) -> str:
-        return f" (its memory is limited to {self._memory:g} GiB)" if self._memory is not None else ""
+        return f" (its memory is limited to {self._settings.memory:g} GiB)" if self._settings.memory is not None else ""
 
     def _from_there(self, problem: str) -> str:
         """A problem that names the adapter, but not the place."""

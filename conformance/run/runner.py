@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 
-from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.case.model import Case
 from conformance.case.outcomes import Errored, Failed, Unsupported
@@ -23,10 +22,9 @@ from conformance.run.endpoint import Endpoint
 from conformance.run.in_process import InProcess
 from conformance.run.messages import Answer, Ending, NotLoaded, is_last
 from conformance.run.pipeline import PendingCase, Pipeline
-from conformance.run.places import Place, place_of
-from conformance.run.process import LOAD_SECONDS, Worker
+from conformance.run.process import Worker
+from conformance.run.settings import RunSettings
 
-CASE_SECONDS = 300.0
 _STARTS = 3
 """After so many failures in a row to start the worker again it is not tried any more: each may take minutes."""
 
@@ -36,12 +34,9 @@ class Runner:
 
     Args:
         adapter: the label, `[PLACE:]NAME[@DEVICE]`.
-        timeout: seconds a case may take.
-        options: what the command line would have to be given to run with the same specs, vectors and deviations.
-        places: those that the label may name.
-        memory: GiB the worker may allocate; None for no limit.
-        load_timeout: seconds from the start of a worker to its adapter's being ready.
-        in_process: run the adapter in this process and thread, without timeout; for debuggers.
+        store: the golden vectors.
+        deviations: the known ones of this adapter.
+        settings: how its cases are run.
         profiles: whether failures get their profile along time, which takes a while and only a report shows.
         begun: a worker for this adapter that need not be ready yet, to be the first one; it is this runner's to close.
 
@@ -58,30 +53,19 @@ class Runner:
         adapter: str,
         store: VectorStore,
         deviations: list[Deviation],
-        timeout: float = CASE_SECONDS,
-        options: tuple[str, ...] = (),
+        settings: RunSettings | None = None,
         *,
-        places: Mapping[str, Place] | None = None,
-        memory: float | None = None,
-        load_timeout: float = LOAD_SECONDS,
-        in_process: bool = False,
         profiles: bool = True,
         begun: Worker | None = None,
     ) -> None:
         self.adapter = adapter
         self.info = AdapterInfo()
         self.import_seconds = 0.0
-        self._places = places or {}
-        self._memory = memory
-        self._load_timeout = load_timeout
-        self._in_process = in_process
+        self._settings = settings or RunSettings()
         self._store = store
         self._deviations = deviations
-        self._timeout = timeout
         self._profiles = profiles
-        place = place_of(registry.parse(adapter), self._places)
-        limit = () if memory is None else ("--memory", f"{memory:g}")
-        self._options = (*options, *place.option, *limit)
+        self._options = self._settings.again(adapter)
         self._begun = begun
         self._worker: Endpoint | None = None
         self._refusal: Callable[[Case], str | None] = lambda case: None
@@ -103,7 +87,7 @@ class Runner:
         return self._worker
 
     def _made(self) -> Endpoint:
-        if self._in_process:
+        if self._settings.in_process:
             return InProcess(self.adapter)
         worker, self._begun = self._begun, None
         if worker is None:
@@ -112,7 +96,7 @@ class Runner:
         return worker
 
     def _new(self, *, ready: bool = True) -> Worker:
-        return Worker(self.adapter, self._places, self._memory, load_timeout=self._load_timeout, ready=ready)
+        return Worker(self.adapter, self._settings, ready=ready)
 
     @property
     def versions(self) -> dict[str, str]:
@@ -183,7 +167,7 @@ class Runner:
     def _send(self, each: PendingCase) -> None:
         """Send what this worker has not got yet."""
         if self._worker is not None and each.vector is not None and each.sent_to is not self._worker:
-            self._worker.send(each.case, each.vector.arrays, self._timeout)
+            self._worker.send(each.case, each.vector.arrays, self._settings.timeout)
             each.sent_to = self._worker
 
     def _answer(self, waiting: deque[PendingCase]) -> Answer | Ending | NotLoaded:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from conformance.case.errors import AdapterUnavailable
 from conformance.run.parallel import side_by_side
-from conformance.run.places import Place
 from conformance.run.process import Worker
+from conformance.run.settings import RunSettings
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,16 @@ class Diagnosis:
 
 def examine(
     adapters: Sequence[str],
-    places: Mapping[str, Place],
+    settings: RunSettings,
     *,
     jobs: int,
-    load_timeout: float,
     report: Callable[[Diagnosis], None],
 ) -> None:
     """Load each adapter and report a diagnosis of it.
 
     Args:
+        settings: the places, and the seconds that each may take to load.
         jobs: how many adapters load at a time, so that one that hangs does not hold up the others.
-        load_timeout: seconds that each may take.
         report: called with each diagnosis as it arrives.
     """
     stopped = threading.Event()
@@ -49,7 +48,7 @@ def examine(
 
     def diagnosis(adapter: str) -> Diagnosis:
         try:
-            worker = Worker(adapter, places, load_timeout=load_timeout, ready=False)
+            worker = Worker(adapter, settings, ready=False)
             workers.append(worker)
             with contextlib.closing(worker):
                 if stopped.is_set():

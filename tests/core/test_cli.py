@@ -290,8 +290,18 @@ def test_what_cannot_be_done_exits_with_2_and_the_next_step(suite, broken_adapte
 @pytest.mark.parametrize(
     "arguments",
     [["run", "--timeout"], ["run", "--memory"], ["smoke", "x", "--timeout"], ["upgrade", "x", "y", "--timeout"],
-     ["upgrade", "x", "y", "--drift"], ["gate", __file__, __file__, "--drift"]],
+     ["doctor", "--load-timeout"]],
 )  # fmt: skip
+def test_a_setting_out_of_bounds_is_refused_and_so_is_nan(arguments, value):
+    result = conformance(*arguments, value)
+    assert result.exit_code == 2
+    unit = "GiB" if arguments[-1] == "--memory" else "seconds"
+    allowed = f"{arguments[-1]} must be greater than 0 and at most 1,000,000 {unit}"
+    assert result.stderr == f"{allowed}, not {float(value):g}\n"
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "0", "1e300"])
+@pytest.mark.parametrize("arguments", [["upgrade", "x", "y", "--drift"], ["gate", __file__, __file__, "--drift"]])
 def test_a_number_out_of_bounds_is_refused_and_so_is_nan(arguments, value):
     result = conformance(*arguments, value)
     assert result.exit_code == 2

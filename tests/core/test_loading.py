@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from conformance.cli import main
+from conformance.run.settings import RunSettings
 from conformance.views.doctor import examine
 
 REINSTALL = "; if it was renamed, reinstall its package (pip install) to update its entry points"
@@ -96,7 +97,9 @@ def test_those_that_hang_hold_up_no_other(broken_adapters):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):  # which does not wait for them
-        examine(["loads-badly@hangs", "loads-badly@hangs", "numpy"], {}, jobs=3, load_timeout=600, report=report)
+        examine(
+            ["loads-badly@hangs", "loads-badly@hangs", "numpy"], RunSettings(load_timeout=600), jobs=3, report=report
+        )
     assert [(diagnosis.adapter, diagnosis.problem) for diagnosis in found] == [("numpy", None)]
 
 

@@ -17,6 +17,7 @@ from conformance.run import connection
 from conformance.run.places import HERE, everywhere, parse_places
 from conformance.run.process import Worker
 from conformance.run.runner import Runner
+from conformance.run.settings import RunSettings
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_a_label_names_a_place_that_there_is(tmp_path):
         r"no place is called old \(there are new\); name it with --worker old=python=INTERPRETER or --worker old=ssh"
     )
     with pytest.raises(AdapterUnavailable, match=message):
-        Runner("old:numpy", VectorStore(tmp_path), [], places=parse_places(["new=python=x"]))
+        Runner("old:numpy", VectorStore(tmp_path), [], RunSettings(places=parse_places(["new=python=x"])))
     with pytest.raises(AdapterUnavailable, match="only a worker can go there"):
         registry.make("old:numpy")
 
@@ -106,12 +107,12 @@ def test_a_place_that_cannot_be_used_says_what_to_do(tmp_path):
     for interpreter, message in cases.items():
         places = parse_places([f"old=python={interpreter}"])
         with pytest.raises(AdapterUnavailable) as caught:
-            Worker("old:numpy", places)
+            Worker("old:numpy", RunSettings(places=places))
         assert str(caught.value) == message
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(another))
         with pytest.raises(AdapterUnavailable, match=r"old: has lstm-conformance 0\.0\.9, needs "):
-            Worker("old:numpy", parse_places([f"old=python={python}"]))
+            Worker("old:numpy", RunSettings(places=parse_places([f"old=python={python}"])))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the interpreter is a shell script, and looked for in /proc")
@@ -123,7 +124,7 @@ def test_a_worker_that_is_closed_while_its_interpreter_starts_does_not_outlive_t
     slow.write_text(f'#!/bin/sh\nif [ "$1" = -u ]; then {stay}; fi\nexec {sys.executable} "$@"\n')
     slow.chmod(0o755)
     monkeypatch.setattr(connection, "_EXIT_SECONDS", 60.0 if waits else 0.1)
-    worker = Worker("slow:numpy", parse_places([f"slow=python={slow}"]), ready=False)
+    worker = Worker("slow:numpy", RunSettings(places=parse_places([f"slow=python={slow}"])), ready=False)
     until = time.monotonic() + 20
     while not pid.exists():
         assert time.monotonic() < until
@@ -140,8 +141,8 @@ def test_a_place_names_its_own_adapters(broken_adapters):
     places = parse_places([f"same=python={sys.executable}"])
     assert everywhere(places) == [*registry.names(), *(f"same:{name}" for name in registry.names())]
     with pytest.raises(AdapterUnavailable, match=r"^same: no adapter 'nunpy'; did you mean 'numpy'\? installed: "):
-        Worker("same:nunpy", places)
+        Worker("same:nunpy", RunSettings(places=places))
     with pytest.raises(
         AdapterUnavailable, match=r"^same: constructor-raises cannot load: RuntimeError: driver too old$"
     ):
-        Worker("same:constructor-raises", places)
+        Worker("same:constructor-raises", RunSettings(places=places))

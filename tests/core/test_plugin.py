@@ -436,26 +436,41 @@ def test_in_process_the_adapter_is_in_the_process_of_pytest(project):
     [
         (adapters("nunpy"), "no adapter 'nunpy'; did you mean 'numpy'? installed: "),
         (["--lstm-suite"], "--lstm-suite needs --lstm-adapter NAME; names: conformance doctor"),
-        ([*adapters("numpy"), "--lstm-deviations", "nowhere"], "--lstm-deviations: no folder nowhere"),
-        ([*adapters("numpy"), "--lstm-vectors", "nowhere"], "--lstm-vectors: no folder nowhere"),
-        ([*adapters("numpy"), "--lstm-timeout", "0"], "--lstm-timeout: needs more than 0 and at most 1000000 seconds"),
-        ([*adapters("numpy"), "--lstm-timeout", "nan"], "--lstm-timeout: needs more than 0 and at most 1000000 sec"),
-        ([*adapters("numpy"), "--lstm-memory", "0"], "--lstm-memory: needs more than 0 and at most 1000000 GiB, not 0"),
-        ([*adapters("numpy"), "--lstm-memory", "inf"], "--lstm-memory: needs more than 0 and at most 1000000 GiB"),
+        (
+            [*adapters("numpy"), "--lstm-deviations", "nowhere"],
+            "--lstm-deviations must be a folder; there is none c",
+        ),
+        (
+            [*adapters("numpy"), "--lstm-vectors", "nowhere"],
+            "--lstm-vectors must be a folder; there is none called now",
+        ),
+        (
+            [*adapters("numpy"), "--lstm-timeout", "0"],
+            "--lstm-timeout must be greater than 0 and at most 1,000,000 s",
+        ),
+        (
+            [*adapters("numpy"), "--lstm-timeout", "nan"],
+            "--lstm-timeout must be greater than 0 and at most 1,000,000",
+        ),
+        ([*adapters("numpy"), "--lstm-memory", "0"], "--lstm-memory must be greater than 0 and at most 1,000,000 GiB"),
+        (
+            [*adapters("numpy"), "--lstm-memory", "inf"],
+            "--lstm-memory must be greater than 0 and at most 1,000,000 GiB",
+        ),
         ([*adapters("numpy"), "--lstm-results", "/dev/full"], "/dev/full: cannot be written: it is a device, not a"),
         ([*adapters("numpy"), "--lstm-results", "wrong/broken.yaml/x"], "wrong/broken.yaml/x: cannot be written: Not"),
         (
             [*adapters("numpy"), "--lstm-worker", "old=pyton=x"],
-            "--worker old=pyton=x: unknown key 'pyton'; allowed: python,",
+            "--lstm-worker old=pyton=x: unknown key 'pyton'; allowed: python,",
         ),
         (
             [*adapters("numpy"), "--lstm-worker", "old=ssh=x"],
             "nothing is to run at the place old: no adapter is called",
         ),
-        (adapters("old:numpy"), "old:numpy: no place is called old (there is none); name it with --worker old=python="),
+        (adapters("old:numpy"), "old:numpy: no place is called old (there is none); name it with --lstm-worker old="),
         (
             [*adapters("numpy"), "--lstm-in-process", "--lstm-memory", "1"],
-            "--lstm-in-process has no worker to place or to limit",
+            "--lstm-in-process starts no worker: --lstm-worker and --lstm-memory do not go with it",
         ),
         (["--lstm-in-process"], "--lstm-in-process needs --lstm-adapter NAME"),
         ([*adapters("broken"), "--lstm-deviations", "wrong"], "wrong/broken.yaml:1: cases: Field required"),

@@ -24,12 +24,18 @@ from conformance.results.result import Result
 from conformance.run.messages import Computed, Died, Silent
 from conformance.run.process import Worker
 from conformance.run.runner import Runner
+from conformance.run.settings import RunSettings
 
 SECONDS = 2.0
 
 
 def run_all(adapter: str, suite: Suite, **kwargs: Any) -> dict[str, Result]:
-    runner = Runner(adapter, VectorStore(kwargs.pop("vectors", suite.vectors)), kwargs.pop("deviations", []), SECONDS)
+    runner = Runner(
+        adapter,
+        VectorStore(kwargs.pop("vectors", suite.vectors)),
+        kwargs.pop("deviations", []),
+        RunSettings(timeout=SECONDS),
+    )
     try:
         return {result.case.id: result for result in runner.results(suite.cases.values())}
     finally:
@@ -202,7 +208,7 @@ def test_a_vector_of_another_state_of_its_spec_is_refused(suite):
 
 def test_known_deviations_reach_the_result(suite, broken_adapters):
     known = Deviation(cases=("broken/nan", "broken/right"), reason="no idea", versions={"lstm-broken": "==1.5"})
-    runner = Runner("broken", VectorStore(suite.vectors), [known], SECONDS)
+    runner = Runner("broken", VectorStore(suite.vectors), [known], RunSettings(timeout=SECONDS))
     shows, does_not, other = (runner.run(suite.cases[f"broken/{way}"]) for way in ("nan", "right", "missing"))
     runner.close()
     assert (shows.deviates_as_known, shows.unexpected) == (True, False)
@@ -237,7 +243,7 @@ def named(suite: Suite, *ways: str) -> list[Case]:
 
 
 def test_what_is_sent_ahead_is_another_workers_when_the_first_one_dies(suite, notes):
-    runner = Runner("noting", VectorStore(suite.vectors), [], SECONDS)
+    runner = Runner("noting", VectorStore(suite.vectors), [], RunSettings(timeout=SECONDS))
     ways = ("right", "exits", "still-right", "segfaults", "nan")
     outcomes = [(result.case.id, result.outcome.name) for result in runner.results(named(suite, *ways))]
     runner.close()
@@ -249,7 +255,7 @@ def test_what_is_sent_ahead_is_another_workers_when_the_first_one_dies(suite, no
 
 
 def test_the_worker_is_ahead_of_this_process_and_what_it_computed_for_nobody_is_dropped(suite, notes):
-    runner = Runner("noting", VectorStore(suite.vectors), [], SECONDS)
+    runner = Runner("noting", VectorStore(suite.vectors), [], RunSettings(timeout=SECONDS))
     results = runner.results(named(suite, "right", "raises", "missing", "nan"))
     next(results)  # judged; nothing has been asked of the second
     deadline = time.monotonic() + 30
@@ -268,7 +274,7 @@ def test_a_dead_worker_is_replaced_while_what_it_answered_is_judged(suite, notes
             assert time.monotonic() < deadline, notes()
             time.sleep(0.01)
 
-    runner = Runner("noting", VectorStore(suite.vectors), [], SECONDS)
+    runner = Runner("noting", VectorStore(suite.vectors), [], RunSettings(timeout=SECONDS))
     results = runner.results(named(suite, "right", "nan", "exits", "still-right"))
     outcomes = [next(results).outcome.name]
     until(lambda: len(notes()) >= 4)
@@ -312,7 +318,7 @@ def test_a_process_that_has_left_group_session_and_environment_ends_with_its_wor
 
 
 def test_an_adapter_that_loads_no_more_is_given_up(suite, notes):
-    runner = Runner("loads-once", VectorStore(suite.vectors), [], SECONDS)
+    runner = Runner("loads-once", VectorStore(suite.vectors), [], RunSettings(timeout=SECONDS))
     first, *others = runner.results(named(suite, "exits", *["right"] * 8))
     runner.close()
     assert first.outcome.name == "crashed"
@@ -325,7 +331,7 @@ def test_an_adapter_that_loads_no_more_is_given_up(suite, notes):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's memory")
 def test_memory_beyond_the_limit_is_the_cases_own_and_leaves_no_worker_behind(suite, notes):
-    runner = Runner("noting", VectorStore(suite.vectors), [], SECONDS, memory=1)
+    runner = Runner("noting", VectorStore(suite.vectors), [], RunSettings(timeout=SECONDS, memory=1))
     results = list(runner.results(named(suite, "hogs", "hogs-in-c", "right")))
     runner.close()
     assert [result.outcome.name for result in results] == ["errored", "errored", "passed"]
@@ -341,7 +347,7 @@ def test_memory_beyond_the_limit_is_the_cases_own_and_leaves_no_worker_behind(su
 
 
 def test_in_process_the_adapter_answers_here_and_the_judge_is_the_same(suite, notes):
-    runner = Runner("noting", VectorStore(suite.vectors), [], SECONDS, in_process=True)
+    runner = Runner("noting", VectorStore(suite.vectors), [], RunSettings(timeout=SECONDS, in_process=True))
     results = list(runner.results(named(suite, "right", "raises", "nan", "modifies-its-inputs")))
     runner.close()
     assert [result.outcome.name for result in results] == ["passed", "errored", "failed", "errored"]

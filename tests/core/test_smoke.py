@@ -21,6 +21,7 @@ from conformance.case.tensors import Arrays
 from conformance.cli import main
 from conformance.results.deviations import Deviation
 from conformance.run.messages import Answer, Ask
+from conformance.run.settings import RunSettings
 from conformance.run.smoke import Finding, Smoke
 from conformance.run.smoke.asker import Asker
 from conformance.run.smoke.checking import called_for, problem_of
@@ -48,7 +49,7 @@ def _installed() -> Iterator[None]:
 
 
 def findings_of(adapter: str) -> dict[str, Finding]:
-    smoke = Smoke(adapter, KNOWN, RUNS[adapter], timeout=2.0)
+    smoke = Smoke(adapter, KNOWN, RUNS[adapter], RunSettings(timeout=2.0))
     findings = list(smoke.findings())
     assert [finding.check for finding in findings] == smoke.checks
     return {finding.check: finding for finding in findings}

@@ -15,6 +15,7 @@ import conformance
 from conformance.golden.store import VectorStore
 from conformance.results.reading import read_results
 from conformance.run.runner import Runner
+from conformance.run.settings import RunSettings
 
 BECOMES = {
     "right": "passed",
@@ -108,7 +109,7 @@ with confine.ending_after(0.2 - confine._ALONE_SECONDS):
 
 
 def test_a_case_that_waits_at_the_worker_does_not_spend_its_own_time(many: Suite, broken_adapters: None) -> None:
-    runner = Runner("broken", VectorStore(many.vectors), [], 1.3)
+    runner = Runner("broken", VectorStore(many.vectors), [], RunSettings(timeout=1.3))
     cases = [many.cases[f"broken/{way}"] for way in ("sleeps", "sleeps", "right")]
     assert [result.outcome.name for result in runner.results(cases)] == ["passed"] * 3
     runner.close()

@@ -20,6 +20,7 @@ from conformance.results.reading import Results, read_results
 from conformance.run.places import parse_places
 from conformance.run.process import Worker
 from conformance.run.runner import Runner
+from conformance.run.settings import RunSettings
 
 SSHD = shutil.which("sshd", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
 TOOLS = {"sshd": SSHD, "ssh": shutil.which("ssh"), "ssh-keygen": shutil.which("ssh-keygen")}
@@ -151,7 +152,7 @@ def test_a_crash_and_a_hang_behind_ssh_cost_their_own_cases(suite: Suite, host: 
 def test_a_worker_that_hangs_in_c_is_gone_from_the_host(suite: Suite, host: Host) -> None:
     case = suite.cases["broken/right"]
     arrays = VectorStore(suite.vectors).load(case).arrays
-    worker = Worker("board:noting", parse_places([host.option]))
+    worker = Worker("board:noting", RunSettings(places=parse_places([host.option])))
     worker.send(case.model_copy(update={"id": "broken/hangs-in-c"}), arrays, 60.0)
     (pid,) = host.pids()
     deadline = time.monotonic() + 30
@@ -164,7 +165,9 @@ def test_a_worker_that_hangs_in_c_is_gone_from_the_host(suite: Suite, host: Host
 
 
 def test_a_host_that_is_lost_costs_the_case_at_work_and_then_ends_the_adapter(suite: Suite, host: Host) -> None:
-    runner = Runner("board:noting", VectorStore(suite.vectors), [], 60.0, places=parse_places([host.option]))
+    runner = Runner(
+        "board:noting", VectorStore(suite.vectors), [], RunSettings(timeout=60.0, places=parse_places([host.option]))
+    )
     results = runner.results([suite.cases[f"broken/{way}"] for way in ["right", "hangs", *["still-right"] * 5]])
     assert type(next(results).outcome).__name__ == "Passed"
     sessions = host.sessions()  # now, for a daemon that has ended has no children
@@ -187,7 +190,7 @@ def test_a_host_that_does_not_answer_says_so(suite: Suite, host: Host, tmp_path:
     with pytest.raises(
         AdapterUnavailable, match=r"^board: ssh board \S+ does not answer: ssh: connect to host 127\.0\.0"
     ):
-        Worker("board:numpy", parse_places([host.option]))
+        Worker("board:numpy", RunSettings(places=parse_places([host.option])))
     wrong = host.option.replace(f"//python={sys.executable}", "//python=/opt/none/python")
     with started("-c", COMMAND, "run", "--worker", wrong, "--adapter", "board:numpy", cwd=tmp_path) as process:
         _, said = process.communicate(timeout=60)

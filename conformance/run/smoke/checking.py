@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,8 +16,8 @@ from conformance.case.dtypes import UNIT_ROUNDOFF, numpy_dtype
 from conformance.case.errors import ConformanceError
 from conformance.case.outcomes import Unsupported
 from conformance.results.deviations import Deviation
-from conformance.run.places import Place, place_of
-from conformance.run.process import LOAD_SECONDS, Worker
+from conformance.run.process import Worker
+from conformance.run.settings import RunSettings
 from conformance.run.smoke import conduct, options, tensors
 from conformance.run.smoke.asker import Answer, Asker, NoAnswer
 from conformance.run.smoke.declared import declared
@@ -64,9 +64,8 @@ class Smoke:
         adapter: `[PLACE:]NAME[@DEVICE]`.
         deviations: what its framework is known to get wrong.
         patterns: runs only checks whose id matches one; all if empty.
-        timeout: seconds that an answer may take.
-        places: the places that the label may name.
-        load_timeout: seconds that the adapter may take to load, and its class before that.
+        settings: the places that the label may name, and the seconds that an answer may take, and the adapter to load,
+            and its class before that.
 
     Raises:
         AdapterUnavailable: it cannot be loaded; raised by the constructor and by `findings`.
@@ -78,18 +77,16 @@ class Smoke:
         adapter: str,
         deviations: list[Deviation] | None = None,
         patterns: tuple[str, ...] = (),
-        timeout: float = 300.0,
-        places: Mapping[str, Place] | None = None,
-        load_timeout: float = LOAD_SECONDS,
+        settings: RunSettings | None = None,
     ) -> None:
-        label = registry.parse(adapter)
-        place = place_of(label, places or {})
+        settings = settings or RunSettings()
+        place = settings.place_of(adapter)
         self._again_with = place.option
         self.adapter = adapter
         self._deviations = deviations or []
         self._found_versions: dict[str, str] | None = None
-        self._asker = Asker(lambda: Worker(adapter, places, load_timeout=load_timeout), timeout)
-        self._declared = declared(label.name, place, load_timeout)
+        self._asker = Asker(lambda: Worker(adapter, settings), settings.timeout)
+        self._declared = declared(registry.parse(adapter).name, place, settings.load_timeout)
         every = [] if self._declared.capabilities is None else called_for(self._declared.capabilities)
         ids = [*_FIRST, *(check.id for check in every)]
         for pattern in patterns:

@@ -22,7 +22,7 @@ from conformance.case.errors import AdapterUnavailable
 from conformance.case.option_table import OPTIONS
 from conformance.case.options import DEFAULTS, PARAMETERS, Activation, ActivationName, Direction
 from conformance.run.places import HERE, Place
-from conformance.run.process import LOAD_SECONDS
+from conformance.run.settings import LOAD_SECONDS
 
 _BOOTSTRAP = "from conformance.run.smoke.declared import describe\ndescribe(channel)\n"
 
