@@ -9,8 +9,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance.case.text import visible
-
 
 @dataclass(frozen=True)
 class DataFolders:
@@ -34,7 +32,7 @@ def displayed(path: Path) -> str:
     the suite if it is one of the suite's own files (`specs/holes.yaml`); otherwise unchanged. What the locale cannot
     decode is escaped.
     """
-    return visible(_displayed(path))
+    return _displayed(path).encode(errors="backslashreplace").decode()
 
 
 def _displayed(path: Path) -> str:

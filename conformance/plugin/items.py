@@ -61,7 +61,7 @@ class CaseItem(pytest.Item):
         try:
             self.runners.start(self.adapter)
         except AdapterUnavailable as error:
-            pytest.fail(visible(str(error), lines=True), pytrace=False)
+            raise pytest.fail.Exception(visible(str(error), lines=True), pytrace=False) from None
 
     def runtest(self) -> None:
         """Run the case and tell pytest what came of it."""
