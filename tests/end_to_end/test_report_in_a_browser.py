@@ -229,7 +229,7 @@ def test_a_case_shows_message_diagnosis_curves_and_where_it_ran(look, report):
     page = look(report, fragment=opening("acme", "stack/plain-layers2-bidirectional-f32"))
     panel = page.locator("#panel").text_content()
     for words in (
-        "unexpected: failed", "again: conformance run --adapter acme", "gates-ifgo-read-as-iofg: it takes weights",
+        "unexpected: failed", "again: conformance run --adapter acme", "gates-ifgo-read-as-iofg: it reads weights",
         "T 5, B 4, I 7, H 6, layers 2", "y (5, 4, 12)", "The same case elsewhere",
         "acme 1.0, numpy 2.0", "tf32 off", "3.11.2",
     ):  # fmt: skip

@@ -179,7 +179,7 @@ def test_a_host_that_is_lost_costs_the_case_at_work_and_then_ends_the_adapter(su
     assert type(lost.outcome).__name__ == "Crashed"
     assert "the worker process ended: a signal, or the loss of the connection" in lost.message()
     assert all(" does not answer: ssh: connect to host 127.0.0.1 port " in other.message() for other in others)
-    assert "given up, for it failed to start 3 times in a row" in others[-1].message()
+    assert "gave up after 3 failed starts" in others[-1].message()
     runner.close()
     assert all(gone(pid, 20) for pid in host.pids())  # a worker without its connection ends itself
 
