@@ -1,18 +1,13 @@
 """An answer of too few steps or rows of states is told by its shape, and by the mistake whose numbers it holds."""
 
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
+from reports import cases, vector_of
 
-from conformance.case.load import load_specs
-from conformance.case.model import Case
 from conformance.case.outcomes import Failed
 from conformance.case.tensors import Outputs, to_bytes
-from conformance.golden.store import VectorStore
-from conformance.golden.vector import Vector
 from conformance.lstm.gradients import completed
 from conformance.lstm.mistakes import BY_ID, CATALOGUE
 from conformance.lstm.reference import Reference
@@ -21,18 +16,7 @@ from conformance.run.assess import assess
 from conformance.run.messages import Computed
 from conformance.verdict import diagnose
 
-ROOT = Path(__file__).parents[2]
 SHORTENING = [mistake.id for mistake in CATALOGUE if mistake.shortens]
-
-
-@cache
-def cases() -> dict[str, Case]:
-    return {case.id: case for case in load_specs(ROOT / "specs")}
-
-
-@cache
-def vector_of(case_id: str) -> Vector:
-    return VectorStore(ROOT / "vectors").load(cases()[case_id])
 
 
 def made(case_id: str, *mistakes: str) -> Outputs:
