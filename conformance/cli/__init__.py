@@ -5,7 +5,6 @@ At the top they import little more than click: `conformance list` must not wait 
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from typing import Any
 
@@ -24,7 +23,7 @@ from conformance.cli.new_adapter import new_adapter
 from conformance.cli.report import report
 from conformance.cli.run import run
 from conformance.cli.smoke import smoke
-from conformance.cli.streams import standard_streams
+from conformance.cli.streams import print_error, standard_streams
 from conformance.cli.upgrade import upgrade
 
 
@@ -38,8 +37,7 @@ class _Group(click.Group):
         except ConformanceError as error:
             from conformance.case.text import visible
 
-            with contextlib.suppress(OSError):  # the exit code says it where nothing can be printed
-                click.echo(visible(str(error), lines=True), err=True)
+            print_error(visible(str(error), lines=True))
             sys.exit(2)
 
     def invoke(self, ctx: click.Context) -> Any:

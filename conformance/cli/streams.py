@@ -40,6 +40,13 @@ def standard_streams() -> Iterator[None]:
         sys.stdout, sys.stderr = before
 
 
+def print_error(message: str) -> None:
+    """Print a line on standard error, outside `standard_streams`. Where that is not possible, the exit code must do."""
+    error = _Stream(sys.stderr, None)
+    error.write(f"{message}\n")
+    error.flush()
+
+
 def _open_missing() -> None:
     """Open the null device for each missing stream, or a file opened later would get its number and what is printed.
 

@@ -81,9 +81,11 @@ def test_a_run_works_with_closed_streams(suite, tmp_path, closed):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_message_that_cannot_be_written_leaves_the_exit_code(suite):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_message_that_cannot_be_written_leaves_the_exit_code(suite, unbuffered):
+    words, environment = command(suite, "run", "--adapter", "nosuch"), {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(command(suite, "run", "--adapter", "nosuch"), stderr=full, check=False, timeout=60)
+        done = subprocess.run(words, stderr=full, env=environment, check=False, timeout=60)
     assert done.returncode == 2
 
 
