@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
 
 from conformance.case.source import Source, Uniform
@@ -38,6 +39,11 @@ _SIZES: dict[str, Callable[[Any, int], int]] = {
 }
 
 
+def _size_of(axis: str) -> Callable[[Any, int], int]:
+    gates = len(axis)
+    return _SIZES.get(axis, lambda case, layer: gates)
+
+
 @dataclass(frozen=True)
 class Tensor:
     """One row of the table.
@@ -62,12 +68,16 @@ class Tensor:
         first = self.axes.split()[0]
         return "" if first in _SIZES else first
 
+    @cached_property
+    def _sizes(self) -> list[Callable[[Any, int], int]]:
+        return [_size_of(axis) for axis in self.axes.split()]
+
     def __str__(self) -> str:
         return f"({', '.join(self.axes.split())})"
 
     def shape(self, case: Any, layer: int = 0) -> tuple[int, ...]:
         """Its shape in one layer of a case (conformance.case.fields)."""
-        return tuple(_SIZES[axis](case, layer) if axis in _SIZES else len(axis) for axis in self.axes.split())
+        return tuple([size(case, layer) for size in self._sizes])
 
 
 _MATRIX = Source(uniform=Uniform(gain=1.5))
@@ -90,7 +100,12 @@ def _always(case: Any) -> bool:
 
 def _given(name: str) -> Callable[[Any], bool]:
     """Whether the case has this key, with a value other than null or false."""
-    return lambda case: getattr(case, name) not in (None, False)
+
+    def given(case: Any) -> bool:
+        value = getattr(case, name)
+        return value is not None and value is not False  # `in (None, False)` would compare whole models
+
+    return given
 
 
 def _basic_norm(case: Any) -> bool:

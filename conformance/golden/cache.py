@@ -15,7 +15,7 @@ from conformance.case.errors import VectorError
 from conformance.case.model import Case
 from conformance.files import MEBIBYTE, FileError, demand_writable, read_file, read_text, replace_file
 from conformance.golden.store import verified
-from conformance.golden.vector import Vector, most_bytes
+from conformance.golden.vector import Vector, most_bytes, tensors_of
 
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -34,8 +34,8 @@ def _cached(case: Case) -> Vector:
     path = _path(case)
     digest_path = path.with_suffix(".sha256")
     try:
-        digest = read_text(digest_path, MEBIBYTE)
-        return verified(case, read_file(path, most_bytes(case)), digest, path, "")
+        digest, wanted = read_text(digest_path, MEBIBYTE), tensors_of(case)
+        return verified(case, wanted, read_file(path, most_bytes(wanted)), digest, path, "")
     except (FileError, VectorError):
         pass  # absent or damaged: this is only a cache, so generate it again
     _demand_writable()

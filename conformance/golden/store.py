@@ -21,7 +21,7 @@ from typing import Any, Final
 from conformance.case.errors import VectorError
 from conformance.case.model import Case
 from conformance.files import MEBIBYTE, TEMPORARY, FileError, demand_writable, parse_json, read_file, replace_file
-from conformance.golden.vector import Vector, most_bytes
+from conformance.golden.vector import TensorTypes, Vector, most_bytes, tensors_of
 
 FORMAT = 1
 MANIFEST = "MANIFEST.json"
@@ -55,6 +55,7 @@ class VectorStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._real_root = Path(os.path.realpath(root))
         self.entries: dict[str, Entry] = {}
         self._wrong: dict[str, str] = {}  # case id -> what is wrong with its line
         self._digest = ""
@@ -79,11 +80,12 @@ class VectorStore:
             raise VectorError(f"{manifest}: {case.id}: file: {entry.file!r} leads out of the folder; {again}")
         if entry.spec != case.digest():
             raise VectorError(f"{path}: made from another version of {case.origin}; {again}")
+        wanted = tensors_of(case)
         try:
-            data = read_file(path, most_bytes(case))
+            data = read_file(path, most_bytes(wanted))
         except FileError as error:
             raise VectorError(f"{path}: the vector of {case.id} cannot be read: {error.problem}; {again}") from error
-        return verified(case, data, entry.sha256, path, again)
+        return verified(case, wanted, data, entry.sha256, path, again)
 
     def save(self, case: Case, data: bytes, bits: int) -> None:
         """Write a vector's file atomically. `write_manifest` then writes the manifest.
@@ -131,7 +133,7 @@ class VectorStore:
 
     def _is_inside(self, path: Path) -> bool:
         """Whether a file is inside the folder once links are followed."""
-        return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.root))
+        return Path(os.path.realpath(path)).is_relative_to(self._real_root)
 
     def _read_manifest(self) -> None:
         path = self.root / MANIFEST
@@ -195,8 +197,8 @@ def entry_of(case: Case, data: bytes, bits: int) -> Entry:
     return Entry(f"{case.id}.safetensors", hashlib.sha256(data).hexdigest(), case.digest(), bits, case.source)
 
 
-def verified(case: Case, data: bytes, sha256: str, path: Path, again: str) -> Vector:
-    """The vector of a case in `data`, if the bytes have the given SHA-256.
+def verified(case: Case, wanted: TensorTypes, data: bytes, sha256: str, path: Path, again: str) -> Vector:
+    """The vector of a case, with the tensors `wanted`, in `data`, if the bytes have the given SHA-256.
 
     Raises:
         VectorError: they do not; the message says whether the file is damaged, altered, or belongs to another case.
@@ -208,6 +210,6 @@ def verified(case: Case, data: bytes, sha256: str, path: Path, again: str) -> Ve
         raise VectorError(f"{path}: damaged or truncated ({error}); {again}") from error
     if got != sha256:
         raise VectorError(f"{path}: altered: SHA-256 is {got[:12]}..., the manifest says {sha256[:12]}...; {again}")
-    if misfit := vector.misfit(case):
+    if misfit := vector.misfit(wanted):
         raise VectorError(f"{path}: not a vector of {case.id}: {misfit}; {again}")
     return vector

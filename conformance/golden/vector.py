@@ -13,6 +13,9 @@ from conformance.case.model import Case
 from conformance.case.tensors import Array, Arrays, Outputs, from_bytes, to_bytes
 from conformance.files import MEBIBYTE
 
+TensorTypes = dict[str, tuple[np.dtype[Any], tuple[int, ...]]]
+"""Dtype and shape of tensors, by name."""
+
 _ZERO = -128
 """The stored exponent that represents a kappa of zero."""
 
@@ -59,16 +62,15 @@ class Vector:
             raise ValueError("kappa and the golden values have different shapes")
         return cls(arrays, golden, kappa)
 
-    def misfit(self, case: Case) -> str | None:
-        """The first tensor that is missing, extra, or of the wrong dtype or shape for a case; None if all fit."""
-        wanted = tensors_of(case)
+    def misfit(self, wanted: TensorTypes) -> str | None:
+        """The first tensor that is missing, extra, or of the wrong dtype or shape (`tensors_of`); None if all fit."""
         found = {name: (array.dtype, array.shape) for name, array in self.arrays.flat.items()}
         found |= {f"golden.{name}": (array.dtype, array.shape) for name, array in self.golden.items()}
-        for name in sorted(wanted.keys() | found.keys()):
-            has, needs = (_described(each[name]) if name in each else "none" for each in (found, wanted))
-            if has != needs:
-                return f"{name}: the file has {has}, the case needs {needs}"
-        return None
+        if found == wanted:
+            return None
+        name = min(name for name in wanted.keys() | found.keys() if found.get(name) != wanted.get(name))
+        has, needs = (_described(each[name]) if name in each else "none" for each in (found, wanted))
+        return f"{name}: the file has {has}, the case needs {needs}"
 
     def difference(self, other: Vector) -> str | None:
         """The first tensor that differs between two vectors, and how; kappa may differ by one step. None if equal."""
@@ -85,7 +87,7 @@ class Vector:
         return f"{min(extra)} is stored, but no longer generated" if extra else None
 
 
-def tensors_of(case: Case) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
+def tensors_of(case: Case) -> TensorTypes:
     """Name, dtype and shape of every tensor of a case's vector, except kappa, which has the shapes of `golden`."""
     wanted = {f"weights.{name}": (case.np_dtype, shape) for name, shape in case.weight_shapes.items()}
     wanted |= {f"inputs.{name}": (case.np_dtype, shape) for name, shape in case.input_shapes.items()}
@@ -98,9 +100,9 @@ def tensors_of(case: Case) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
     return wanted | {f"golden.{name}": (np.dtype(np.float64), shape) for name, shape in case.outputs.items()}
 
 
-def most_bytes(case: Case) -> int:
-    """The largest file of a case's vector: tensors, kappa (one byte per golden value), names and shapes."""
-    sizes = {name: (dtype.itemsize, math.prod(shape)) for name, (dtype, shape) in tensors_of(case).items()}
+def most_bytes(wanted: TensorTypes) -> int:
+    """The largest file of these tensors: the tensors, kappa (one byte per golden value), names and shapes."""
+    sizes = {name: (dtype.itemsize, math.prod(shape)) for name, (dtype, shape) in wanted.items()}
     return sum((size + name.startswith("golden.")) * count for name, (size, count) in sizes.items()) + MEBIBYTE
 
 

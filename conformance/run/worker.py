@@ -215,7 +215,8 @@ def _demand_unchanged(arrays: Arrays, sent: bytes) -> None:
     Raises:
         ValueError: the adapter, or the framework, has written into its inputs.
     """
-    changed = [name for name, array in from_bytes(sent).items() if array.tobytes() != arrays.flat[name].tobytes()]
+    given = arrays.flat
+    changed = [name for name, array in from_bytes(sent).items() if array.tobytes() != given[name].tobytes()]
     if changed:
         raise ValueError(f"the adapter changed what it was given: {', '.join(changed)}")
 

@@ -19,7 +19,7 @@ from conformance.case.tensors import from_bytes, to_bytes
 from conformance.cli import main
 from conformance.golden.generate import generate
 from conformance.golden.store import MANIFEST, VectorStore
-from conformance.golden.vector import most_bytes
+from conformance.golden.vector import most_bytes, tensors_of
 
 CASE = "tiny/lengths"
 
@@ -102,7 +102,7 @@ TAMPERED: dict[str, tuple[Callable[[Folder], Any], str]] = {
     "bits": (lambda f: f.change(bits=True), "bits: needs a whole number, not True"),
     "source": (lambda f: f.change(source=7), "source: needs text or null, not 7"),
     "too-large": (
-        lambda f: os.truncate(f.file, most_bytes(f.case) + 1),
+        lambda f: os.truncate(f.file, most_bytes(tensors_of(f.case)) + 1),
         "cannot be read: it is larger than 1 MiB, the limit for such a file",
     ),
 }
