@@ -94,6 +94,7 @@ def named(suspects: Sequence[Suspect], *ids: str) -> bool:
     return any(set(suspect.mistakes) == set(ids) for suspect in suspects)
 
 
+@pytest.mark.slow
 def test_every_mistake_that_is_made_is_named():
     tried: Counter[bool] = Counter()
     missed = []
@@ -112,6 +113,7 @@ EXACT = [mistake for mistake in CATALOGUE if not mistake.approximate and mistake
 APART = [m for m in EXACT if m.axis not in ("gates", "gradients", "gradient flow", "loss")]
 
 
+@pytest.mark.slow
 def test_two_mistakes_at_once_are_named():
     tried: Counter[bool] = Counter()
     missed = []

@@ -226,6 +226,7 @@ def test_formats_of_precision_are_known() -> None:
 # What each computes.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", CATALOGUE, ids=lambda m: m.id)
 def test_a_mistake_stands_out_on_a_case_it_applies_to(mistake: Mistake) -> None:
     if mistake.id in LARGE:
@@ -235,6 +236,7 @@ def test_a_mistake_stands_out_on_a_case_it_applies_to(mistake: Mistake) -> None:
         assert shown_by(mistake.id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", CATALOGUE, ids=lambda m: m.id)
 def test_a_mistake_keeps_shapes_and_dtype_and_changes_nothing_where_it_does_not_apply(mistake: Mistake) -> None:
     for name in RICH:
@@ -274,6 +276,7 @@ ALIKE = {
 }
 
 
+@pytest.mark.slow
 def test_no_two_mistakes_come_to_the_same_on_every_case_that_shows_both() -> None:
     alike = set()
     for a, b in combinations(BY_ID, 2):

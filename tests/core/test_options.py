@@ -443,6 +443,7 @@ def cases(draw: st.DrawFn) -> Case:
     return Case.model_validate(fields)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -85,6 +85,7 @@ def test_a_mistake_that_no_case_can_show_is_not_separated():
     assert power().best is None
 
 
+@pytest.mark.slow
 def test_the_suite_separates_every_mistake():
     cases = load_specs(ROOT / "specs")
     large = [case for case in cases if case.on_demand]  # made by `conformance generate`, too costly here

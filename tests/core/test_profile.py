@@ -122,6 +122,7 @@ def test_a_gradient_is_wrong_in_the_gate_that_is_wrong():
     assert "gates" not in profile_of("gradients/whole-forward-f32", "gradient-gates-igfo-for-ifgo")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case_id", ["lengths/stack-bidirectional-f64", "gradients/stack-f32", "not-finite/x-bidirectional-nan"]
 )
