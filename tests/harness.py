@@ -24,7 +24,7 @@ WAYS = [
     *("more-than-asked", "wrong-shape", "float64", "int32", "nan", "one-element", "coarse", "unknown-precision"),
     *("unknown-padding", "unknown-empty-rows", "modifies-its-inputs", "modifies-them-in-c", "noisy", "exits"),
     *("exits-silently", "segfaults", "hangs", "still-right"),
-    *("hogs", "hogs-in-c", "raises-a-surrogate", "panics"),
+    *("hogs", "hogs-in-c", "raises-a-surrogate", "panics", "interrupts"),
     *("forks-and-both-go-on", "forks-as-it-should", "speaks-out-of-turn"),
 ]
 """What the adapter `broken` does with the case `broken/<way>` (broken_adapters/lstm_broken.py)."""

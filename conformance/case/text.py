@@ -33,6 +33,11 @@ def shortened(text: str, limit: int = LONGEST) -> str:
     return f"{visible(text[:limit])}... ({len(text):,} characters)"
 
 
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun in the right form: "1 case", "2,000 cases"."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 _MARKUP = re.compile(r"https?://[\w./?=&%:+,;@!#~-]+|[\\`*_{}\[\]|#~]", re.ASCII)
 
 

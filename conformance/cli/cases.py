@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from conformance.case.text import counted
 from conformance.cli import options
 
 
@@ -30,7 +31,8 @@ def list_cases(patterns: tuple[str, ...], specs: Path, as_json: bool) -> None:
     width = max(len(case.id) for case in cases)
     for case in cases:
         click.echo(f"{case.id:{width}}  {case.summary()}" + ("  (made on demand)" if case.on_demand else ""))
-    click.echo(f"{len(cases)} cases in {len({case.family for case in cases})} families")
+    families = {case.family for case in cases}
+    click.echo(f"{counted(len(cases), 'case')} in {counted(len(families), 'family', 'families')}")
 
 
 @click.command()

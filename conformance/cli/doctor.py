@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from conformance.case.text import counted
 from conformance.cli import options
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def doctor(
     found: list[dict[str, Any]] = []
     asked = list(dict.fromkeys(adapters)) or everywhere(settings.places)
     limit = f"each for at most {settings.load_timeout:g} s"
-    with options.status(f"loading {len(asked)} adapters, {limit}", error=as_json) as status:
+    with options.status(f"loading {counted(len(asked), 'adapter')}, {limit}", error=as_json) as status:
 
         def report(diagnosis: Diagnosis) -> None:
             found.append(asdict(diagnosis))

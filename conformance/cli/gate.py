@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from conformance.case.text import counted
 from conformance.cli import options
 from conformance.cli.gating import GateOptions, gate_options
 
@@ -46,4 +47,4 @@ def baseline(results: Path, output: Path) -> None:
 
     found = demand_whole(read_results(results))
     count = write_results(output, found.header, essence(found.records))
-    click.echo(f"{count} results of {', '.join(found.header.adapters)} written to {output}")
+    click.echo(f"{counted(count, 'result')} of {', '.join(found.header.adapters)} written to {output}")

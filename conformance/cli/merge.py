@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from conformance.case.text import counted
 from conformance.cli import options
 
 
@@ -26,4 +27,4 @@ def merge(files: tuple[Path, ...], output: Path) -> None:
 
     header, records = merged([read_results(file) for file in files])
     count = write_results(output, header, records)
-    click.echo(f"{count} results of {', '.join(header.adapters)} written to {output}")
+    click.echo(f"{counted(count, 'result')} of {', '.join(header.adapters)} written to {output}")

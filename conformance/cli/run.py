@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from conformance.case.text import counted
 from conformance.cli import options
 from conformance.cli.running import Run
 
@@ -86,7 +87,7 @@ def run(
     )
     of_these = f" ({unexpected - passes} failed, {passes} xpass)" if passes else ""
     written = f"; written to {output}" if output else ""
-    click.echo(f"{len(records)} results, {unexpected} unexpected{of_these}{written}")
+    click.echo(f"{counted(len(records), 'result')}, {unexpected:,} unexpected{of_these}{written}")
     sys.exit(1 if unexpected else 0)
 
 

@@ -15,6 +15,7 @@ import click
 
 from conformance import __version__
 from conformance.case.errors import AdapterUnavailable
+from conformance.case.text import counted
 from conformance.cli import options
 from conformance.cli.interrupts import interrupted
 from conformance.cli.progress import RunProgress
@@ -136,8 +137,8 @@ class Run:
             if found:
                 demand_same_run(found, header, {case.id for case in cases})
                 options.console(error=beside).print(
-                    f"{self.output}: {len(found.records)} results are there, "
-                    f"{len(loaded) * len(cases) - len(found.records)} are left"
+                    f"{self.output} has {counted(len(found.records), 'result')}, "
+                    f"{len(loaded) * len(cases) - len(found.records):,} to go"
                 )
             records = self._run(loaded, cases, header, file, found, start)
         finally:
@@ -253,7 +254,7 @@ class Run:
                 if interrupted() or isinstance(error, KeyboardInterrupt):
                     go_on = "go on with the same command and --resume"
                     kept = f"; {file.place} has them: {go_on}" if file and records and self.resumable else ""
-                    click.echo(f"\ninterrupted after {len(records)} results{kept}", err=True)
+                    click.echo(f"\ninterrupted after {counted(len(records), 'result')}{kept}", err=True)
                 raise
             if file is not None:
                 imports = {label: round(runner.import_seconds, 3) for label, runner in runners.items()}

@@ -25,6 +25,7 @@ def cached(case: Case) -> Vector:
 
     Raises:
         GenerationError: it is not in the cache and cannot be generated here.
+        VectorError: it cannot be written into the cache.
     """
     with _ONE_AT_A_TIME:  # adapters run in parallel; the second waits for the vector instead of generating it again
         return _cached(case)
@@ -42,8 +43,12 @@ def _cached(case: Case) -> Vector:
     from conformance.golden.build import build  # imported only here, because most runs generate no vector
 
     data = build(case).vector.to_bytes()
-    replace_file(path, data)
-    replace_file(digest_path, hashlib.sha256(data).hexdigest())
+    try:
+        replace_file(path, data)
+        replace_file(digest_path, hashlib.sha256(data).hexdigest())
+    except FileError as error:
+        said = f"{error}; it is in the cache of vectors made on demand: if it is in the way, remove it"
+        raise VectorError(said) from error
     return Vector.from_bytes(data)
 
 

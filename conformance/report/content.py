@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from conformance.case.outcomes import Passed, Unsupported
-from conformance.case.text import shortened, visible
+from conformance.case.text import counted, shortened, visible
 from conformance.results.reading import Results
 from conformance.results.record import AdapterInfo, Record, selection_digest
 
@@ -129,7 +129,7 @@ class Content:
     def headline(self) -> str:
         """The answer in one line."""
         unexpected = self.total.surprises
-        of = f"{self.count:,} results"
+        of = counted(self.count, "result")
         return f"{unexpected:,} unexpected of {of}" if unexpected else f"Nothing unexpected in {of}"
 
     def groups(self, status: Status) -> list[Group]:
@@ -202,7 +202,8 @@ def _names(files: Sequence[Results]) -> list[str]:
 def _notes(files: Sequence[Results], columns: Sequence[Column]) -> Iterator[str]:
     for results in files:
         if not results.complete:
-            yield f"{visible(str(results.path))}: the run was interrupted after {len(results.records):,} results"
+            there = counted(len(results.records), "result")
+            yield f"{visible(str(results.path))}: the run was interrupted after {there}"
         if results.complete and results.header.shard is None:
             for label in results.header.adapters:
                 ids = [record.case for record in results.records if record.adapter == label]

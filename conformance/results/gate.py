@@ -13,6 +13,7 @@ from conformance.adapters import registry
 from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.case.outcomes import Passed, Unsupported
+from conformance.case.text import counted
 from conformance.results.reading import Results, demand_whole
 from conformance.results.record import Record, RecordedSuspect
 
@@ -191,6 +192,6 @@ def _demand_all(before: Results, after: Results, vanished: Iterable[tuple[str, s
     shown = ", ".join(f"{case} with {adapter}" for adapter, case in missing[:5])
     more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
     raise ConformanceError(
-        f"{after.path}: {len(missing)} results of {before.path} have vanished: {shown}{more}; "
+        f"{after.path}: {counted(len(missing), 'result')} of {before.path} missing: {shown}{more}; "
         "run the same cases before and after"
     )

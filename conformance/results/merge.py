@@ -7,6 +7,7 @@ from pathlib import Path
 
 from conformance.case.errors import ConformanceError
 from conformance.case.shards import parsed
+from conformance.case.text import counted
 from conformance.results.reading import Results, demand_complete
 from conformance.results.record import Header, Record, selection_digest
 
@@ -80,7 +81,7 @@ def merged(several: Sequence[Results]) -> tuple[Header, list[Record]]:
         if there_are != first.header.cases:
             shards = {results.header.shard or "none" for results in several if label in results.header.adapters}
             raise ConformanceError(
-                f"cannot be merged: {label} has {there_are} of {first.header.cases} cases; "
+                f"cannot be merged: {label} has {there_are} of {counted(first.header.cases, 'case')}; "
                 f"shards given: {', '.join(sorted(shards))}"
             )
         if selection_digest(case for adapter, case in records if adapter == label) != first.header.selection:

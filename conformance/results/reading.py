@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from conformance.case.errors import ConformanceError
 from conformance.case.shards import parsed, shard_of
+from conformance.case.text import counted
 from conformance.files import MEBIBYTE, parse_json, read_file
 from conformance.results.record import FORMAT, Footer, Header, Record
 
@@ -63,7 +64,9 @@ def read_results(path: Path) -> Results:
         raise ConformanceError(f"{path}: not a results file: it does not begin with a header")
     complete = not half and footer is not None and footer.results == len(records)
     if footer is not None and not complete:
-        raise ConformanceError(f"{path}: damaged: its footer promises {footer.results} results, it has {len(records)}")
+        raise ConformanceError(
+            f"{path}: damaged: its footer promises {counted(footer.results, 'result')}, it has {len(records)}"
+        )
     return Results(path, header, tuple(records), complete, len(data) - len(half), footer)
 
 
@@ -75,7 +78,7 @@ def demand_complete(results: Results) -> Results:
     """
     if not results.complete:
         raise ConformanceError(
-            f"{results.path}: the run was interrupted after {len(results.records)} results; "
+            f"{results.path}: the run was interrupted after {counted(len(results.records), 'result')}; "
             "finish it with the same conformance run and --resume"
         )
     return results

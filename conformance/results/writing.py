@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 
 from pydantic import BaseModel
 
+from conformance.case.text import counted
 from conformance.files import Claim, FileError, replace_claimed_file, writing
 from conformance.results.reading import Results, read_results
 from conformance.results.record import Footer, Header, Record
@@ -144,7 +145,7 @@ class ResultsFile:
                 written += os.write(self._descriptor, data[written:])
         except OSError as error:
             os.ftruncate(self._descriptor, self._size)  # removes a partly written line
-            kept = f"; {self._count} results are there, --resume goes on from them" if self._count else ""
+            kept = f"; --resume goes on after the {counted(self._count, 'result')} that it has" if self._count else ""
             raise FileError(self.place, "written", f"{error.strerror}{kept}") from error
         self._size += len(data)
 

@@ -124,6 +124,8 @@ def _answer(adapter: Adapter, request: Ask) -> Answer:
         return answer(adapter, request)
     except bdb.BdbQuit:  # there is no terminal to debug in
         return Raised("a breakpoint was reached; --in-process is for debuggers")
+    except KeyboardInterrupt:  # the framework's own: Ctrl-C does not reach this process
+        return Raised("KeyboardInterrupt", traceback.format_exc())
 
 
 def describe(adapter: Adapter) -> AdapterInfo:

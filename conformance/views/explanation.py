@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from conformance.case.text import visible
+from conformance.case.text import counted, visible
 from conformance.golden.power import Power
 from conformance.lstm.mistakes import Mistake
 from conformance.results.deviations import Deviation
@@ -59,7 +59,8 @@ def _told_apart(power: Power, on_demand: Sequence[str]) -> Iterator[str]:
         if on_demand:
             yield f"  it can be made on these, whose vectors are made on demand: {', '.join(on_demand)}"
         return
-    yield f"  {len(power.caught)} of the {len(power.effects)} cases on which it can be made tell it from a right answer"
+    possible = counted(len(power.effects), "case")
+    yield f"  {len(power.caught)} of {possible} on which it can be made tell it from a right answer"
     ranked = sorted(power.caught, key=lambda effect: (math.isinf(effect.separation), -effect.separation))
     width = max((len(effect.case_id) for effect in ranked[:_CASES_SHOWN]), default=0)
     for effect in ranked[:_CASES_SHOWN]:

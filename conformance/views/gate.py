@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from rich.table import Table
 from rich.text import Text
 
-from conformance.case.text import in_markdown, visible
+from conformance.case.text import counted, in_markdown, visible
 from conformance.results.gate import WORSE, Change, Gate
 from conformance.results.reading import Results
 from conformance.results.record import AdapterInfo, Record
@@ -79,7 +79,9 @@ def total(gate: Gate) -> str:
     counts = Counter(_kind(change) for change in gate.changes)
     said = ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "no change"
     new = f" ({gate.new} new)" if gate.new else ""
-    return f"{gate.compared} results compared{new}: {said}. The gate is {'closed' if gate.closed else 'open'}."
+    return (
+        f"{counted(gate.compared, 'result')} compared{new}: {said}. The gate is {'closed' if gate.closed else 'open'}."
+    )
 
 
 def as_json(gate: Gate) -> dict[str, Any]:

@@ -287,13 +287,13 @@ def test_the_results_of_before_stay_until_the_run_has_ended(suite, whole, tmp_pa
     left = read_results(unfinished)
     assert 0 < len(left.records) < 5 and not left.complete
     assert said == (
-        f"{unfinished}: cannot be written: File too large; {len(left.records)} results are there, "
-        "--resume goes on from them"
+        f"{unfinished}: cannot be written: File too large; "
+        f"--resume goes on after the {len(left.records)} results that it has"
     )
     assert path.read_bytes() == old
     again = conformance(*run, path, "--resume")
     assert again.exit_code == 0
-    assert f"{len(left.records)} results are there, {5 - len(left.records)} are left\n" in again.stdout
+    assert f"{len(left.records)} results, {5 - len(left.records)} to go\n" in again.stdout
     assert read_results(path).complete and path.read_bytes() != old
     assert names(tmp_path) == {"r.jsonl"}
 
@@ -318,7 +318,7 @@ def test_a_run_without_resume_begins_anew_and_forgets_what_nobody_went_on_with(s
     run = ["run", "--adapter", "numpy", "--case", "tiny/*", "-o", path, *suite.folders]
     done = conformance(*run)
     assert done.exit_code == 0
-    assert "are left" not in done.stdout
+    assert "to go" not in done.stdout
     assert len(read_results(path).records) == 5
     assert names(tmp_path) == {"r.jsonl"}
 

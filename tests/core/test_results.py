@@ -109,7 +109,7 @@ def test_ctrl_c_and_resume_give_what_one_run_gives(suite, tmp_path):
         file.write('{"kind": "result", "case": "broken/no')  # as a kill in the middle of a line leaves it
     again = python("-c", COMMAND, *run, "twice.jsonl", "--resume", cwd=tmp_path)
     assert again.returncode == 1
-    assert f"twice.jsonl: {len(found.records)} results are there, {10 - len(found.records)} are left\n" in again.stdout
+    assert f"twice.jsonl has {len(found.records)} results, {10 - len(found.records)} to go\n" in again.stdout
     assert read_results(path).complete
     assert told(path) == told(tmp_path / "once.jsonl")
     assert again.stdout.count("\nCRASHED broken/exits") + again.stdout.startswith("CRASHED broken/exits") == 1
@@ -123,7 +123,7 @@ def test_resume_begins_where_there_is_nothing_and_rests_where_all_is_done(suite,
     before = path.read_bytes()
     done = conformance(*run)
     assert done.exit_code == 0
-    assert "5 results are there, 0 are left" in done.output
+    assert "5 results, 0 to go" in done.output
     assert done.output.endswith(f"5 results, 0 unexpected; written to {path}\n")
     assert path.read_bytes() == before
 

@@ -76,6 +76,7 @@ FAULTS = {
     "modifies-its-inputs": ("errored", "ValueError: assignment destination is read-only"),
     "modifies-them-in-c": ("errored", "ValueError: the adapter changed what it was given: inputs.x"),
     "noisy": ("passed", "noise "),
+    "interrupts": ("errored", "KeyboardInterrupt"),
     "exits": ("crashed", "the worker process ended: exit code 3; it last printed:"),
     "exits-silently": ("crashed", "the worker process ended: exit code 0"),
     "segfaults": ("crashed", "the worker process ended: Segmentation fault; it last printed:"),

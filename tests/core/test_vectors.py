@@ -710,6 +710,19 @@ def test_a_damaged_cache_is_repaired(on_demand: tuple[Case, bytes], damage: Call
     assert contents(cache_folder()) == whole
 
 
+@pytest.mark.parametrize("obstacle", [Path.mkdir, os.mkfifo])
+def test_what_is_in_the_way_in_the_cache_is_named_with_what_to_do(
+    on_demand: tuple[Case, bytes], obstacle: Callable[[Path], Any]
+) -> None:
+    case, _ = on_demand
+    cached(case)
+    vector, _ = cache_files()
+    vector.unlink()
+    obstacle(vector)
+    with pytest.raises(VectorError, match=r"\.safetensors: cannot be written: .* if it is in the way, remove it$"):
+        cached(case)
+
+
 def test_a_changed_case_has_a_cache_of_its_own(on_demand: tuple[Case, bytes]) -> None:
     case, data = on_demand
     cached(case)

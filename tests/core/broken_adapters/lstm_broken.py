@@ -87,6 +87,11 @@ def panics(model, inputs):
 
 
 @way
+def interrupts(model, inputs):
+    raise KeyboardInterrupt
+
+
+@way
 def calls_sys_exit(model, inputs):
     sys.exit("giving up")
 
