@@ -202,8 +202,8 @@ def _names(files: Sequence[Results]) -> list[str]:
 def _notes(files: Sequence[Results], columns: Sequence[Column]) -> Iterator[str]:
     for results in files:
         if not results.complete:
-            there = counted(len(results.records), "result")
-            yield f"{visible(str(results.path))}: the run was interrupted after {there}"
+            count = counted(len(results.records), "result")
+            yield f"{visible(str(results.path))}: the run was interrupted after {count}"
         if results.complete and results.header.shard is None:
             for label in results.header.adapters:
                 ids = [record.case for record in results.records if record.adapter == label]

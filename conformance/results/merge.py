@@ -23,10 +23,8 @@ def demand_same_run(found: Results, header: Header, cases: Collection[str]) -> N
         ConformanceError: the cases, the vectors, the suite or the versions of adapters are different.
     """
     path = found.path
-    for name in ("suite", "vectors", "selection", "shard"):
-        there, here = getattr(found.header, name), getattr(header, name)
-        if there != here:
-            raise ConformanceError(f"{path}: cannot be resumed: its {name} is {there}, now it is {here}")
+    if differs := _difference(found.header, header, "suite", "vectors", "selection", "shard"):
+        raise ConformanceError(f"{path}: cannot be resumed: it {differs}")
     for label in found.header.adapters.keys() ^ header.adapters.keys():
         raise ConformanceError(f"{path}: cannot be resumed: the adapter {label} is only in one of the two runs")
     for label, info in found.header.adapters.items():
@@ -57,10 +55,8 @@ def merged(several: Sequence[Results]) -> tuple[Header, list[Record]]:
     records: dict[tuple[str, str], tuple[Record, Path]] = {}
     for results in several:
         demand_complete(results)
-        for name in ("suite", "vectors", "cases", "selection"):
-            one, other = getattr(first.header, name), getattr(results.header, name)
-            if one != other:
-                raise ConformanceError(f"cannot be merged: {name} is {one} in {first.path}, {other} in {results.path}")
+        if differs := _difference(results.header, first.header, "suite", "vectors", "selection", "cases"):
+            raise ConformanceError(f"cannot be merged with {first.path}: {results.path} {differs}")
         for label, info in results.header.adapters.items():
             before = adapters.setdefault(label, info)
             if (before.versions, before.device) != (info.versions, info.device):
@@ -88,6 +84,25 @@ def merged(several: Sequence[Results]) -> tuple[Header, list[Record]]:
             raise ConformanceError(f"cannot be merged: {label} has other cases than those in the headers")
     header = first.header.model_copy(update={"adapters": adapters, "shard": None})
     return header, [record for record, _ in records.values()]
+
+
+def _difference(one: Header, other: Header, *names: str) -> str | None:
+    """What the first of these fields that differs means for the file of the header `one`; None if none differs."""
+    for name in names:
+        here, there = getattr(one, name), getattr(other, name)
+        if here != there:
+            return {
+                "suite": f"was written by version {here} of the suite, not {there}",
+                "vectors": "was judged by other golden values",
+                "selection": "is of other cases",
+                "cases": f"is of {here} of the cases, not {there}",
+                "shard": f"has {_part(here)}, not {_part(there)}",
+            }[name]
+    return None
+
+
+def _part(shard: str | None) -> str:
+    return f"shard {shard} of the cases" if shard else "all cases"
 
 
 def _demand_one_division(label: str, several: Sequence[Results]) -> None:
