@@ -16,12 +16,16 @@ MEMORY_BOUND = 2 * 2**30
 
 def problems_of(case: Fields) -> list[str]:
     """Every problem of a case whose keys are each valid on their own."""
-    parts = (_shape_problems, _length_problems, _call_problems, _option_problems, _loss_problems, _source_problems)
-    return [problem for part in parts for problem in part(case)]
+    inputs, weights = case.input_shapes, case.weight_shapes
+    parts = (_length_problems, _call_problems, _option_problems, _loss_problems)
+    return [
+        *_size_problems(case, [*weights.values(), *inputs.values(), *case.outputs.values()]),
+        *(problem for part in parts for problem in part(case)),
+        *_source_problems(case, inputs, weights),
+    ]
 
 
-def _shape_problems(case: Fields) -> list[str]:
-    shapes = [*case.weight_shapes.values(), *case.input_shapes.values(), *case.outputs.values()]
+def _size_problems(case: Fields, shapes: list[tuple[int, ...]]) -> list[str]:
     # Besides the tensors themselves: the four gates and two states of every step, all in float64.
     steps = case.T * case.B * case.layers * case.D * (4 * case.H + 2 * case.H)
     size = 8 * (sum(math.prod(shape) for shape in shapes) + steps)
@@ -164,11 +168,12 @@ def _flat(values: Any) -> list[Any]:
     return [leaf for value in values for leaf in _flat(value)] if isinstance(values, list) else [values]
 
 
-def _source_problems(case: Fields) -> list[str]:
+def _source_problems(
+    case: Fields, inputs: dict[str, tuple[int, ...]], weight_shapes: dict[str, tuple[int, ...]]
+) -> list[str]:
     problems = []
-    inputs = case.input_shapes
     shapes: dict[str, list[tuple[int, ...]]] = {}  # of a weight in every layer and direction
-    for name, shape in (inputs | case.weight_shapes).items():
+    for name, shape in (inputs | weight_shapes).items():
         shapes.setdefault(name.partition(".")[0], []).append(shape)
     for field, wanted in shapes.items():
         is_input = field in inputs

@@ -204,6 +204,7 @@ def test_an_unexpected_pass_is_not_counted_as_a_failure(suite, broken_adapters, 
     assert result.stdout.endswith("\n3 results, 2 unexpected (1 failed, 1 xpass)\n")
 
 
+@pytest.mark.slow  # starts six workers
 @pytest.mark.parametrize("wide", [False, True])
 def test_the_matrix_of_a_log_has_100_columns_unless_asked_for_more(suite, tmp_path, wide):
     labels = [f"place-{n:040}" for n in range(3)]
