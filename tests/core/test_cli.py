@@ -38,7 +38,8 @@ def test_help_names_every_command_and_each_has_its_own():
     text = conformance("-h").output
     for command in ("run", "list", "show", "schema", "generate", "doctor"):
         assert f"\n  {command} " in text
-        assert conformance(command, "-h").exit_code == 0
+        found = conformance(command, "-h")
+        assert found.exit_code == 0, found.output
     assert __version__ in conformance("--version").output
 
 

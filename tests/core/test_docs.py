@@ -81,7 +81,9 @@ def test_commands_parse(path, command):
     words = shlex.split(re.split(r" (?:>>?|\|\|?|&&) ", command)[0], comments=True)[1:]
     assert words[0] in main.commands, f"no command {words[0]}"
     chosen = main.commands[words[0]]
-    options, _, _ = chosen.make_parser(click.Context(chosen)).parse_args(words[1:])  # raises for an unknown option
+    # Below the group, as in use: click keeps the help option that it makes first, and only the group knows -h.
+    context = click.Context(chosen, parent=click.Context(main, **main.context_settings))
+    options, _, _ = chosen.make_parser(context).parse_args(words[1:])  # raises for an unknown option
     for adapter in options.get("adapters", []):
         assert registry.parse(adapter).name in {*EXAMPLE_NAMES, *registry.names()}
 

@@ -14,6 +14,7 @@ from harness import COMMAND, python, started
 from conformance.case.errors import ConformanceError
 from conformance.case.load import load_specs
 from conformance.case.select import shard
+from conformance.case.text import counted
 from conformance.cli import main
 from conformance.data import default_folders
 from conformance.results.reading import read_results
@@ -104,12 +105,12 @@ def test_ctrl_c_and_resume_give_what_one_run_gives(suite, tmp_path):
     found = read_results(path)
     assert not found.complete, "the interrupt came too late to show anything"
     assert process.returncode == 130
-    assert f"interrupted after {len(found.records)} results; twice.jsonl has them" in stderr
+    assert f"interrupted after {counted(len(found.records), 'result')}; twice.jsonl has them" in stderr
     with path.open("a") as file:
         file.write('{"kind": "result", "case": "broken/no')  # as a kill in the middle of a line leaves it
     again = python("-c", COMMAND, *run, "twice.jsonl", "--resume", cwd=tmp_path)
     assert again.returncode == 1
-    assert f"twice.jsonl has {len(found.records)} results, {10 - len(found.records)} to go\n" in again.stdout
+    assert f"twice.jsonl has {counted(len(found.records), 'result')}, {10 - len(found.records)} to go\n" in again.stdout
     assert read_results(path).complete
     assert told(path) == told(tmp_path / "once.jsonl")
     assert again.stdout.count("\nCRASHED broken/exits") + again.stdout.startswith("CRASHED broken/exits") == 1
