@@ -115,7 +115,7 @@ def test_a_case_that_waits_at_the_worker_does_not_spend_its_own_time(many: Suite
     runner.close()
 
 
-@pytest.mark.parametrize(("command", "counted"), [("continue", "1 results, 0 unexpected"), ("quit", "")])
+@pytest.mark.parametrize(("command", "counted"), [("continue", "1 result, 0 unexpected"), ("quit", "")])
 def test_a_breakpoint_stops_in_process_and_leaving_the_debugger_ends_the_run(
     many: Suite, tmp_path: Path, command: str, counted: str
 ) -> None:
