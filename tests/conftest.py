@@ -7,9 +7,10 @@ from harness import SPECS, Suite, install_broken_adapters, make_suite
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Let a plain `pytest` use every processor; whoever names files, or wants to see output, gets one process."""
-    plain = config.args_source is pytest.Config.ArgsSource.TESTPATHS and config.getoption("capture") != "no"
-    return (os.cpu_count() or 1) if plain else 0
+    """Let a plain `pytest` use every processor; whoever names files or frameworks, or looks on, gets one process."""
+    plain = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    one = config.getoption("capture") == "no" or config.getoption("lstm_suite", default=False)
+    return (os.cpu_count() or 1) if plain and not one else 0
 
 
 @pytest.fixture(scope="session")
