@@ -136,7 +136,7 @@ def test_the_oracles_gradients_are_the_finite_differences_of_its_forward_pass(fi
 
 @cache
 def kappa_of(fields: str) -> Outputs:
-    """kappa of one of `SPREAD` in float64; it takes long, and in float32 the arrays differ too little to change it much."""
+    """kappa of one of `SPREAD` in float64; it takes long, and arrays rounded to float32 hardly change it."""
     wanted = case(**next(each for each in SPREAD if str(each) == fields))
     return kappa(wanted, make_arrays(wanted))
 
