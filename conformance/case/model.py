@@ -12,7 +12,7 @@ from conformance.case.dtypes import SHORT
 from conformance.case.fields import Fields
 from conformance.case.option_table import labels
 from conformance.case.options import Activations
-from conformance.case.tensor_table import COTANGENTS
+from conformance.case.tensor_table import COTANGENTS, INPUTS
 
 CHECKED = "checked"
 """The context for reading a case that came from a spec, where its keys have already been checked together."""
@@ -32,7 +32,7 @@ class Case(Fields):
     def digest(self) -> str:
         """SHA-256 of everything that decides the numbers, so not of descriptions, the origin or the tolerance."""
         unused = {"description", "source", "origin", "tolerance", "on_demand", "exempt"}  # words, and how it is judged
-        unused |= {name for name in COTANGENTS if name not in self.input_shapes}
+        unused |= {name for name in COTANGENTS if not INPUTS[name].present(self)}
         unused |= set() if self.cross_entropy else {"targets"}
         fields = self.model_dump(mode="json", exclude=unused)
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

@@ -59,6 +59,7 @@ class VectorStore:
         self.entries: dict[str, Entry] = {}
         self._wrong: dict[str, str] = {}  # case id -> what is wrong with its line
         self._digest = ""
+        self._inside: dict[str, bool] = {}  # folder -> whether it is inside this one
         self._read_manifest()
 
     def load(self, case: Case) -> Vector:
@@ -133,7 +134,12 @@ class VectorStore:
 
     def _is_inside(self, path: Path) -> bool:
         """Whether a file is inside the folder once links are followed."""
-        return Path(os.path.realpath(path)).is_relative_to(self._real_root)
+        if path.is_symlink():
+            return Path(os.path.realpath(path)).is_relative_to(self._real_root)
+        folder = str(path.parent)
+        if folder not in self._inside:  # once for each family: every link on the way costs a call of the system
+            self._inside[folder] = Path(os.path.realpath(folder)).is_relative_to(self._real_root)
+        return self._inside[folder]
 
     def _read_manifest(self) -> None:
         path = self.root / MANIFEST

@@ -20,9 +20,9 @@ REFUSED = {
 }
 """What the framework itself refuses; a later release may accept it."""
 
-EXPORTS = ("torch-dynamo-onnxruntime", "torch-torchscript-onnxruntime", "keras-onnxruntime")
-"""Every check is an export, and other adapters here test the exported layer in full: its activations, each gate of its
-tensors and each row of a stack are left to them.
+COMPILED = ("keras-jax", "torch-dynamo-onnxruntime", "torch-torchscript-onnxruntime", "keras-onnxruntime")
+"""Every check compiles or exports a model, and other adapters here test the same layer in full: its activations, each
+gate of its tensors and each row of a stack are left to them.
 """
 ASKED_OF_OTHERS = re.compile(r"activations/.*|weights/\w+-[ifgo]|(weights|inputs)/\w+\.[0-9]")
 
@@ -33,7 +33,7 @@ def test_is_sound(adapter: str) -> None:
     try:
         deviations = load_deviations(default_folders().deviations, adapter)
         smoke = Smoke(adapter, deviations)
-        if adapter in EXPORTS:
+        if adapter in COMPILED:
             smoke = Smoke(adapter, deviations, tuple(i for i in smoke.checks if not ASKED_OF_OTHERS.fullmatch(i)))
         findings = list(smoke.findings())
     except AdapterUnavailable as error:
