@@ -12,6 +12,8 @@ import click
 
 from conformance.cli import options
 
+SEED = 1
+
 if TYPE_CHECKING:
     from conformance.lstm.mistakes import Mistake
 
@@ -25,6 +27,21 @@ if TYPE_CHECKING:
 @options.as_json
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print docs/mistakes.md.")
 @click.option("--against", type=click.Choice(["onnx-node-tests"]), help="Also show what another suite catches.")
+@click.option(
+    "--sample",
+    "count",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Draw N mistakes at random that nobody has listed, and show what becomes of them.",
+)
+@click.option("--seed", type=click.IntRange(0), help=f"With --sample: other mistakes.  [default: {SEED}]")
+@click.option("--adapter", metavar="NAME", help="With --sample: only what this adapter's interface supports.")
+@click.option(
+    "--at-least",
+    type=options.Number(0, 100),
+    metavar="PERCENT",
+    help="With --sample: exit with 1 if a smaller share is caught.",
+)
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Number of processes.  [default: one per core]")
 def mistakes(
     ids: tuple[str, ...],
@@ -35,6 +52,10 @@ def mistakes(
     as_json: bool,
     as_markdown: bool,
     against: str | None,
+    count: int | None,
+    seed: int | None,
+    adapter: str | None,
+    at_least: float | None,
     jobs: int | None,
 ) -> None:
     """Explain a mistake that a failure looks like, or list all known ones, which cases catch them, and by how much.
@@ -42,9 +63,20 @@ def mistakes(
     The explanation of a mistake: what is done wrong, where it was seen, the cases that tell it from a right answer, and
     the known deviations that show it.
 
+    A list can be tuned to the cases, or the cases to it. --sample therefore makes mistakes of an operation, a fault, a
+    place and a condition, drawn at random, and counts how many of those that a case can show are caught. Each that is
+    not comes with such a case.
+
     Exit code: 0, or 1 if neither a mistake nor --case is given and the cases separate some mistake by less than 8 times
-    the tolerance.
+    the tolerance, or if fewer mistakes of a sample are caught than --at-least demands.
     """
+    if count is not None:
+        if ids or as_markdown or against:
+            raise click.UsageError("--sample draws its own mistakes: leave out names, --markdown and --against")
+        _sample(count, SEED if seed is None else seed, adapter, (specs, patterns, vectors), as_json, at_least, jobs)
+        return
+    if seed is not None or adapter is not None or at_least is not None:
+        raise click.UsageError("--seed, --adapter and --at-least are about --sample")
     from conformance.case.select import select_cases
     from conformance.golden import onnx_node_tests, power
     from conformance.lstm.mistakes import CATALOGUE
@@ -91,11 +123,42 @@ def _named(ids: tuple[str, ...]) -> list[Mistake]:
     """The mistakes of these ids.
 
     Raises:
-        ConformanceError: the catalogue does not have one.
+        ConformanceError: there is no such mistake.
     """
     from conformance.case.errors import ConformanceError
-    from conformance.lstm.mistakes import BY_ID, unknown
+    from conformance.lstm.mistakes import named
 
-    if missing := [mistake for mistake in ids if mistake not in BY_ID]:
-        raise ConformanceError(unknown(missing[0]))
-    return [BY_ID[mistake] for mistake in dict.fromkeys(ids)]
+    try:
+        return [named(mistake) for mistake in dict.fromkeys(ids)]
+    except ValueError as error:
+        raise ConformanceError(str(error)) from error
+
+
+def _sample(
+    count: int,
+    seed: int,
+    adapter: str | None,
+    suite: tuple[Path, tuple[str, ...], Path],
+    as_json: bool,
+    at_least: float | None,
+    jobs: int | None,
+) -> None:
+    """Draw mistakes, see which the cases of a suite (specs, patterns, vectors) catch, and print it."""
+    from conformance.adapters import registry
+    from conformance.case.select import select_cases
+    from conformance.golden import sampling
+    from conformance.views import sample as view
+
+    specs, patterns, vectors = suite
+    refusal = registry.load(adapter).capabilities.refusal if adapter is not None else lambda case: None
+    cases = [case for case in select_cases(specs, patterns) if refusal(case) is None]
+    with options.progress() as progress:
+        task = progress.add_task("draw", total=count)
+        sample = sampling.take(
+            *(count, seed, lambda case: refusal(case) is None),
+            report=lambda found: progress.update(task, completed=found),
+        )
+        task = progress.add_task("try", total=len(sample.drawn))
+        sampling.measure(sample, cases, vectors, jobs=jobs, report=functools.partial(progress.advance, task))
+    click.echo(json.dumps(view.as_json(sample), indent=1) if as_json else view.as_text(sample))
+    sys.exit(1 if at_least is not None and 100 * sample.share < at_least else 0)

@@ -22,7 +22,7 @@ from conformance.case.tensors import Arrays, Outputs
 from conformance.golden.cache import cached
 from conformance.golden.generate import cost, end_with_parent
 from conformance.golden.store import VectorStore
-from conformance.lstm.mistakes import BY_ID, CATALOGUE, Mistake
+from conformance.lstm.mistakes import CATALOGUE, Mistake, named
 from conformance.verdict.noise import allowed, error, noise, times, within_range
 
 LEAST_SEPARATION = 8.0
@@ -186,7 +186,7 @@ def _store(root: Path) -> VectorStore:
 def _effects_in_worker(root: Path, case: Case, ids: Sequence[str]) -> dict[str, Effect]:
     """Takes ids, because mistakes cannot be pickled."""
     vector = cached(case) if case.on_demand else _store(root).load(case)
-    return effects(case, vector.arrays, vector.golden, vector.kappa, [BY_ID[mistake_id] for mistake_id in ids])
+    return effects(case, vector.arrays, vector.golden, vector.kappa, [named(mistake_id) for mistake_id in ids])
 
 
 def effects(
