@@ -86,7 +86,10 @@ def upgrade(
 
     console = options.console(error=True)
     sides = {"before": parsed(before), "after": parsed(after)}
-    names = {canonicalize_name(requirement.name) for side in sides.values() for requirement in side}
+    named = {side: {canonicalize_name(requirement.name) for requirement in asked} for side, asked in sides.items()}
+    names = named["before"] | named["after"]
+    if alone := sorted(named["before"] ^ named["after"]):
+        raise click.UsageError(f"BEFORE and AFTER need the same packages; only one of them has {', '.join(alone)}")
     beside = others or [more for name in sorted(names) for more in companions(name)]
     beside = [other for other in beside if canonicalize_name(parsed(other)[0].name) not in names]
     with ExitStack() as stack:

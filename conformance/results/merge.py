@@ -111,7 +111,7 @@ def _demand_one_division(label: str, several: Sequence[Results]) -> None:
     if len(kinds) > 1:
         (n, one), (m, other) = list(kinds.items())[:2]
         shown = [
-            f"{results.path} has {f'a shard of {parts}' if parts else 'all'}"
+            f"{results.path} has {f'one of {parts} shards' if parts else 'all of them'}"
             for parts, results in ((n, one), (m, other))
         ]
         raise ConformanceError(

@@ -110,7 +110,7 @@ def limit_memory(gib: float) -> None:
         AdapterUnavailable: this platform cannot.
     """
     if sys.platform != "linux":
-        raise AdapterUnavailable(f"--memory works on Linux only; the worker runs on {sys.platform}")
+        raise AdapterUnavailable(f"a worker's memory can be limited on Linux only; this one runs on {sys.platform}")
     import resource
 
     # Private writable memory, what malloc gives. Not RLIMIT_AS: frameworks reserve far more addresses than they use.

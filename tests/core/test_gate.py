@@ -230,6 +230,12 @@ def test_what_an_adapter_needs_beside_its_package_is_known():
     assert not any("pytest" in requirement for requirement in own_requirements())
 
 
+def test_an_upgrade_compares_versions_of_the_same_packages():
+    found = CliRunner().invoke(main, ["upgrade", "numpy==2.3.5", "Torch==2.13.0 numpy==2.4.6"])
+    assert found.exit_code == 2
+    assert "the same packages; only one of them has torch" in found.stderr
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
