@@ -1,6 +1,6 @@
 """Makes results files for the tests of the report: right and wrong answers, judged and diagnosed as in a run."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from conformance.lstm.gradients import completed
 from conformance.lstm.mistakes import BY_ID
 from conformance.lstm.reference import Reference
 from conformance.results.deviations import Deviation
-from conformance.results.record import AdapterInfo, Header, Record, selection_digest
+from conformance.results.record import AdapterInfo, Header, Record, RecordedDeviation, selection_digest
 from conformance.results.result import Result
 from conformance.results.writing import write_results
 from conformance.verdict.answer import Answer
@@ -138,6 +138,19 @@ def written(
     )
     write_results(path, header, records, complete=complete)
     return path
+
+
+def labelled(adapter: str, outcome_of: Callable[[Case], str]) -> list[Record]:
+    """Results of an adapter for all cases, by their outcomes; `known` is one that failed as a known deviation says."""
+    records = []
+    for case in cases().values():
+        outcome = outcome_of(case)
+        known = outcome == "known"
+        record = Record(case=case.id, adapter=adapter, dtype=case.dtype, outcome="failed" if known else outcome)
+        wrong = record.outcome_class.wrong
+        deviation = RecordedDeviation(**KNOWN.model_dump()) if known else None
+        records.append(record.model_copy(update={"unexpected": wrong and not known, "deviation": deviation}))
+    return records
 
 
 def many(wanted: int) -> list[Record]:

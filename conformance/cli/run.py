@@ -14,7 +14,7 @@ from conformance.cli import options
 from conformance.cli.running import Run
 
 if TYPE_CHECKING:
-    from conformance.results.record import Record
+    from conformance.results.record import Record, Shared
     from conformance.run.settings import RunSettings
 
 LOG_WIDTH = 100
@@ -80,6 +80,7 @@ def run(
     ).carried_out()
     records = ran.records
     _print(records, ran.adapters, verbose=verbose, wide=wide)
+    _print_shared(ran.shared)
     for warning in ran.warnings:
         click.echo(f"warning: {warning}", err=True)
     unexpected, passes = (
@@ -89,6 +90,14 @@ def run(
     written = f"; written to {output}" if output else ""
     click.echo(f"{counted(len(records), 'result')}, {unexpected:,} unexpected{of_these}{written}")
     sys.exit(1 if unexpected else 0)
+
+
+def _print_shared(shared: list[Shared]) -> None:
+    """Print what the failures of each adapter have in common."""
+    from conformance.results.shared.wording import as_text
+
+    for each in shared:
+        click.echo(as_text(each))
 
 
 def _print(records: list[Record], adapters: list[str], *, verbose: bool, wide: bool) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from conformance.golden.store import VectorStore
     from conformance.results.deviations import Deviation
     from conformance.results.reading import Results
-    from conformance.results.record import Header, Record
+    from conformance.results.record import Header, Record, Shared
     from conformance.results.result import Result
     from conformance.results.writing import ResultsFile
     from conformance.run.process import Worker
@@ -48,11 +48,13 @@ class Ran:
     """What came of a run.
 
     adapters: the labels that loaded. records: the results, each adapter's in the order of the specs.
+    shared: what the unexpected failures of each adapter have in common.
     warnings: what in the known deviations can have no effect, a line each.
     """
 
     adapters: list[str]
     records: list[Record]
+    shared: list[Shared]
     warnings: list[str]
 
 
@@ -140,7 +142,7 @@ class Run:
                     f"{self.output} has {counted(len(found.records), 'result')}, "
                     f"{len(loaded) * len(cases) - len(found.records):,} to go"
                 )
-            records = self._run(loaded, cases, header, file, found, start)
+            records, shared = self._run(loaded, cases, header, file, found, start)
         finally:
             for runner in runners.values():
                 runner.close()
@@ -148,6 +150,7 @@ class Run:
         return Ran(
             list(loaded),
             sorted(records, key=lambda record: place[record.adapter, record.case]),
+            shared,
             self._warnings(known, loaded, [case.id for case in every]),
         )
 
@@ -224,8 +227,13 @@ class Run:
         file: ResultsFile | None,
         found: Results | None,
         start: float,
-    ) -> list[Record]:
-        """The results of what is left to run and of what is in the file already, in the order they came."""
+    ) -> tuple[list[Record], list[Shared]]:
+        """The results of what is left to run and of what is in the file already, in the order they came.
+
+        Also what the failures among them have in common.
+        """
+        from conformance.results.shared.conditions import CaseConditions
+        from conformance.results.shared.find import shared_by_unexpected
         from conformance.run.parallel import run_in_parallel
 
         records = list(found.records) if found else []
@@ -256,7 +264,11 @@ class Run:
                     kept = f"; {file.place} has them: {go_on}" if file and records and self.resumable else ""
                     click.echo(f"\ninterrupted after {counted(len(records), 'result')}{kept}", err=True)
                 raise
+            seconds = round(time.monotonic() - start, 3)
+            own = {label: [record for record in records if record.adapter == label] for label in runners}
+            conditions = CaseConditions(cases)
+            shared = [each for label in own for each in shared_by_unexpected(label, own[label], conditions)]
             if file is not None:
                 imports = {label: round(runner.import_seconds, 3) for label, runner in runners.items()}
-                file.times = {"seconds": round(time.monotonic() - start, 3), "import_seconds": imports}
-        return records
+                file.footer = {"seconds": seconds, "import_seconds": imports, "shared": shared}
+        return records, shared

@@ -96,17 +96,65 @@ class Header(_Line):
     adapters: dict[Name, AdapterInfo]
 
 
+class SharedCondition(_Line):
+    """A condition that failing cases have in common (conformance.results.shared).
+
+    text: to be read after "have". key: the key of a case or the option that it is about. passed: how many cases that
+    passed have it. bound: `at least` or `at most`, if it bounds a size. border: the size that came closest to that
+    bound among the cases that passed and have the other conditions, if there are any.
+    """
+
+    text: Text
+    key: Text
+    passed: Count
+    bound: Text = ""
+    border: int | None = None
+
+
+class SharedConditions(_Line):
+    """Conditions that hold together for cases that failed, and for no case that passed, or for few.
+
+    failing: for how many. passing: the cases that passed although they have them all. mistakes: what most of the
+    failures look like, none of which fits better than another. named: how many look like that. alternatives: other
+    conditions that the same failures share. bits: the evidence (conformance.results.shared.search).
+    """
+
+    conditions: tuple[SharedCondition, ...]
+    failing: Count
+    passing: tuple[Name, ...] = ()
+    mistakes: tuple[Text, ...] = ()
+    named: Count = 0
+    alternatives: tuple[tuple[Text, ...], ...] = ()
+    bits: Amount
+
+
+class Shared(_Line):
+    """What cases that failed with an adapter have in common and those that passed lack.
+
+    outcomes: of the former, which `failing` counts. passed: how many passed. explained: for how many of the failing
+    ones some of the conditions hold. conditions: empty where no case passed.
+    """
+
+    adapter: Name
+    outcomes: tuple[Annotated[str, AfterValidator(_outcome)], ...]
+    failing: Count
+    passed: Count
+    explained: Count = 0
+    conditions: tuple[SharedConditions, ...] = ()
+
+
 class Footer(_Line):
     """What is known at the end; the times of a resumed run are those of its last part.
 
     seconds: of the whole run, None if the results are from several. import_seconds: adapter -> total time from the
     start of each of its workers until that was ready. The suite's own overhead is `seconds` without these and without
-    the seconds of the results.
+    the seconds of the results. shared: what the unexpected failures of each adapter have in common.
     """
 
     results: Count
     seconds: Amount | None = None
     import_seconds: dict[Name, Amount] = {}
+    shared: tuple[Shared, ...] = ()
 
 
 class RecordedSuspect(_Line):

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from conformance.case.text import counted
 from conformance.files import Claim, FileError, replace_claimed_file, writing
 from conformance.results.reading import Results, read_results
-from conformance.results.record import Footer, Header, Record
+from conformance.results.record import Footer, Header, Record, Shared
 
 UNFINISHED: Final = ".unfinished"
 
@@ -32,7 +32,7 @@ class ResultsFile:
 
     Attributes:
         place: where the results are until the run is finished.
-        times: the fields of the footer besides the number of results, as far as they are known.
+        footer: its fields besides the number of results, as far as they are known.
 
     Raises:
         FileError: another process is writing the file, or it cannot be written.
@@ -46,7 +46,7 @@ class ResultsFile:
         self._descriptor: int | None = None
         self._size = 0
         self._count = 0
-        self.times: dict[str, Any] = {}
+        self.footer: dict[str, Any] = {}
 
     def left(self) -> Results | None:
         """The results that an earlier run left, or None.
@@ -108,7 +108,7 @@ class ResultsFile:
     def _end(self, descriptor: int, *, complete: bool) -> None:
         try:
             if complete:
-                self._write("footer", Footer(results=self._count, **self.times))
+                self._write("footer", Footer(results=self._count, **self.footer))
                 with writing(self.place):
                     os.fsync(descriptor)
                     _demand_there(self.place, descriptor)
@@ -158,11 +158,14 @@ def _demand_there(path: Path, descriptor: int) -> None:
     raise ValueError("another program removed or replaced it during the run, and the results with it")
 
 
-def write_results(path: Path, header: Header, records: Iterable[Record], *, complete: bool = True) -> int:
+def write_results(
+    path: Path, header: Header, records: Iterable[Record], *, complete: bool = True, shared: Iterable[Shared] = ()
+) -> int:
     """Write a results file, completely or not at all; returns the number of results.
 
     Args:
         complete: whether the run was finished.
+        shared: what failing cases have in common.
 
     Raises:
         FileError: a run is writing the file, or it cannot be written; the old content is unharmed.
@@ -170,7 +173,7 @@ def write_results(path: Path, header: Header, records: Iterable[Record], *, comp
     lines = [_line("header", header), *(_line("result", record) for record in records)]
     count = len(lines) - 1
     if complete:
-        lines.append(_line("footer", Footer(results=count)))
+        lines.append(_line("footer", Footer(results=count, shared=tuple(shared))))
     with Claim(path):
         replace_claimed_file(path, b"".join(lines))
     return count
