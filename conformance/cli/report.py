@@ -38,10 +38,11 @@ def report(files: tuple[Path, ...], kind: str, output: Path | None, specs: Path,
     if kind == "html" and output is None:
         raise click.UsageError("--format html needs a file to write: give one with -o FILE")
     options.demand_other_file(output, files)
-    content = Content([read_results(file) for file in files])
+    cases = {case.id: case for case in load_specs(specs)} if kind != "badge" else {}
+    content = Content([read_results(file) for file in files], cases)
     match kind:
         case "html":
-            text = page.html(content, {case.id: case for case in load_specs(specs)}, mistakes)
+            text = page.html(content, mistakes)
         case "markdown":
             text = markdown.markdown(content)
         case "junit":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from conformance import __version__
 from conformance.adapters import registry
 from conformance.case.errors import ConformanceError
-from conformance.case.model import Case
+from conformance.case.model import CHECKED, Case
 from conformance.case.select import matching
 from conformance.case.yaml_lines import MOST_BYTES
 from conformance.data import default_folders, displayed
@@ -20,7 +21,10 @@ from conformance.files import Claim, FileError, read_file
 from conformance.plugin.items import CaseItem, SpecFile
 from conformance.plugin.runners import SessionRunners
 from conformance.results.deviations import idle, unread
-from conformance.results.record import AdapterInfo, Header, Record, selection_digest
+from conformance.results.record import AdapterInfo, Header, Record, Shared, selection_digest
+from conformance.results.shared.conditions import CaseConditions
+from conformance.results.shared.find import shared_by_unexpected
+from conformance.results.shared.wording import as_text
 from conformance.results.writing import write_results
 from conformance.run.places import demand_used, parse_places
 from conformance.run.settings import RunSettings
@@ -44,7 +48,8 @@ class ConformanceSession:
         self._deviations = settings.deviations
         self._runners = SessionRunners(adapters, settings)
         self.cases: dict[Path, list[Case]] = {}
-        self._records: list[dict[str, Any]] = []  # as plain data, for they may come from another process
+        self._records: list[Record] = []
+        self._asked: dict[str, Case] = {}
         self._adapters: dict[str, dict[str, Any]] = {name: {} for name in adapters}
         self._complete = True
         if config.getoption("lstm_suite"):
@@ -94,8 +99,11 @@ class ConformanceSession:
         """Let the result travel with the report, which pytest-xdist carries to the process that writes the file."""
         report = yield
         if isinstance(item, CaseItem) and item.result is not None and call.when == "call":
-            told = item.result.record().model_dump(mode="json"), self._runners.info(item.adapter).model_dump()
-            report.lstm_result = told  # type: ignore[attr-defined]
+            report.lstm_result = {  # type: ignore[attr-defined]  # plain data, for pytest-xdist
+                "record": item.result.record().model_dump(mode="json"),
+                "adapter": self._runners.info(item.adapter).model_dump(),
+                "case": item.case.model_dump(mode="json", exclude_defaults=True),
+            }
             if report.skipped and isinstance(report.longrepr, tuple):
                 # Where the case is, not pytest.skip.
                 report.longrepr = (displayed(item.path), item.line, report.longrepr[2])
@@ -108,8 +116,11 @@ class ConformanceSession:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Gather the results as they come."""
         if found := getattr(report, "lstm_result", None):
-            self._records.append(found[0])
-            self._adapters[found[0]["adapter"]] = found[1]
+            record = Record(**found["record"])
+            self._records.append(record)
+            self._adapters[record.adapter] = found["adapter"]
+            if record.case not in self._asked:
+                self._asked[record.case] = Case.model_validate(found["case"], context=CHECKED)
         elif report.failed and "lstm" in report.keywords:
             self._complete = False  # a case that came to no result
 
@@ -119,7 +130,7 @@ class ConformanceSession:
         path = self._results_path()
         if path is None:
             return
-        cases = {record["case"] for record in self._records}
+        cases = {record.case for record in self._records}
         header = Header(
             suite=__version__,
             vectors=self._runners.store.digest(),
@@ -128,14 +139,17 @@ class ConformanceSession:
             adapters={name: AdapterInfo(**info) for name, info in self._adapters.items()},
         )
         stopped = session.shouldfail or session.shouldstop or exitstatus not in (0, pytest.ExitCode.TESTS_FAILED)
-        records = [Record(**record) for record in self._records]
+        complete = self._complete and not stopped
         try:
-            write_results(path, header, records, complete=self._complete and not stopped)
+            write_results(path, header, self._records, complete=complete, shared=self._shared)
         except ConformanceError as error:
             pytest.exit(str(error), pytest.ExitCode.USAGE_ERROR)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say what in the known deviations can have no effect."""
+        """Say what failing cases have in common, and what in the known deviations can have no effect."""
+        for shared in self._shared:
+            for line in as_text(shared).splitlines():
+                terminalreporter.write_line(f"lstm-conformance: {line}")
         there = {*registry.names(), *(registry.parse(name).name for name in self._runners)}
         found = unread(self._deviations, there)
         for name, info in self._adapters.items():
@@ -143,6 +157,13 @@ class ConformanceSession:
                 found += idle(self._runners.known[name], name, AdapterInfo(**info).versions, self._all_cases)
         for warning in dict.fromkeys(found):
             terminalreporter.write_line(f"lstm-conformance: warning: {warning}")
+
+    @cached_property
+    def _shared(self) -> list[Shared]:
+        """What the unexpected failures of each adapter have in common, when all have run."""
+        conditions = CaseConditions(self._asked.values())
+        own = {name: [record for record in self._records if record.adapter == name] for name in self._adapters}
+        return [each for name, records in own.items() for each in shared_by_unexpected(name, records, conditions)]
 
     @property
     def _all_cases(self) -> list[str] | None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
+from conformance.case.model import Case
 from conformance.case.outcomes import Passed, Unsupported
 from conformance.case.text import counted, shortened, visible
 from conformance.results.reading import Results
-from conformance.results.record import AdapterInfo, Record, selection_digest
+from conformance.results.record import AdapterInfo, Record, Shared, selection_digest
+from conformance.results.shared.conditions import CaseConditions
+from conformance.results.shared.find import shared_by, shared_by_unexpected
 
 Status = Literal["unexpected", "xpass", "known", "passed", "unsupported"]
 STATUSES: tuple[Status, ...] = ("unexpected", "xpass", "known", "passed", "unsupported")
@@ -96,11 +100,14 @@ class Group:
 class Content:
     """Everything in the files, arranged in columns.
 
-    notes: what a reader must know about the files: interrupted runs, missing cases, files that do not match.
+    cases: those of the specs, by id. notes: what a reader must know about the files: interrupted runs, missing cases,
+    files that do not match.
     """
 
-    def __init__(self, files: Sequence[Results]) -> None:
+    def __init__(self, files: Sequence[Results], cases: Mapping[str, Case] | None = None) -> None:
         self.files = tuple(files)
+        self.cases = cases or {}
+        self._conditions = CaseConditions(self.cases.values())
         self.columns = _columns(files)
         self.families = sorted({record.family for _, record in self})
         self.total = Tally()
@@ -144,6 +151,19 @@ class Content:
             ordered = sorted(found.items(), key=lambda item: -len(item[1]))
             groups += [Group(column, story, tuple(records)) for story, records in ordered]
         return groups
+
+    @cached_property
+    def shared(self) -> dict[str, tuple[Shared, ...]]:
+        """What the unexpected failures of each column have in common, by its name; nothing without the cases."""
+        return {c.name: shared_by_unexpected(c.name, c.records, self._conditions) for c in self.columns}
+
+    def shared_in(self, group: Group) -> tuple[Shared, ...]:
+        """What the failures of a group have in common, where it is not said of its column already."""
+        name = group.column.name
+        failing = [record for record in group.records if record.outcome_class.wrong]
+        found = shared_by(name, failing, group.column.records, self._conditions)
+        said = {each.texts for shared in self.shared[name] for each in shared.conditions}
+        return tuple(shared for shared in found if not said.issuperset(each.texts for each in shared.conditions))
 
 
 def story_of(record: Record) -> str:

@@ -37,8 +37,8 @@ class _Once(Generic[_T]):
         return place
 
 
-def page_data(content: Content, cases: Mapping[str, Case], mistakes: str | None = None) -> dict[str, Any]:
-    """Everything for the script. cases: those of the specs, by id. mistakes: the address of docs/mistakes.md.
+def page_data(content: Content, mistakes: str | None = None) -> dict[str, Any]:
+    """Everything for the script. mistakes: the address of docs/mistakes.md.
 
     results: one list per field, all of the same length, unexpected results first. case, adapter, outcome, status,
     precision and more are indices into the lists beside it; more is -1 if there is nothing more to say. noise: None if
@@ -78,7 +78,7 @@ def page_data(content: Content, cases: Mapping[str, Case], mistakes: str | None 
         "more": more.items,
         "deviations": deviations.items,
         "mistakes": _mistakes((record for _, record in rows), mistakes),
-        "specs": {case_id: _spec(cases[case_id]) for case_id, *_ in asked.items if case_id in cases},
+        "specs": {case_id: _spec(content.cases[case_id]) for case_id, *_ in asked.items if case_id in content.cases},
     }
 
 

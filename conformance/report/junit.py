@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from conformance.case.outcomes import Passed
 from conformance.case.text import visible
 from conformance.report.content import Column, Content, body_of, story_of
-from conformance.results.record import Record
+from conformance.results.record import Record, Shared
+from conformance.results.shared.wording import statements
 
 
 def junit(content: Content) -> str:
@@ -16,7 +17,7 @@ def junit(content: Content) -> str:
 
     For each interrupted run, and where cases are missing, a suite `results files` has one error.
     """
-    suites = [_suite(column) for column in content.columns]
+    suites = [_suite(column, content.shared[column.name]) for column in content.columns]
     if content.notes:
         suites.append(_notes(content.notes))
     root = Element("testsuites", {"name": "lstm-conformance"} | _totals(suites))
@@ -25,12 +26,14 @@ def junit(content: Content) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"
 
 
-def _suite(column: Column) -> Element:
+def _suite(column: Column, shared: Sequence[Shared]) -> Element:
     cases = [_case(column, record) for record in column.records]
     suite = _filled(column.name, cases)
     info = column.info
     facts = {f"version {package}": version for package, version in info.versions.items()}
     facts |= {name: getattr(info, name) for name in ("device", "python", "machine", "processor")} | info.settings
+    told = [statement.text for each in shared for statement in statements(each)]
+    facts |= {f"shared {number}": text for number, text in enumerate(told, 1)}
     suite.insert(0, _properties(facts))
     return suite
 

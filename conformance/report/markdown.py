@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from html import escape
 
 from conformance.case.text import in_markdown, visible
 from conformance.report.content import SURPRISES, Content, Group, Tally
-from conformance.results.record import Record
+from conformance.results.record import Record, Shared
+from conformance.results.shared.wording import statements
 
 LIMIT = 1024 * 1024
 """Bytes of a GitHub step summary."""
@@ -19,6 +21,8 @@ def markdown(content: Content, limit: int = LIMIT) -> str:
     head = [f"## LSTM conformance: {content.headline}", "", content.total.words.capitalize() + ".", ""]
     if content.notes:
         head += ["> **Not the whole picture.**", *(f"> - {in_markdown(note)}" for note in content.notes), ""]
+    shared = [line for column in content.shared.values() for each in column for line in _shared(each)]
+    head += [*shared, ""] if shared else []
     table = "\n".join(_matrix(content))
     room = limit - _size("\n".join(head)) - _size(table) - _RESERVE
     shown, left_out = _fitting([group for status in SURPRISES for group in content.groups(status)], room)
@@ -26,6 +30,13 @@ def markdown(content: Content, limit: int = LIMIT) -> str:
     if left_out:
         parts.append(f"{left_out:,} more unexpected results are left out: a summary holds {limit:,} bytes.\n")
     return "\n".join([*parts, table])
+
+
+def _shared(shared: Shared) -> Iterator[str]:
+    """What failures of an adapter have in common, as items of a list."""
+    for statement in statements(shared):
+        yield f"- {in_markdown(f'{shared.adapter}: {statement.text}')}"
+        yield from (f"  - {in_markdown(detail)}" for detail in statement.details)
 
 
 def _fitting(groups: list[Group], room: int) -> tuple[list[str], int]:

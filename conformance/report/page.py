@@ -5,25 +5,24 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
 from importlib import resources
 
 from conformance import __version__
 from conformance.case.errors import ConformanceError
-from conformance.case.model import Case
 from conformance.case.text import visible, visible_data
 from conformance.report.content import STATUSES, SURPRISES, WORDS, Content
 from conformance.report.data import NOISE_STEPS, noise_level, page_data
+from conformance.results.shared.wording import statements
 
 _SCRIPTS = ("uplot/uPlot.iife.min.js", "data.js", "filters.js", "list.js", "plot.js", "panel.js", "main.js")
 _STYLES = ("uplot/uPlot.min.css", "page.css", "panel.css")
 _GROUPS_SHOWN, _CASES_SHOWN = 20, 4
 
 
-def html(content: Content, cases: Mapping[str, Case], mistakes: str | None = None) -> str:
+def html(content: Content, mistakes: str | None = None) -> str:
     """The whole page.
 
-    cases: those of the specs, by id. mistakes: the address at which docs/mistakes.md is published, if it is.
+    mistakes: the address at which docs/mistakes.md is published, if it is.
 
     Raises:
         ConformanceError: the template engine is not installed.
@@ -47,10 +46,11 @@ def html(content: Content, cases: Mapping[str, Case], mistakes: str | None = Non
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False, "allow_nan": False}
     environment.filters["web"] = web_address
     environment.filters["visible"] = visible
+    environment.filters["statements"] = statements
     scripts, styles = ([_inline(name) for name in names] for names in (_SCRIPTS, _STYLES))
     return environment.get_template("page.html.j2").render(
         content=content,
-        data=visible_data(page_data(content, cases, mistakes)),  # the specs are the user's as well
+        data=visible_data(page_data(content, mistakes)),  # the specs are the user's as well
         scripts=[Markup(text) for text in scripts],
         styles=[Markup(text) for text in styles],
         policy=_policy(scripts, styles),

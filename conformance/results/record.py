@@ -127,6 +127,11 @@ class SharedConditions(_Line):
     alternatives: tuple[tuple[Text, ...], ...] = ()
     bits: Amount
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The conditions in words."""
+        return tuple(condition.text for condition in self.conditions)
+
 
 class Shared(_Line):
     """What cases that failed with an adapter have in common and those that passed lack.

@@ -80,7 +80,7 @@ def test_reports_file_it_where_it_belongs(name):
     cell = Cell()
     cell.add(expected)
     assert cell.counts == {"known" if outcome.wrong else name: 1}
-    data = page_data(Content([results(expected)]), {})
+    data = page_data(Content([results(expected)]))
     assert data["outcomes"][data["results"]["outcome"][0]] == name
 
 

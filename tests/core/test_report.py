@@ -46,7 +46,7 @@ def right(folder) -> Path:
 
 
 def content(*paths: Path) -> Content:
-    return Content([read_results(path) for path in paths])
+    return Content([read_results(path) for path in paths], cases())
 
 
 def test_results_are_counted_by_what_they_mean(acme, right):
@@ -118,7 +118,7 @@ class Elements(HTMLParser):
 
 @pytest.fixture(scope="module")
 def html(acme, right) -> str:
-    return page.html(content(acme, right), cases(), "https://example.org/mistakes.html")
+    return page.html(content(acme, right), "https://example.org/mistakes.html")
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +168,7 @@ def test_an_address_that_is_none_of_the_web_is_no_link(folder):
         )
         for r in acme_records()
     ]
-    found = Elements(page.html(content(written(folder / "js.jsonl", records)), cases()))
+    found = Elements(page.html(content(written(folder / "js.jsonl", records))))
     assert not [at for _, at in found.found if (at.get("href") or "").startswith("javascript")]
 
 
@@ -202,7 +202,7 @@ def test_the_page_says_of_each_result_what_the_file_says(elements, acme, right):
 
 
 def test_a_case_that_the_specs_do_not_have_is_shown_without_them(acme):
-    assert data.page_data(content(acme), {})["specs"] == {}
+    assert data.page_data(Content([read_results(acme)]))["specs"] == {}
 
 
 def test_the_matrix_has_a_cell_for_each_family_and_adapter(html, acme, right):
@@ -214,18 +214,18 @@ def test_the_matrix_has_a_cell_for_each_family_and_adapter(html, acme, right):
 
 
 def test_the_same_files_give_the_same_page(html, acme, right):
-    assert page.html(content(acme, right), cases(), "https://example.org/mistakes.html") == html
+    assert page.html(content(acme, right), "https://example.org/mistakes.html") == html
 
 
 def test_ten_thousand_results_are_a_page_of_moderate_weight(folder):
     path = written(folder / "many.jsonl", many(10_000))
-    assert len(page.html(content(path), cases()).encode()) < 2.5e6
+    assert len(page.html(content(path)).encode()) < 2.5e6
 
 
 def test_without_jinja_the_page_says_what_to_install(acme, monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(ConformanceError, match=r"pip install 'lstm-conformance\[report\]'"):
-        page.html(content(acme), {})
+        page.html(content(acme))
     assert markdown(content(acme))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from reports import acme_records, cases, many, right_records, written
+from reports import acme_records, cases, labelled, many, right_records, written
 
 from conformance.report import page as page_of
 from conformance.report.content import Content
@@ -28,7 +28,7 @@ def made(folder: Path, name: str, *files: Path) -> Path:
     """The page of some results files."""
     path = folder / f"{name}.html"
     path.write_text(
-        page_of.html(Content([read_results(file) for file in files]), cases()), encoding="utf-8", newline="\n"
+        page_of.html(Content([read_results(file) for file in files], cases())), encoding="utf-8", newline="\n"
     )
     return path
 
@@ -47,6 +47,13 @@ def report(folder) -> Path:
 @pytest.fixture(scope="module")
 def large(folder) -> Path:
     return made(folder, "large", written(folder / "many.jsonl", many(10_000)))
+
+
+@pytest.fixture(scope="module")
+def alike(folder) -> Path:
+    """The results of an adapter with two bugs, each with conditions of its own."""
+    records = labelled("acme", lambda c: "failed" if c.calls else "crashed" if c.peephole and c.B > 3 else "passed")
+    return made(folder, "alike", written(folder / "alike.jsonl", records))
 
 
 class Watched:
@@ -252,6 +259,20 @@ def test_a_case_shows_message_diagnosis_curves_and_where_it_ran(look, report):
     assert "Traceback" in error.text_content()
 
 
+def test_what_failures_share_stands_above_their_list(look, alike):
+    for viewport in (DESKTOP, PHONE):
+        page = look(alike, viewport=viewport)
+        told = page.get_by_label("What failing cases have in common")
+        assert told.locator("dt").all_text_contents() == ["acme 1.0"]
+        failed, crashed = told.locator("dd > span").all()
+        assert "cases that failed have calls; none of the" in failed.text_content()
+        assert "cases that crashed have peephole and B of at least " in crashed.text_content()
+        assert "of those that passed, " in crashed.locator(".quiet").first.text_content()
+        first_group = page.locator(".groups").first.bounding_box()
+        assert told.bounding_box()["y"] + told.bounding_box()["height"] <= first_group["y"]
+        assert page.evaluate("document.documentElement.scrollWidth") == viewport["width"]
+
+
 def test_curves_are_drawn_in_the_colours_and_dashes_of_their_key(look, report):
     """Of the canvas: each series' colour is there, and a long solid line has more of it than a dotted one."""
     for scheme in ("light", "dark"):
@@ -323,15 +344,16 @@ def test_on_paper_the_matrix_is_whole_and_the_menus_are_gone(look, large):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_axe_finds_no_violation(look, report, scheme, viewport):
+def test_axe_finds_no_violation(look, report, alike, scheme, viewport):
     from axe_playwright_python.sync_playwright import Axe
 
-    for fragment in (
-        "",
-        opening("acme", "stack/plain-layers2-bidirectional-f32"),
-        opening("acme", "lengths/unsorted-reverse-f32"),
+    for path, fragment in (
+        (report, ""),
+        (report, opening("acme", "stack/plain-layers2-bidirectional-f32")),
+        (report, opening("acme", "lengths/unsorted-reverse-f32")),
+        (alike, ""),
     ):
-        page = look(report, viewport=viewport, fragment=fragment, color_scheme=scheme, bypass_csp=True)
+        page = look(path, viewport=viewport, fragment=fragment, color_scheme=scheme, bypass_csp=True)
         for summary in page.locator("summary").all():
             summary.evaluate("(node) => { node.parentElement.open = true; }")
         found = Axe().run(page)

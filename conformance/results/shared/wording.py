@@ -44,7 +44,7 @@ def as_text(shared: Shared) -> str:
 
 def _sentence(each: SharedConditions, shared: Shared, ended: str) -> str:
     part = "all" if each.failing == shared.failing else f"{each.failing:,} of the"
-    have = _and([condition.text for condition in each.conditions])
+    have = _and(each.texts)
     return f"{part} {shared.failing:,} cases that {ended} have {have}; {_passing(each, shared)}"
 
 
