@@ -19,6 +19,19 @@ UNIT_ROUNDOFF: dict[str, float] = {
 }
 """Half the distance from 1 to the next larger number: the largest relative error of one rounding to nearest."""
 
+NOISE_ALLOWED: dict[str, float] = {"bfloat16": 5.0, "float16": 8.0, "tf32": 8.0, "float32": 11.0, "float64": 11.0}
+"""The noise that a case allows if it does not say otherwise, by the format that the answer is judged in.
+
+The least whole number that is 1.5 times the worst honest answer of all adapters (docs/honest.json); no adapter computes
+in tf32, which has float16's unit roundoff.
+"""
+
+BIAS_ALLOWED: dict[str, float] = {"bfloat16": 0.25, "float16": 0.25, "tf32": 0.25, "float32": 1.5, "float64": 0.25}
+"""The mean error that is allowed beyond what chance explains, in kappa, by the format that the answer is judged in.
+
+The least quarter that is 1.5 times the worst honest one of all adapters (docs/honest.json).
+"""
+
 SHORT = {"float16": "f16", "bfloat16": "bf16", "float32": "f32", "float64": "f64"}
 
 

@@ -6,8 +6,18 @@ import re
 from fractions import Fraction
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 
+from conformance.case.dtypes import NOISE_ALLOWED
 from conformance.case.text import shortened
 
 Direction = Literal["forward", "reverse", "bidirectional"]
@@ -182,16 +192,27 @@ class Head(Frozen):
     cross_entropy: bool = False
 
 
+def _noise_term(value: Any) -> str:
+    return "off" if value is None else "word" if value == "default" else "number"
+
+
+_NoiseTerm = Annotated[
+    Annotated[Literal["default"], Tag("word")] | Annotated[Positive, Tag("number")] | Annotated[None, Tag("off")],
+    Discriminator(_noise_term),
+]
+
+
 class Tolerance(Frozen):
     """How far an element may be from its golden value: the largest of `noise`, `absolute` + `relative`, and `ulp`.
 
     `noise` applies unless it is set to null, so another term can only widen the tolerance.
 
-    `noise` is in noise units (docs/noise-units.md), `absolute` in the tensor's own unit, `relative` times |golden|,
-    `ulp` in units in the last place of the case's dtype at the golden value.
+    `noise` is in noise units (docs/noise-units.md); `default` stands for that of the format the answer is judged in.
+    `absolute` is in the tensor's own unit, `relative` times |golden|, `ulp` in units in the last place of the case's
+    dtype at the golden value.
     """
 
-    noise: Positive | None = 16.0
+    noise: _NoiseTerm = "default"
     absolute: Positive | None = None
     relative: Positive | None = None
     ulp: Positive | None = None
@@ -201,3 +222,9 @@ class Tolerance(Frozen):
         if not any((self.noise, self.absolute, self.relative, self.ulp)):
             raise ValueError("a tolerance needs at least one term: noise, absolute, relative or ulp")
         return self
+
+    def terms(self, precision: str) -> dict[str, float]:
+        """The terms that apply, by name, for an answer judged in a format."""
+        noise = NOISE_ALLOWED[precision] if self.noise == "default" else self.noise
+        given = {"noise": noise, "absolute": self.absolute, "relative": self.relative, "ulp": self.ulp}
+        return {name: value for name, value in given.items() if value is not None}

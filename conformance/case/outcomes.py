@@ -16,11 +16,15 @@ from conformance.case.text import shortened
 
 @dataclass(frozen=True)
 class Difference:
-    """One output tensor that is not right. `problem` is a full sentence part, ready to print after the name."""
+    """One output tensor that is not right. `problem` is a full sentence part, ready to print after the name.
+
+    biased: every element is within the tolerance, but their mean error is not.
+    """
 
     tensor: str
     problem: str
     noise: float = float("inf")
+    biased: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Passed(Outcome, name="passed", junit="failure"):  # where it is written down that it fails
-    """Every element within tolerance. `noise` is the worst one's, in noise units."""
+    """Every element within tolerance.
+
+    noise: the worst element's, in noise units. bias: the most biased tensor's mean error beyond what chance explains
+    (conformance.verdict.bias), in the same unit.
+    """
 
     noise: float
+    bias: float = 0.0
 
     def story(self, allowed: float | None) -> list[str]:
         """The noise."""
@@ -87,6 +96,7 @@ class Passed(Outcome, name="passed", junit="failure"):  # where it is written do
 class Failed(Outcome, name="failed", junit="failure", wrong=True):
     """At least one tensor is wrong. `noise` is infinite where no number can be given (shape, dtype, NaN).
 
+    bias: of the tensors that are not wrong otherwise, see `Passed`.
     suspects: best first; empty where no mistake fits, None where there were no numbers to look at (a wrong shape that
     no mistake explains).
     profile: the error along the time steps (conformance.verdict.profile), where there are numbers.
@@ -95,6 +105,7 @@ class Failed(Outcome, name="failed", junit="failure", wrong=True):
     noise: float
     differences: tuple[Difference, ...]
     first_wrong: str | None = None
+    bias: float = field(default=0.0, kw_only=True)
     suspects: tuple[Suspect, ...] | None = None
     profile: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 

@@ -68,7 +68,8 @@ def mistakes(
     not comes with such a case.
 
     Exit code: 0, or 1 if neither a mistake nor --case is given and the cases separate some mistake by less than 8 times
-    the tolerance, or if fewer mistakes of a sample are caught than --at-least demands.
+    the tolerance (1.5 times the bias allowed, if it is systematic), or if fewer mistakes of a sample are caught than
+    --at-least demands.
     """
     if count is not None:
         if ids or as_markdown or against:
@@ -116,7 +117,7 @@ def mistakes(
         options.console().print(view.table(powers, other))
         click.echo(view.totals(powers, other))
     whole = not patterns and not ids
-    sys.exit(1 if whole and any(found.separation < power.LEAST_SEPARATION for found in powers) else 0)
+    sys.exit(1 if whole and not all(found.separated for found in powers) else 0)
 
 
 def _named(ids: tuple[str, ...]) -> list[Mistake]:

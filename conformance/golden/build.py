@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conformance.case.dtypes import UNIT_ROUNDOFF
+from conformance.case.dtypes import NOISE_ALLOWED, UNIT_ROUNDOFF
 from conformance.case.errors import GenerationError
 from conformance.case.model import Case
 from conformance.case.tensors import Arrays
@@ -16,9 +16,6 @@ from conformance.golden.vector import Vector
 from conformance.lstm.gradients import reference_of
 from conformance.lstm.kappa import kappa
 from conformance.verdict.noise import noise
-
-REFERENCE_NOISE = 16.0
-"""The most noise that the float64 reference may have against the oracle, in units of float64."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +52,9 @@ def build(case: Case) -> Built:
     stored = Vector.from_bytes(Vector(arrays, proof.outputs, kappa(case, arrays)).to_bytes())
     _refuse_ill_conditioned(case, stored)
     worst = _reference_noise(case, arrays, stored)
-    if not worst <= REFERENCE_NOISE:
-        raise GenerationError(
-            f"{case.id}: reference and oracle disagree: noise {worst:.3g}, allowed {REFERENCE_NOISE:g}"
-        )
+    most = NOISE_ALLOWED["float64"]
+    if not worst <= most:
+        raise GenerationError(f"{case.id}: reference and oracle disagree: noise {worst:.3g}, allowed {most:g}")
     return Built(stored, proof.bits, worst, findings(case, arrays))
 
 
@@ -69,12 +65,13 @@ def _reference_noise(case: Case, arrays: Arrays, vector: Vector) -> float:
 
 def _refuse_ill_conditioned(case: Case, vector: Vector) -> None:
     """Refuse a case whose tolerance in noise units is as large as the outputs themselves."""
-    if case.tolerance.noise is None:
+    most = case.tolerance.terms(case.dtype).get("noise")
+    if most is None:
         return
     u = UNIT_ROUNDOFF[case.dtype]
     for name, golden in vector.golden.items():
         largest = float(np.max(np.abs(golden[np.isfinite(golden)]), initial=0.0))
-        allowed = case.tolerance.noise * u * float(np.max(vector.kappa[name], initial=0.0))
+        allowed = most * u * float(np.max(vector.kappa[name], initial=0.0))
         if largest and allowed >= largest:
             raise GenerationError(
                 f"{case.id}: too ill-conditioned to judge in {case.dtype}: honest rounding may move {name} by "

@@ -1,8 +1,8 @@
 """The power of the vectors: compares every mistake of the catalogue, on every case, to the golden values.
 
 A mistake's separation on a case is its worst error as a multiple of the error that the case allows; if it is greater
-than 1, the case catches the mistake. No framework runs: mistakes are computed in float64 on the arrays of the vector,
-under the default contracts.
+than 1, the case catches the mistake. That of a systematic mistake is its bias as a multiple of the bias allowed. No
+framework runs: mistakes are computed in float64 on the arrays of the vector, under the default contracts.
 """
 
 from __future__ import annotations
@@ -17,23 +17,31 @@ from pathlib import Path
 
 import numpy as np
 
+from conformance.case.dtypes import BIAS_ALLOWED
 from conformance.case.model import Case
 from conformance.case.tensors import Arrays, Outputs
 from conformance.golden.cache import cached
 from conformance.golden.generate import cost, end_with_parent
 from conformance.golden.store import VectorStore
 from conformance.lstm.mistakes import CATALOGUE, Mistake, named
+from conformance.verdict.bias import bias
 from conformance.verdict.noise import allowed, error, noise, times, within_range
 
 LEAST_SEPARATION = 8.0
 """The separation that the shipped vectors must reach for every mistake, on at least one case."""
+LEAST_OF_SYSTEMATIC = 1.5
+"""The same for a systematic mistake, whose mean error cannot be much larger than what is allowed: its largest error is
+itself within the tolerance."""
 _ENOUGH_CASES = 3
 """A mistake separated by this many cases is not tried on costlier ones."""
 
 
 @dataclass(frozen=True)
 class Effect:
-    """The effect of a mistake on one case: its noise, and its error as a multiple of that allowed; infinite for NaN."""
+    """The effect of a mistake on one case: its noise, and its error as a multiple of that allowed; infinite for NaN.
+
+    The separation of a systematic mistake is its bias as a multiple of the bias that is allowed.
+    """
 
     case_id: str
     dtype: str
@@ -67,13 +75,23 @@ class Power:
     def best(self) -> Effect | None:
         """The case that separates it best; one with a finite separation is preferred if that is large enough."""
         ranked = sorted(self.counted, key=lambda effect: effect.separation)
-        numbered = [effect for effect in ranked if LEAST_SEPARATION <= effect.separation < math.inf]
+        numbered = [effect for effect in ranked if self.needed <= effect.separation < math.inf]
         return next(reversed(numbered or ranked), None)
 
     @property
     def separation(self) -> float:
         """The separation of the best case; 0 if the mistake applies to no case."""
         return self.best.separation if self.best is not None else 0.0
+
+    @property
+    def needed(self) -> float:
+        """The separation that the shipped vectors must reach."""
+        return LEAST_OF_SYSTEMATIC if self.mistake.systematic else LEAST_SEPARATION
+
+    @property
+    def separated(self) -> bool:
+        """Whether they reach it."""
+        return self.separation >= self.needed
 
     @property
     def caught(self) -> list[Effect]:
@@ -121,7 +139,7 @@ def measure(
 def too_weak(
     cases: Sequence[Case], root: Path, *, jobs: int | None = None, report: Callable[[], None] = lambda: None
 ) -> list[str]:
-    """One line for each mistake that no case separates by at least `LEAST_SEPARATION`.
+    """One line for each mistake that no case separates by as much as is needed.
 
     The cheapest cases go first, and a mistake that enough of them separate is not tried on the others.
 
@@ -135,10 +153,10 @@ def too_weak(
         for mistake_id, effect in found.items():
             power = powers[mistake_id]
             power.effects.append(effect)
-            if sum(e.separation >= LEAST_SEPARATION for e in power.counted) >= _ENOUGH_CASES:
+            if sum(e.separation >= power.needed for e in power.counted) >= _ENOUGH_CASES:
                 open_ids.discard(mistake_id)
         report()
-    weak = [power for power in powers.values() if not power.separation >= LEAST_SEPARATION]
+    weak = [power for power in powers.values() if not power.separated]
     return [_weakness(power) for power in sorted(weak, key=lambda power: power.separation)]
 
 
@@ -147,7 +165,7 @@ def _weakness(power: Power) -> str:
     if power.best is None:
         return f"{name}: applies to no case; add one to specs/"
     return (
-        f"{name}: best separation is {power.separation:.2g} ({power.best.case_id}), needs {LEAST_SEPARATION:g}; "
+        f"{name}: best separation is {power.separation:.2g} ({power.best.case_id}), needs {power.needed:g}; "
         "add a case to specs/ on which it has a larger effect"
     )
 
@@ -196,7 +214,9 @@ def effects(
     exact = arrays.in_dtype(np.float64)
     with np.errstate(all="ignore"):
         return {
-            mistake.id: _effect(case, mistake.outputs(case, exact), golden, kappa)
+            mistake.id: (_systematic if mistake.systematic else _effect)(
+                case, mistake.outputs(case, exact), golden, kappa
+            )
             for mistake in mistakes
             if mistake.applies(case)
         }
@@ -211,4 +231,16 @@ def _effect(case: Case, outputs: Outputs, golden: Outputs, kappa: Outputs) -> Ef
         largest = allowed(want, kappa[name], case.tolerance, case.dtype, case.np_dtype)
         most_noise = max(most_noise, float(np.max(noise(got, want, kappa[name], case.dtype), initial=0.0)))
         separation = max(separation, float(np.max(times(error(got, want), largest), initial=0.0)))
+    return Effect(case.id, case.dtype, most_noise, separation)
+
+
+def _systematic(case: Case, outputs: Outputs, golden: Outputs, kappa: Outputs) -> Effect:
+    """The effect of a systematic mistake: the errors are those of its answer in the case's dtype."""
+    most_noise = separation = 0.0
+    for name, want in golden.items():
+        got = outputs[name].astype(case.np_dtype)
+        most_noise = max(most_noise, float(np.max(noise(got, want, kappa[name], case.dtype), initial=0.0)))
+        found = bias(got, want, kappa[name], case.dtype, case.np_dtype)
+        if found is not None:
+            separation = max(separation, found.beyond_chance / BIAS_ALLOWED[case.dtype])
     return Effect(case.id, case.dtype, most_noise, separation)

@@ -115,14 +115,14 @@ def _spec(case: Case) -> dict[str, Any]:
     fields = case.model_dump(mode="json", exclude_defaults=True)
     sizes = {name: fields[name] for name in _SIZES if name in fields}
     options = {name: _short(value) for name, value in fields.items() if name not in _SAID_ELSEWHERE}
-    tolerance = {name: value for name, value in case.tolerance.model_dump().items() if value is not None}
+    terms = case.tolerance.terms(case.dtype)
     said = {
         "description": case.description,
         "source": case.source,
         "origin": str(case.origin or ""),
         "sizes": ", ".join(f"{name} {size}" for name, size in sizes.items()),
         "options": options,
-        "tolerance": ", ".join(f"{name} {value:g}" for name, value in tolerance.items()),
+        "tolerance": ", ".join(f"{name} {value:g}" for name, value in terms.items()),
         "inputs": _shapes(case.input_shapes),
         "weights": _shapes(case.weight_shapes),
         "outputs": _shapes(case.outputs),

@@ -187,7 +187,8 @@ class Record(_Line):
     """One result as stored in a file.
 
     noise: the worst; None if there is none (the case did not finish) or it is infinite (a wrong shape, a NaN).
-    allowed: the case's tolerance in noise units, None if it uses other terms. seconds: the framework's own.
+    allowed: the case's tolerance in noise units, None if it uses other terms. bias: the mean error of the most biased
+    tensor beyond what chance explains, in noise units; None where there is no noise. seconds: the framework's own.
     suspects: what the diagnosis found; None if there were no numbers to diagnose.
     deviation: the known deviation that applied, whether it showed or not.
     profile: where in time the error is (conformance.verdict.profile), for failures.
@@ -200,6 +201,7 @@ class Record(_Line):
     unexpected: bool = False
     noise: Amount | None = None
     allowed: Amount | None = None
+    bias: Amount | None = None
     seconds: Amount = 0.0
     precision: Annotated[str, AfterValidator(_precision)] | None = None
     message: Text | None = None

@@ -49,12 +49,17 @@ class Result:
         """The worst noise, if the outcome has one."""
         return self.outcome.noise if isinstance(self.outcome, (Passed, Failed)) else None
 
+    @property
+    def noise_allowed(self) -> float | None:
+        """The noise that the case allows in the precision it was judged in; None if its tolerance has other terms."""
+        return self.case.tolerance.terms(self.precision or self.case.dtype).get("noise")
+
     def message(self) -> str:
         """The complete message: what and where, how far off, where it begins, and how to reproduce it."""
         package, version = next(iter(self.versions.items()), ("?", "?"))
         head = f"{self.outcome.name.upper()} {self.case.id} [{self.adapter}; {package} {version}]"
         lines = [f"{head}   {self.case.origin}" if self.case.origin else head]
-        lines += [f"  {line}" for line in self.outcome.story(self.case.tolerance.noise)]
+        lines += [f"  {line}" for line in self.outcome.story(self.noise_allowed)]
         if self.deviation is not None:
             shown = "known deviation" if self.deviates_as_known else "does not show the known deviation"
             lines.append(f"  {shown}: {self.deviation.reason} ({self.deviation.where})")
@@ -84,7 +89,8 @@ class Result:
             outcome=self.outcome.name,
             unexpected=self.unexpected,
             noise=_number(self.noise),
-            allowed=self.case.tolerance.noise,
+            allowed=self.noise_allowed,
+            bias=float(f"{self.outcome.bias:.4g}") if isinstance(self.outcome, (Passed, Failed)) else None,
             seconds=round(self.seconds, 6),
             precision=self.precision,
             message=None if isinstance(self.outcome, Passed) and not self.unexpected else self.message(),

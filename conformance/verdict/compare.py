@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from conformance.case.dtypes import BIAS_ALLOWED, NOISE_ALLOWED
 from conformance.case.model import Case
-from conformance.case.options import Tolerance
 from conformance.case.outcomes import Difference, Failed, Passed
 from conformance.case.tensors import Array
+from conformance.verdict.bias import bias
 from conformance.verdict.contracts import DEFAULTS, Contracts
 from conformance.verdict.noise import allowed, error, noise
 
@@ -36,8 +37,10 @@ def judge(
         contracts: what the adapter declares where the equations leave a choice; the answer is judged by it.
     """
     golden, kappa = contracts.applied(case, dict(golden)), contracts.applied(case, dict(kappa))
+    terms = case.tolerance.terms(precision)
+    lenient = terms.keys() != {"noise"} or terms["noise"] > NOISE_ALLOWED[precision]
     differences: list[Difference] = []
-    worst, first_wrong = 0.0, None
+    worst, biased, first_wrong = 0.0, 0.0, None
     for name, shape in case.outputs.items():
         problem = _form_problem(outputs.get(name), shape, case)
         if problem is not None:
@@ -48,16 +51,23 @@ def judge(
         found = noise(got, want, scale, precision)
         most = float(np.max(found, initial=0.0))
         worst = max(worst, most)
-        if case.tolerance.noise is not None and most < _SURELY * case.tolerance.noise:
-            continue  # certainly within the tolerance, despite the quotient's rounding; wider terms cannot change that
-        wrong = ~_within(got, want, allowed(want, scale, case.tolerance, precision, case.np_dtype))
-        if wrong.any():
-            differences.append(_difference(name, got, want, found, wrong, case.tolerance))
-            if name == "y":
-                first_wrong = _first_wrong(case, wrong)
+        # Certainly within the tolerance, despite the quotient's rounding; wider terms cannot change that.
+        if not ("noise" in terms and most < _SURELY * terms["noise"]):
+            wrong = ~_within(got, want, allowed(want, scale, case.tolerance, precision, case.np_dtype))
+            if wrong.any():
+                differences.append(_difference(name, got, want, found, wrong, terms))
+                if name == "y":
+                    first_wrong = _first_wrong(case, wrong)
+                continue
+        if not lenient:  # a case that allows larger errors allows their mean
+            mean = bias(got, want, scale, precision, case.np_dtype)
+            if mean is not None:
+                biased = max(biased, mean.beyond_chance)
+                if mean.beyond_chance > BIAS_ALLOWED[precision]:
+                    differences.append(Difference(name, mean.problem(precision), most, biased=True))
     if not differences:
-        return Passed(worst)
-    return Failed(max(worst, *(d.noise for d in differences)), tuple(differences), first_wrong)
+        return Passed(worst, biased)
+    return Failed(max(worst, *(d.noise for d in differences)), tuple(differences), first_wrong, bias=biased)
 
 
 def has_the_form(case: Case, outputs: Mapping[str, Any]) -> bool:
@@ -91,7 +101,9 @@ def _within(got: Array, golden: Array, largest: Array) -> Array:
     return result
 
 
-def _difference(name: str, got: Array, golden: Array, found: Array, wrong: Array, tolerance: Tolerance) -> Difference:
+def _difference(
+    name: str, got: Array, golden: Array, found: Array, wrong: Array, terms: dict[str, float]
+) -> Difference:
     """One tensor's number of wrong elements, worst element and tolerance, as text."""
     # The worst wrong element; where several are infinitely wrong, the first.
     index = np.unravel_index(int(np.argmax(np.where(wrong, found, -1.0))), found.shape)
@@ -100,15 +112,13 @@ def _difference(name: str, got: Array, golden: Array, found: Array, wrong: Array
     digits = 17 if got.dtype == np.float64 else 9  # enough to distinguish any two numbers of the dtype
     problem = (
         f"{int(wrong.sum())} of {wrong.size} elements differ; worst {abs(value - want):.2g} at ({at}): "
-        f"got {value:.{digits}g}, golden {want:.{digits}g}; noise {found[index]:.3g}, allowed {_allowed(tolerance)}"
+        f"got {value:.{digits}g}, golden {want:.{digits}g}; noise {found[index]:.3g}, allowed {_allowed(terms)}"
     )
     return Difference(name, problem, float(found[index]))
 
 
-def _allowed(tolerance: Tolerance) -> str:
-    terms = [f"{tolerance.noise:g}"] if tolerance.noise is not None else []
-    terms += [f"{n} {v:g}" for n in ("absolute", "relative", "ulp") if (v := getattr(tolerance, n)) is not None]
-    return " or ".join(terms)
+def _allowed(terms: dict[str, float]) -> str:
+    return " or ".join(f"{value:g}" if name == "noise" else f"{name} {value:g}" for name, value in terms.items())
 
 
 def _first_wrong(case: Case, wrong: Array) -> str:

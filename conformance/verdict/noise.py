@@ -56,13 +56,14 @@ def times(errors: Array, scale: Array) -> Array:
 
 def allowed(golden: Array, kappa: Array, tolerance: Tolerance, precision: str, dtype: np.dtype[Any]) -> Array:
     """The largest error of each element that is within the tolerance, in the tensor's unit: the largest term counts."""
+    terms = tolerance.terms(precision)
     largest = np.zeros(golden.shape)
-    if tolerance.noise is not None:
-        largest = tolerance.noise * unit(golden, kappa, precision)
-    if tolerance.absolute is not None or tolerance.relative is not None:
-        largest = np.maximum(largest, (tolerance.absolute or 0.0) + (tolerance.relative or 0.0) * np.abs(golden))
-    if tolerance.ulp is not None:
-        largest = np.maximum(largest, tolerance.ulp * _ulp(golden, dtype))
+    if "noise" in terms:
+        largest = terms["noise"] * unit(golden, kappa, precision)
+    if "absolute" in terms or "relative" in terms:
+        largest = np.maximum(largest, terms.get("absolute", 0.0) + terms.get("relative", 0.0) * np.abs(golden))
+    if "ulp" in terms:
+        largest = np.maximum(largest, terms["ulp"] * _ulp(golden, dtype))
     return largest
 
 

@@ -13,8 +13,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from conformance.case.dtypes import UNIT_ROUNDOFF
-from conformance.case.options import Tolerance
+from conformance.case.dtypes import NOISE_ALLOWED, UNIT_ROUNDOFF
 from conformance.case.tensors import Array, Arrays, Outputs
 from conformance.lstm.gradients import completed
 from conformance.lstm.reference import Reference
@@ -65,7 +64,7 @@ class Trial:
             sizes[name] = np.full(got.shape, np.max(np.abs(larger), initial=0.0) * np.sqrt(max(got.size, 1)))
         self.got, self.golden = self._row(judged.outputs), self._row(judged.golden)
         self._unit, self.allowed, self._size = self._row(units), self._row(largest), self._row(sizes)
-        self.noise_allowed: float = case.tolerance.noise or Tolerance.model_fields["noise"].default
+        self.noise_allowed = case.tolerance.terms(self.precision).get("noise", NOISE_ALLOWED[self.precision])
         self.wrong = self.distance(self.got, self.golden)
         self._borders = np.cumsum([math.prod(shape) for shape in case.outputs.values()])[:-1]
         self.y, self.y_allowed = judged.outputs["y"].astype(np.float64), largest["y"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.table import Table
 
-from conformance.golden.power import LEAST_SEPARATION, Power
+from conformance.golden.power import LEAST_OF_SYSTEMATIC, LEAST_SEPARATION, Power
 from conformance.lstm.mistakes import Mistake
 from conformance.views.explanation import what
 
@@ -42,17 +42,18 @@ def table(powers: Sequence[Power], other: Caught | None) -> Table:
             power.best.case_id if power.best else "",
         ]
         row += [] if other is None else [", ".join(other[power.mistake.id])]
-        shown.add_row(*row, style="bold red" if power.separation < LEAST_SEPARATION else None)
+        shown.add_row(*row, style=None if power.separated else "bold red")
     return shown
 
 
 def totals(powers: Sequence[Power], other: Caught | None) -> str:
     """How many mistakes there are, how many are caught, and how many are separated enough."""
-    least = min(powers, key=lambda power: power.separation)
-    enough = sum(power.separation >= LEAST_SEPARATION for power in powers)
+    least = min(powers, key=_reach)
+    enough = sum(power.separated for power in powers)
     lines = [
         f"{len(powers)} mistakes; {sum(bool(power.caught) for power in powers)} caught; {enough} separated by "
-        f"{LEAST_SEPARATION:g} or more; least {least.separation:.3g} ({least.mistake.id})"
+        f"{LEAST_SEPARATION:g} or more ({LEAST_OF_SYSTEMATIC:g} if systematic); "
+        f"least {least.separation:.3g} ({least.mistake.id})"
     ]
     if other is not None:
         lines.append(f"onnx-node-tests catch {sum(bool(tests) for tests in other.values())} of {len(powers)}")
@@ -79,6 +80,11 @@ def as_json(powers: Sequence[Power], other: Caught | None) -> list[dict[str, Any
     return listed
 
 
+def _reach(power: Power) -> float:
+    """The separation as a multiple of the one needed."""
+    return power.separation / power.needed
+
+
 def _number(value: float) -> float | None:
     return None if math.isinf(value) else float(f"{value:.4g}")
 
@@ -92,8 +98,9 @@ _INTRODUCTION = """\
 
 The {count} known ways to compute an LSTM wrongly, each implemented as a computation (`conformance/lstm/mistakes/`).
 They serve three purposes: a [failure](reading-a-failure.md) names those that reproduce it; the vectors must tell each
-of them from a right answer by {least:g} times the tolerance, or `conformance generate` fails; and a
-[known deviation](adapters.md#known-deviations) names the one that must be found.
+of them from a right answer by {least:g} times the tolerance ({systematic:g} times the
+[bias allowed](noise-units.md#systematic-error) if it is systematic), or `conformance generate` fails; and a [known
+deviation](adapters.md#known-deviations) names the one that must be found.
 
 `conformance mistakes ID` explains one of them. Without an id it prints which cases catch each of them, and by how much;
 its output for the shipped vectors is [below](#which-cases-catch-what). The least separation is {separation}, that of
@@ -118,9 +125,10 @@ the node tests that catch it.
 
 def as_markdown(powers: Sequence[Power], other: Caught) -> str:
     """docs/mistakes.md."""
-    weakest = min(powers, key=lambda power: power.separation)
+    weakest = min(powers, key=_reach)
     introduction = _INTRODUCTION.format(
         least=LEAST_SEPARATION,
+        systematic=LEAST_OF_SYSTEMATIC,
         count=len(powers),
         separation=f"{weakest.separation:.3g}",
         weakest=weakest.mistake.id,

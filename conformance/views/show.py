@@ -26,8 +26,8 @@ def as_text(case: Case, vector: Vector) -> str:
     lines = [f"{case.id}   {case.origin}", f"  {case.summary()}"]
     lines += [f"  {case.description}"] if case.description else []
     lines += [f"  source: {case.source}"] if case.source else []
-    tolerance = {name: value for name, value in case.tolerance.model_dump().items() if value is not None}
-    lines.append("  tolerance: " + ", ".join(f"{name} {value:g}" for name, value in tolerance.items()))
+    terms = case.tolerance.terms(case.dtype)
+    lines.append("  tolerance: " + ", ".join(f"{name} {value:g}" for name, value in terms.items()))
     lines.append("inputs and weights")
     for name, array in vector.arrays.flat.items():
         lines.append(f"  {name} {array.dtype} {array.shape}")

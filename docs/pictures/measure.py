@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from conformance import __version__
+from conformance.case.dtypes import NOISE_ALLOWED
 from conformance.case.load import load_specs
 from conformance.data import default_folders
 from conformance.golden.power import Power, measure
 
 PER_DECADE = 10
 """Bins of the histograms in each factor of ten of noise; bin n holds 10^(n/10) up to 10^((n+1)/10)."""
-ALLOWED = 16
+ALLOWED = NOISE_ALLOWED["float32"]
 MEASURED = Path(__file__).with_name("measured.json")
 
 
@@ -87,14 +88,15 @@ def status(record: dict[str, Any]) -> str:
 
 
 def mistakes(powers: list[Power]) -> dict[str, Any]:
-    """The separations of the mistakes, as the noise that they are where 16 is allowed.
+    """The separations of the mistakes, as the noise that they are where float32 is judged.
 
     best: each mistake, on the case that shows it best. every: each, on every float32 case on which it can be made.
     """
-    effects = [effect for power in powers for effect in power.effects if effect.dtype == "float32"]
-    least = min(powers, key=lambda power: power.separation)
+    measured = [power for power in powers if not power.mistake.systematic]  # whose separation is not one of noise
+    effects = [effect for power in measured for effect in power.effects if effect.dtype == "float32"]
+    least = min(measured, key=lambda power: power.separation)
     return {
-        "best": histogram(ALLOWED * power.separation for power in powers),
+        "best": histogram(ALLOWED * power.separation for power in measured),
         "every": histogram(ALLOWED * effect.separation for effect in effects),
         "caught": sum(effect.caught for effect in effects),
         "least": {"noise": float(f"{ALLOWED * least.separation:.4g}"), "mistake": least.mistake.id},

@@ -7,11 +7,16 @@ from typing import Any
 
 import svg
 
+from conformance.case.dtypes import NOISE_ALLOWED
+from conformance.golden.power import LEAST_SEPARATION
+
 PER_DECADE, FIRST, LAST = 10, -1, 9
 """The axis: decades from 0.1 to 10^9; what lies outside stands in a bin at either end."""
 WIDTH, LEFT, RIGHT = 560, 34, 520
 DECADE = (RIGHT - LEFT) / (LAST - FIRST)
 BIN = DECADE / PER_DECADE
+ALLOWED = NOISE_ALLOWED["float32"]
+NEEDED = LEAST_SEPARATION * ALLOWED
 TOP, ROW, TALL = 86, 32, 96
 """Where the rows begin; how high one of right answers is, and one of mistakes with the words above it."""
 NAMES = {
@@ -38,9 +43,9 @@ def picture(measured: dict[str, Any]) -> str:
     for number, (name, adapter) in enumerate(right.items()):
         base = TOP + ROW * (number + 1) - 4
         parts += histogram(adapter["noise"], base, ROW - 8, "right")
-        parts.append(svg.text(at_noise(128) + 10, base - 6, NAMES.get(name, name)))
+        parts.append(svg.text(at_noise(NEEDED) + 10, base - 6, NAMES.get(name, name)))
 
-    parts.append(svg.text(at_noise(128) + 10, middle, f"Mistakes: {count} known ones", "head"))
+    parts.append(svg.text(at_noise(NEEDED) + 10, middle, f"Mistakes: {count} known ones", "head"))
     for number, (key, style, words) in enumerate(
         (
             ("best", "wrong", "each once, on the case that shows it best"),
@@ -49,11 +54,11 @@ def picture(measured: dict[str, Any]) -> str:
     ):
         base = middle + TALL * (number + 1)
         parts += histogram(mistakes[key], base, TALL - 40, style, counted=True)
-        parts.append(svg.text(at_noise(128) + 10, base - TALL + 30, words, "small"))
+        parts.append(svg.text(at_noise(NEEDED) + 10, base - TALL + 30, words, "small"))
 
     for noise, y, words, style in (
-        (16, 54, "16: allowed", "allowed"),
-        (128, 74, "128: what every mistake must reach somewhere", "allowed needed"),
+        (ALLOWED, 54, f"{ALLOWED:g}: allowed in float32", "allowed"),
+        (NEEDED, 74, f"{NEEDED:g}: what every mistake must reach somewhere", "allowed needed"),
     ):
         parts.append(svg.line([(at_noise(noise), y - 10), (at_noise(noise), bottom)], style))
         parts.append(svg.text(at_noise(noise) + 6, y, words, "small"))
@@ -62,9 +67,10 @@ def picture(measured: dict[str, Any]) -> str:
         bottom + 60,
         "Noise of right answers and of mistakes",
         f"Histograms on a logarithmic axis of noise. {answers:,} right answers of {len(right)} adapters lie between 0 "
-        f"and {worst:.1f}; 16 is allowed. Each of {count} known mistakes reaches at least "
+        f"and {worst:.1f}; {ALLOWED:g} is allowed. Each of {count} known mistakes reaches at least "
         f"{mistakes['least']['noise']:.0f} on the case that shows it best, most about 10 million. Tried on every "
-        f"float32 case, {mistakes['caught']:,} of {tried:,} lie above 16; the others change nothing that shows there.",
+        f"float32 case, {mistakes['caught']:,} of {tried:,} lie above {ALLOWED:g}; the others change nothing that "
+        "shows there.",
         parts,
     )
 

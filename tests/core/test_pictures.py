@@ -9,6 +9,8 @@ from xml.etree import ElementTree
 import pytest
 from documents import DOCUMENTS, ROOT
 
+from conformance.case.dtypes import NOISE_ALLOWED
+
 PICTURES = ROOT / "docs" / "pictures"
 IMAGE = re.compile(r"!\[([^]]*)\]\(([^)\s]+)\)")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -57,8 +59,8 @@ def test_each_image_of_a_document_has_words_for_it():
 
 def test_right_answers_lie_below_what_is_allowed_and_each_mistake_above_eight_times_that():
     measured = json.loads((PICTURES / "measured.json").read_text())
-    assert all(adapter["worst"]["noise"] < 16 for adapter in measured["adapters"].values())
-    assert measured["mistakes"]["least"]["noise"] >= 8 * 16
+    assert all(adapter["worst"]["noise"] < NOISE_ALLOWED["float32"] for adapter in measured["adapters"].values())
+    assert measured["mistakes"]["least"]["noise"] >= 8 * NOISE_ALLOWED["float32"]
     least = min(int(bin_) for bin_ in measured["mistakes"]["best"] if bin_ != "infinite")
     assert 10 ** ((least + 1) / 10) > measured["mistakes"]["least"]["noise"] >= 10 ** (least / 10)
 

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from harness import Suite
 
 from conformance import cli
+from conformance.case.dtypes import BIAS_ALLOWED, NOISE_ALLOWED
 from conformance.case.load import load_specs
 from conformance.case.options import Tolerance
 from conformance.case.outcomes import Failed
@@ -40,7 +41,10 @@ def test_an_effect_is_what_the_judge_finds(suite: Suite):
         outcome = judge(case, rounded, vector.golden, vector.kappa, precision="float32")
         assert effect.caught == isinstance(outcome, Failed)
         assert effect.noise == pytest.approx(outcome.noise, rel=1e-3, abs=0.6)  # what rounding the answer adds
-        assert effect.separation == effect.noise / 16
+        if BY_ID[mistake_id].systematic:
+            assert effect.separation == outcome.bias / BIAS_ALLOWED["float32"]
+            continue
+        assert effect.separation == pytest.approx(effect.noise / NOISE_ALLOWED["float32"])
 
 
 def test_separation_is_by_the_tolerance_of_the_case(suite: Suite):
@@ -50,7 +54,7 @@ def test_separation_is_by_the_tolerance_of_the_case(suite: Suite):
     (one,) = effects(case, vector.arrays, vector.golden, vector.kappa, [MISTAKE]).values()
     (other,) = effects(wide, vector.arrays, vector.golden, vector.kappa, [MISTAKE]).values()
     assert one.noise == other.noise
-    assert one.separation == one.noise / 16
+    assert one.separation == pytest.approx(one.noise / NOISE_ALLOWED["float32"])
     wrong = MISTAKE.outputs(case, vector.arrays.in_dtype(np.float64))
     worst = max(float(np.max(np.abs(wrong[name] - vector.golden[name]))) for name in case.outputs)
     assert other.separation == pytest.approx(worst / 4.0)
@@ -63,12 +67,12 @@ def power(*found: Effect) -> Power:
 
 
 def effect(name: str, dtype: str, noise: float) -> Effect:
-    return Effect(f"family/{name}", dtype, noise, noise / 16)
+    return Effect(f"family/{name}", dtype, noise, noise / NOISE_ALLOWED[dtype])
 
 
 def test_separation_is_counted_in_float32_where_the_mistake_shows_there():
-    both = power(effect("a", "float32", 200.0), effect("b", "float64", 1e9), effect("c", "float32", 0.0))
-    assert (both.separation, both.best.case_id) == (12.5, "family/a")
+    both = power(effect("a", "float32", 220.0), effect("b", "float64", 1e9), effect("c", "float32", 0.0))
+    assert (both.separation, both.best.case_id) == (20.0, "family/a")
     assert (both.least, both.greatest) == (0.0, 1e9)
     assert [e.case_id for e in both.caught] == ["family/a", "family/b"]
     only_in_float64 = power(effect("a", "float32", 0.3), effect("b", "float64", 1e9))
@@ -77,7 +81,7 @@ def test_separation_is_counted_in_float32_where_the_mistake_shows_there():
 
 def test_a_nan_separates_but_a_number_is_shown_where_one_does():
     assert power(effect("nan", "float32", math.inf), effect("a", "float32", 20.0)).separation == math.inf
-    assert power(effect("nan", "float32", math.inf), effect("a", "float32", 1600.0)).separation == 100.0
+    assert power(effect("nan", "float32", math.inf), effect("a", "float32", 1100.0)).separation == 100.0
 
 
 def test_a_mistake_that_no_case_can_show_is_not_separated():

@@ -28,6 +28,8 @@ class Mistake:
     precision: for a mistake of precision, the format it computes in; its digits are good only to that format.
     approximate: it stands for a kind of error whose digits differ between implementations, so an answer can resemble it
     in size but not reproduce it.
+    systematic: its errors are within the tolerance, but point one way, so that only their mean shows them
+    (conformance.verdict.bias).
     shortens: it returns fewer rows or steps than it should; NaN is appended in place of the missing ones.
     """
 
@@ -39,6 +41,7 @@ class Mistake:
     applies: Callable[[Case], bool] = lambda case: True
     precision: str | None = None
     approximate: bool = False
+    systematic: bool = False
     shortens: bool = False
 
     def outputs(self, case: Case, arrays: Arrays) -> Outputs:
@@ -67,12 +70,13 @@ class Axis:
         applies: Callable[[Case], bool] = lambda case: True,
         precision: str | None = None,
         approximate: bool = False,
+        systematic: bool = False,
         shortens: bool = False,
     ) -> Callable[[Variant], Variant]:
         """A decorator that registers a variant; the arguments are the other fields of `Mistake`."""
 
         def enter(variant: Variant) -> Variant:
-            entry = Mistake(id, self.name, what, variant, link, applies, precision, approximate, shortens)
+            entry = Mistake(id, self.name, what, variant, link, applies, precision, approximate, systematic, shortens)
             self._mistakes.append(entry)
             return variant
 

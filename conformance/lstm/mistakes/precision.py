@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -143,3 +144,43 @@ class Float64InFloat32(Reference):
 
         outputs = super().run(Arrays(arrays.weights.mapped(narrow), arrays.inputs.mapped(narrow)))
         return {name: array.astype(arrays.inputs.x.dtype) for name, array in outputs.items()}
+
+
+class _TowardZero(np.ndarray[Any, np.dtype[np.float64]]):
+    """A float64 array in which the result of every operation is rounded toward zero; a dot product is one operation."""
+
+    digits: int  # of the significand, in bits
+
+    def __array_finalize__(self, other: Any) -> None:
+        if isinstance(other, _TowardZero):
+            self.digits = other.digits
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        plain = [np.asarray(value) if isinstance(value, _TowardZero) else value for value in inputs]
+        result = np.asarray(getattr(ufunc, method)(*plain, **kwargs))
+        if result.dtype != np.float64:
+            return result
+        significand, exponent = np.frexp(result)
+        return self.wrap(np.ldexp(np.trunc(np.ldexp(significand, self.digits)), exponent - self.digits))
+
+    def wrap(self, array: Array) -> Array:
+        """The array, rounding like this one."""
+        wrapped = array.view(_TowardZero)
+        wrapped.digits = self.digits
+        return wrapped
+
+
+@precision(
+    "rounds-toward-zero",
+    "rounds the result of every operation toward zero, not to the nearest number",
+    applies=lambda case: case.dtype != "float64",
+    systematic=True,
+)
+class RoundsTowardZero(Reference):
+    def run(self, arrays: Arrays) -> Outputs:
+        if self.case.dtype == "float64":
+            return super().run(arrays)
+        start = np.empty(0).view(_TowardZero)
+        start.digits = -int(np.log2(UNIT_ROUNDOFF[self.case.dtype]))
+        outputs = super().run(arrays.in_dtype(np.float64).mapped(start.wrap))
+        return {name: np.asarray(array).astype(arrays.inputs.x.dtype) for name, array in outputs.items()}

@@ -1,0 +1,143 @@
+"""The test for systematic error: a bias of one unit in every operation fails, and nothing that is honest does."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conformance.case.dtypes import BIAS_ALLOWED, UNIT_ROUNDOFF
+from conformance.case.load import load_specs
+from conformance.case.model import Case
+from conformance.case.options import Tolerance
+from conformance.case.outcomes import Failed, Passed
+from conformance.case.tensors import Outputs, to_bytes
+from conformance.golden.store import VectorStore
+from conformance.lstm.mistakes import BY_ID
+from conformance.run.assess import assess
+from conformance.run.messages import Computed
+from conformance.verdict.bias import CHANCE, FEWEST, OUTLIER, bias
+from conformance.verdict.compare import judge
+
+ROOT = Path(__file__).parents[2]
+F32 = np.dtype(np.float32)
+U = UNIT_ROUNDOFF["float32"]
+
+
+@cache
+def cases() -> dict[str, Case]:
+    return {case.id: case for case in load_specs(ROOT / "specs") if not case.on_demand}
+
+
+@cache
+def store() -> VectorStore:
+    return VectorStore(ROOT / "vectors")
+
+
+def truncated(case: Case) -> Outputs:
+    """The answer of an engine that rounds every operation toward zero."""
+    arrays = store().load(case).arrays.in_dtype(np.float64)
+    return {n: a.astype(case.np_dtype) for n, a in BY_ID["rounds-toward-zero"].outputs(case, arrays).items()}
+
+
+def judged(case: Case, outputs: Outputs) -> Passed | Failed:
+    vector = store().load(case)
+    return judge(case, outputs, vector.golden, vector.kappa, precision=case.dtype)
+
+
+@pytest.mark.parametrize(
+    "case_id", ["reference-card/event-by-event", "stack/half-forward-f16", "stack/half-bidirectional-bf16"]
+)
+def test_rounding_toward_zero_is_found_where_the_largest_error_is_within_the_tolerance(case_id):
+    case = cases()[case_id]
+    outcome = judged(case, truncated(case))
+    assert isinstance(outcome, Failed)
+    assert outcome.noise < case.tolerance.terms(case.dtype)["noise"]
+    assert outcome.bias > BIAS_ALLOWED[case.dtype]
+    assert all(difference.biased for difference in outcome.differences)
+    assert "toward zero" in outcome.differences[0].problem
+
+
+GOLDEN = np.linspace(-1.0, 1.0, 100)
+KAPPA = np.ones(100)
+
+
+def biased(errors, golden=GOLDEN, kappa=KAPPA):
+    """The bias of float64 answers with these errors, in kappa, which float32 could not hold."""
+    return bias(golden + U * errors * kappa, golden, kappa, "float32", F32)
+
+
+def test_the_mean_is_in_kappa_and_its_deviation_that_of_independent_errors():
+    found = biased(np.full(100, -2.0))
+    assert (found.mean, found.deviation, found.values, found.outward) == (pytest.approx(-2.0), 0.1, 100, False)
+    assert found.beyond_chance == pytest.approx(2.0 - CHANCE * 0.1)
+    assert found.problem("float32") == (
+        "biased: the mean error of 100 values is 2 kappa downward, 20 standard deviations; "
+        "allowed 1.5 kappa and 4 standard deviations"
+    )
+    assert biased(np.full(100, 2.0)).problem("float32").startswith("biased: the mean error of 100 values is 2 kappa up")
+
+
+def test_an_error_toward_zero_has_a_mean_of_its_own():
+    found = biased(-np.sign(GOLDEN))
+    assert (found.mean, found.outward) == (pytest.approx(-1.0), True)
+    assert "1 kappa toward zero" in found.problem("float32")
+    assert "1 kappa away from zero" in biased(np.sign(GOLDEN)).problem("float32")
+
+
+def test_each_error_counts_by_its_kappa():
+    kappa = np.where(GOLDEN < 0, 3.0, 1.0)
+    found = biased(np.where(GOLDEN < 0, 1.0, -1.0), kappa=kappa)
+    assert found.mean == pytest.approx(-1.0)  # toward zero
+    assert found.deviation == pytest.approx(np.sqrt(50 * 10.0) / 200)
+
+
+def test_errors_that_cancel_and_errors_of_chance_are_no_bias():
+    assert biased(np.where(np.arange(100) % 2, 3.0, -3.0)).beyond_chance == 0.0
+    generator = np.random.default_rng(0)
+    drawn = [biased(generator.normal(size=100)) for _ in range(1000)]
+    assert max(found.beyond_chance for found in drawn) < 0.1
+
+
+def test_one_error_does_not_decide():
+    errors = np.zeros(100)
+    errors[3] = 1e4
+    assert abs(biased(errors).mean) == pytest.approx(OUTLIER / 100)
+
+
+def test_equal_golden_values_count_once():
+    golden = np.repeat(GOLDEN[:10], 10)
+    found = biased(np.full(100, -1.0), golden)
+    assert (found.values, found.deviation) == (10, pytest.approx(1 / np.sqrt(10)))
+    near = golden * (1 + 1e-12 * np.arange(100))  # a state that has settled comes nearer and nearer in float64
+    assert biased(np.full(100, -1.0), near).values == 10
+
+
+def test_values_that_are_not_finite_or_not_rounded_do_not_count():
+    golden, kappa = GOLDEN.copy(), KAPPA.copy()
+    golden[0], golden[1], kappa[2] = np.nan, np.inf, 0.0
+    assert bias(golden, golden, kappa, "float32", F32).values == 97
+
+
+def test_too_few_values_have_no_bias():
+    few = np.linspace(0.1, 1.0, FEWEST - 1)
+    assert bias(few + 1e-6, few, np.ones(FEWEST - 1), "float32", F32) is None
+    assert bias(np.ones(50), np.ones(50), np.ones(50), "float32", F32) is None
+
+
+def test_a_case_that_allows_larger_errors_allows_their_mean():
+    case = cases()["stack/half-forward-f16"]
+    outputs = truncated(case)
+    for tolerance in (Tolerance(ulp=1), Tolerance(noise=9.0), Tolerance(noise=None, relative=1.0)):
+        outcome = judged(case.model_copy(update={"tolerance": tolerance}), outputs)
+        assert isinstance(outcome, Passed)
+        assert outcome.bias == 0.0
+    assert isinstance(judged(case.model_copy(update={"tolerance": Tolerance(noise=7.0)}), outputs), Failed)
+
+
+def test_a_bias_alone_is_not_put_down_to_the_mistakes_whose_effect_is_as_small():
+    case = cases()["stack/half-forward-f16"]
+    answer = Computed(to_bytes(truncated(case)), {}, case.dtype, "zeros", "initial", 0.0)
+    outcome = assess(case, store().load(case), answer, ()).outcome
+    assert isinstance(outcome, Failed)
+    assert outcome.suspects == ()
