@@ -123,7 +123,9 @@ FAULTS = {
 
 
 def test_every_fault_is_found_and_nothing_else(unsound):
-    assert {check for check, finding in unsound.items() if finding.outcome == "failed"} == set(FAULTS)
+    failed = {check for check, finding in unsound.items() if finding.outcome == "failed"}
+    crossed = {check for check in failed if check.startswith("crossed/")}  # which find the same faults once more
+    assert failed - crossed == set(FAULTS)
 
 
 @pytest.mark.parametrize("check", FAULTS)

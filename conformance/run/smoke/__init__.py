@@ -7,6 +7,7 @@ should change nothing must leave it as it is.
     declared.py     reads what the class declares, in a separate process
     questions.py    `Check`: two questions, and how their answers must relate
     options.py, tensors.py, conduct.py    the checks that an adapter's `Capabilities` call for
+    crossed.py      those of options together with calls, blocks, lengths and directions
     asker.py        puts questions to the adapter's worker
     checking.py     `Smoke`: runs the checks in order, with one `Finding` each
 """

@@ -5,29 +5,31 @@ from __future__ import annotations
 import fnmatch
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from conformance.adapters import registry
 from conformance.adapters.capabilities import Capabilities
-from conformance.case.dtypes import UNIT_ROUNDOFF, numpy_dtype
+from conformance.case.dtypes import NOISE_ALLOWED, UNIT_ROUNDOFF, numpy_dtype
 from conformance.case.errors import ConformanceError
 from conformance.case.outcomes import Unsupported
 from conformance.results.deviations import Deviation
 from conformance.run.process import Worker
 from conformance.run.settings import RunSettings
-from conformance.run.smoke import conduct, options, tensors
+from conformance.run.smoke import conduct, crossed, options, tensors
 from conformance.run.smoke.asker import Answer, Asker, NoAnswer
 from conformance.run.smoke.declared import declared
 from conformance.run.smoke.questions import Check, Question, distance, plain
 
 Outcome = Literal["passed", "failed", "known", "refused", "waits"]
 
-SAME, DIFFER = 16.0, 2.0
-"""In unit roundoffs of the largest number of a tensor. Two correct computations of the same differ by at most SAME;
-an ignored option leaves the numbers identical, or within DIFFER on a device that adds in any order."""
+DIFFER = 2.0
+"""In unit roundoffs of the largest number of a tensor: an ignored option leaves the numbers identical, or within this
+on a device that adds in any order."""
+SAME = 2.0
+"""As a multiple of the noise allowed: two correct computations of the same may err in opposite directions."""
 
 _NARROWER = {"float64": "float32", "float32": "bfloat16", "float16": "bfloat16"}
 
@@ -152,10 +154,23 @@ class Smoke:
         try:
             problem = problem_of(check, self._asker)
         except NoAnswer as error:
-            if error.outcome is Unsupported:
-                return Finding(check.id, check.about, "refused", str(error), _REFUSED, self._again(check.id))
-            return self._wrong(check, str(error))
-        return self._wrong(check, problem) if problem else Finding(check.id, check.about, "passed")
+            if error.outcome is not Unsupported:
+                finding = self._wrong(check, str(error))
+            else:
+                finding = Finding(check.id, check.about, "refused", str(error), _REFUSED, self._again(check.id))
+        else:
+            finding = self._wrong(check, problem) if problem else Finding(check.id, check.about, "passed")
+        return self._tried_apart(check, finding) if check.parts and finding.outcome != "passed" else finding
+
+    def _tried_apart(self, check: Check, together: Finding) -> Finding:
+        """The finding of a check of several options at once: that of the options which fail alone."""
+        alone = [self._tried(part) for part in check.parts]
+        failed = [finding for finding in alone if finding.outcome == "failed"]
+        if failed:
+            return replace(failed[0], text="\n".join(finding.text for finding in failed))
+        if together.outcome == "refused":  # an option that is refused alone has a check of its own that says so
+            return Finding(check.id, check.about, "passed")
+        return next((finding for finding in alone if finding.outcome == "known"), together)
 
     def _wrong(self, check: Check, problem: str) -> Finding:
         for deviation in self._deviations:
@@ -185,8 +200,8 @@ _REFUSED = "remove it from the capabilities, unless only this device or version 
 
 def called_for(capabilities: Capabilities) -> list[Check]:
     """The checks that these capabilities call for."""
-    every = (*tensors.checks(capabilities), *options.checks(capabilities), *conduct.checks(capabilities))
-    return [check for check in every if check.put_by(capabilities)]
+    kinds = (tensors, options, conduct, crossed)
+    return [check for kind in kinds for check in kind.checks(capabilities) if check.put_by(capabilities)]
 
 
 def problem_of(check: Check, asker: Asker) -> str:
@@ -207,7 +222,8 @@ def _compared(check: Check, one: Answer, other: Answer) -> str:
     apart = distance(
         check.one.seen(one.outputs), check.other.seen(other.outputs), check.names, least=0.0 if differ else 1.0
     )
-    bound = (DIFFER if differ else SAME) * max(UNIT_ROUNDOFF[answer.precision] for answer in (one, other))
+    coarser = max(one.precision, other.precision, key=UNIT_ROUNDOFF.__getitem__)
+    bound = (DIFFER if differ else SAME * NOISE_ALLOWED[coarser]) * UNIT_ROUNDOFF[coarser]
     changed = {name: far for name, far in apart.items() if far > bound}
     if differ:
         says = check.blame or f"the adapter, or what it wraps, ignores {check.about}"

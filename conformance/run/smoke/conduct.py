@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from conformance.adapters.capabilities import Capabilities
 from conformance.case.tensors import Array
-from conformance.run.smoke.questions import Check, Question, plain
+from conformance.run.smoke.questions import Check, Question, of_rows, plain
 
 
 def checks(capabilities: Capabilities) -> Iterator[Check]:
     """No state is kept between calls, no answer changes afterwards, and the same question gets the same answer."""
     base = plain(capabilities)
     turns = base | {"B": 6, "calls": (2, 2, 2)}
-    first, second, third = (Question(turns, _first_again, slice(n, n + 2)) for n in (0, 2, 4))
+    first, second, third = (Question(turns, _first_again, of_rows(slice(n, n + 2))) for n in (0, 2, 4))
     yield Check("calls/overwritten", "another input in the next call", "differ", first, second,
                 "give back arrays of their own, not a buffer that the next call fills",
                 blame="an answer is overwritten by the next call's")  # fmt: skip

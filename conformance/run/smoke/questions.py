@@ -18,6 +18,8 @@ from conformance.golden.inputs import make_arrays
 Fields = dict[str, Any]
 Edit = Callable[[dict[str, Array]], None]
 """Changes the flat tensors (`weights.W.0`, `inputs.x`) of a case in place."""
+View = Callable[[Mapping[str, Array]], dict[str, Array]]
+"""Selects the part of an answer that is compared."""
 
 BIDIRECTIONAL: Fields = {"direction": "bidirectional"}
 
@@ -28,13 +30,13 @@ _SIZES: Fields = {"id": "smoke/case", "seed": 7, "T": 5, "B": 3, "I": 4, "H": 6}
 class Question:
     """A case, its numbers, and the part of the answer that is compared.
 
-    edit: a change to the case's numbers. rows: of the batch; None for all. fresh: asked even if the answer is already
+    edit: a change to the case's numbers. view: None for all of the answer. fresh: asked even if the answer is already
     known.
     """
 
     fields: Fields
     edit: Edit | None = None
-    rows: slice | None = None
+    view: View | None = None
     fresh: bool = False
 
     @cached_property
@@ -53,10 +55,8 @@ class Question:
         return Arrays.from_tensors(tensors)
 
     def seen(self, outputs: Mapping[str, Array]) -> dict[str, Array]:
-        """The part of the answer that is compared; rows are the second-to-last axis of every tensor."""
-        if self.rows is None:
-            return dict(outputs)
-        return {name: array[..., self.rows, :] for name, array in outputs.items()}
+        """The part of the answer that is compared."""
+        return dict(outputs) if self.view is None else self.view(outputs)
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ class Check:
     mistakes: those in the catalogue with the same effect; if a known deviation names one, the failure is known.
     names: the outputs that are compared; () for all that both have in the same shape. blame: the meaning of an
     unexpected answer, if that is not "changes nothing" or "changes something".
+    parts: where a check is of several options at once, the same of each alone, made only if it fails.
     """
 
     id: str
@@ -78,6 +79,7 @@ class Check:
     mistakes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     blame: str = ""
+    parts: tuple[Check, ...] = ()
 
     def put_by(self, capabilities: Capabilities) -> bool:
         """Whether the interface accepts both questions."""
@@ -92,6 +94,16 @@ def added(tensor: str, at: Any = ..., value: float = 1.0) -> Edit:
         tensors[tensor][at] += tensors[tensor].dtype.type(value)
 
     return edit
+
+
+def of_rows(rows: slice) -> View:
+    """Some rows of the batch, which are the second-to-last axis of every tensor."""
+    return lambda outputs: {name: array[..., rows, :] for name, array in outputs.items()}
+
+
+def of_steps(steps: slice) -> View:
+    """Some steps of y, perhaps in another order, and the states as they are."""
+    return lambda outputs: {name: array[steps] if name == "y" else array for name, array in outputs.items()}
 
 
 def x_of(other: Question) -> Edit:

@@ -9,7 +9,7 @@ from conformance.adapters.capabilities import Capabilities
 from conformance.case.model import Case
 from conformance.case.tensor_table import COTANGENTS, HEAD_WEIGHTS, INPUTS, LAYER_WEIGHTS, Tensor
 from conformance.case.tensors import Array
-from conformance.run.smoke.questions import BIDIRECTIONAL, Check, Edit, Question, added, plain
+from conformance.run.smoke.questions import BIDIRECTIONAL, Check, Edit, Question, added, of_rows, plain
 
 _BIASES = "there are two biases, b_w and b_r; a framework with one needs their sum, LayerWeights.bias"
 _TABLE = LAYER_WEIGHTS | HEAD_WEIGHTS
@@ -41,8 +41,8 @@ def _inputs(base: dict[str, Any]) -> Iterator[Check]:
             yield _counts(f"inputs/{name}", name, Question(base), added(f"inputs.{name}"), remedy, tensor.ignored)
     # Only the first row of the input changes, so the other rows of the answer must not.
     first, rest = slice(0, 1), slice(1, None)
-    one = Question(base, added("inputs.x", (slice(None), first)), rows=rest)
-    yield Check("inputs/rows-apart", "another row of the batch", "same", one, Question(base, rows=rest),
+    one = Question(base, added("inputs.x", (slice(None), first)), of_rows(rest))
+    yield Check("inputs/rows-apart", "another row of the batch", "same", one, Question(base, view=of_rows(rest)),
                 "check the axes: inputs.x is (T, B, I), y is (T, B, D*P), states are (L*D, B, ...)")  # fmt: skip
 
 
