@@ -18,13 +18,13 @@ from conformance.case.text import shortened
 class Difference:
     """One output tensor that is not right. `problem` is a full sentence part, ready to print after the name.
 
-    biased: every element is within the tolerance, but their mean error is not.
+    within_tolerance: whether every element is, and what is wrong is their mean error or the sign of a zero.
     """
 
     tensor: str
     problem: str
     noise: float = float("inf")
-    biased: bool = False
+    within_tolerance: bool = False
 
 
 @dataclass(frozen=True)

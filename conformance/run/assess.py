@@ -58,9 +58,17 @@ def assess(
 def _of_numbers(case: Case, vector: Vector, answer: Computed, written: tuple[str, ...], along_time: bool) -> Assessment:
     outputs: dict[str, Any] = from_bytes(answer.tensors) | answer.strange
     precision, contracts = answer.precision, Contracts(answer.padded_y, answer.empty_rows)
-    outcome = judge(case, outputs, vector.golden, vector.kappa, precision=precision, contracts=contracts)
+    outcome = judge(
+        case,
+        outputs,
+        vector.golden,
+        vector.kappa,
+        precision=precision,
+        contracts=contracts,
+        arrays=vector.arrays,
+    )
     # Of errors within the tolerance, every mistake with a small effect would be an explanation.
-    if isinstance(outcome, Failed) and all(difference.biased for difference in outcome.differences):
+    if isinstance(outcome, Failed) and all(difference.within_tolerance for difference in outcome.differences):
         outcome = replace(outcome, suspects=())
     elif isinstance(outcome, Failed):
         from conformance.verdict.diagnose import diagnose  # with the whole catalogue, only if it is needed

@@ -10,10 +10,11 @@ import numpy as np
 from conformance.case.dtypes import BIAS_ALLOWED, NOISE_ALLOWED
 from conformance.case.model import Case
 from conformance.case.outcomes import Difference, Failed, Passed
-from conformance.case.tensors import Array
+from conformance.case.tensors import Array, Arrays
 from conformance.verdict.bias import bias
 from conformance.verdict.contracts import DEFAULTS, Contracts
 from conformance.verdict.noise import allowed, error, noise
+from conformance.verdict.signed_zeros import wrong_signs
 
 _SURELY = 0.999
 """Below this part of the tolerance, an error is within it no matter how the noise was rounded."""
@@ -27,6 +28,7 @@ def judge(
     *,
     precision: str,
     contracts: Contracts = DEFAULTS,
+    arrays: Arrays | None = None,
 ) -> Passed | Failed:
     """Decide whether every output tensor of a case is right.
 
@@ -35,6 +37,7 @@ def judge(
         golden, kappa: of the same names and shapes as `case.outputs`, under the default contracts.
         precision: the format of the arithmetic, whose unit roundoff is the unit of the tolerance.
         contracts: what the adapter declares where the equations leave a choice; the answer is judged by it.
+        arrays: weights and inputs; without them, the signs of zeros are not judged.
     """
     golden, kappa = contracts.applied(case, dict(golden)), contracts.applied(case, dict(kappa))
     terms = case.tolerance.terms(precision)
@@ -64,7 +67,11 @@ def judge(
             if mean is not None:
                 biased = max(biased, mean.beyond_chance)
                 if mean.beyond_chance > BIAS_ALLOWED[precision]:
-                    differences.append(Difference(name, mean.problem(precision), most, biased=True))
+                    differences.append(Difference(name, mean.problem(precision), most, within_tolerance=True))
+    if not differences and not lenient and arrays is not None:
+        settled = {name: contracts.settled(case, name, outputs[name], golden[name]) for name in case.outputs}
+        signs = wrong_signs(case, arrays, settled, golden, precision)
+        differences += [Difference(name, text, worst, within_tolerance=True) for name, text in signs.items()]
     if not differences:
         return Passed(worst, biased)
     return Failed(max(worst, *(d.noise for d in differences)), tuple(differences), first_wrong, bias=biased)

@@ -137,7 +137,9 @@ def test_kappa_is_each_elements_own():
     ],
 )
 @pytest.mark.parametrize("tolerance", [{}, {"absolute": 1e300, "relative": 1e300, "ulp": 1e300}])
-def test_nan_and_infinities_must_stand_where_they_should_and_zeros_have_no_sign(golden, got, passes, tolerance):
+def test_nan_and_infinities_must_stand_where_they_should_and_the_sign_of_a_zero_alone_says_nothing(
+    golden, got, passes, tolerance
+):
     case = a_case(tolerance=tolerance)
     goldens = golden_of(case)
     goldens["c_n"][0, 1, 2] = golden

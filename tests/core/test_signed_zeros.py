@@ -1,0 +1,154 @@
+"""The sign of a zero is judged where IEEE 754 fixes it, and nowhere else."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conformance.case.load import load_specs
+from conformance.case.model import Case
+from conformance.case.options import Tolerance
+from conformance.case.outcomes import Failed, Passed
+from conformance.case.tensors import Arrays, Outputs, to_bytes
+from conformance.golden.inputs import make_arrays
+from conformance.golden.store import VectorStore
+from conformance.lstm.kappa import kappa
+from conformance.lstm.reference import Reference
+from conformance.run.assess import assess
+from conformance.run.messages import Computed
+from conformance.verdict.compare import judge
+from conformance.verdict.contracts import DEFAULTS, Contracts
+
+ROOT = Path(__file__).parents[2]
+
+
+@cache
+def cases() -> dict[str, Case]:
+    return {case.id: case for case in load_specs(ROOT / "specs") if not case.on_demand}
+
+
+@cache
+def store() -> VectorStore:
+    return VectorStore(ROOT / "vectors")
+
+
+class MultiplyingRelu(Reference):
+    """relu as z times whether z is positive: what it makes of a negative z is -0."""
+
+    def activation(self, activation, z):
+        return z * (z > 0) if activation.name == "relu" else super().activation(activation, z)
+
+
+class AbsoluteCell(Reference):
+    """A tanh computed from |c|, whose sign is lost where the output gate is closed."""
+
+    def output(self, act, o, hh):
+        return np.where(o == 0, 0.0, o * hh).astype(hh.dtype)
+
+
+def judged(case: Case, variant: type[Reference], contracts: Contracts = DEFAULTS) -> Passed | Failed:
+    vector = store().load(case)
+    with np.errstate(all="ignore"):
+        outputs = variant(case).run(vector.arrays)
+    return judge(
+        *(case, outputs, vector.golden, vector.kappa), precision=case.dtype, contracts=contracts, arrays=vector.arrays
+    )
+
+
+@pytest.mark.parametrize(
+    ("case_id", "variant"),
+    [
+        ("activations/gates-relu-f32", MultiplyingRelu),
+        ("activations/gates-hard-sigmoid-steep-f32", AbsoluteCell),
+        ("saturation/gate-inputs-z1000-f32", AbsoluteCell),
+        ("not-finite/x-inf-f32", AbsoluteCell),
+    ],
+)
+def test_the_sign_of_a_product_that_is_zero_is_that_of_its_factors(case_id, variant):
+    case = cases()[case_id]
+    assert isinstance(judged(case, Reference), Passed)
+    outcome = judged(case, variant)
+    assert isinstance(outcome, Failed)
+    assert outcome.noise < 11
+    assert all(difference.within_tolerance for difference in outcome.differences)
+    assert " zeros have the wrong sign; first at (" in outcome.differences[0].problem
+
+
+def test_a_wrong_sign_alone_is_not_put_down_to_a_mistake():
+    case = cases()["activations/gates-relu-f32"]
+    vector = store().load(case)
+    answer = Computed(to_bytes(MultiplyingRelu(case).run(vector.arrays)), {}, case.dtype, "zeros", "initial", 0.0)
+    outcome = assess(case, vector, answer, ()).outcome
+    assert isinstance(outcome, Failed)
+    assert outcome.suspects == ()
+    problem = outcome.differences[0].problem
+    assert problem.endswith((": got -0, not 0", ": got 0, not -0"))
+
+
+def test_a_case_that_allows_larger_errors_allows_any_sign():
+    case = cases()["activations/gates-relu-f32"]
+    assert isinstance(judged(case.model_copy(update={"tolerance": Tolerance(ulp=1)}), MultiplyingRelu), Passed)
+
+
+def verdict(fields: dict[str, Any], change=lambda outputs: None, edit=lambda tensors: None, **contracts: str):
+    """The verdict on the reference's answer to a case of its own, to which something was done."""
+    case = Case.model_validate({"id": "zeros/case", "T": 3, "B": 2, "I": 2, "H": 3} | fields)
+    tensors = {name: array.copy() for name, array in make_arrays(case).flat.items()}
+    edit(tensors)
+    arrays = Arrays.from_tensors(tensors)
+    outputs: Outputs = Reference(case).run(arrays)
+    golden = {name: array.astype(np.float64) + 0.0 for name, array in outputs.items()}  # whose zeros have no sign
+    change(outputs)
+    held = Contracts(**contracts)
+    return judge(case, outputs, golden, kappa(case, arrays), precision=case.dtype, contracts=held, arrays=arrays)
+
+
+ZERO = {"constant": 0.0}
+
+
+def negative_zeros(*names: str):
+    def change(outputs):
+        for name in names:
+            outputs[name][outputs[name] == 0] = -0.0
+
+    return change
+
+
+def test_the_sign_of_a_sum_of_many_zeros_is_not_fixed():
+    """g is tanh of a sum of zeros; with c0 = -0 that decides the sign of everything that follows."""
+
+    def negative_c0(tensors):
+        tensors["inputs.c0"][:] = -0.0
+
+    fields = {"bias": False, "x": ZERO, "h0": None, "c0": ZERO}
+    assert isinstance(verdict(fields, negative_zeros("y", "h_n", "c_n"), negative_c0), Passed)
+    assert isinstance(verdict(fields, lambda outputs: None, negative_c0), Passed)
+
+
+def test_plus_zero_and_minus_zero_is_plus_zero():
+    """f c0 is +0, and whatever the sign of g, i g + 0 is +0."""
+    fields = {"bias": False, "x": ZERO, "h0": None, "c0": ZERO}
+    outcome = verdict(fields, negative_zeros("c_n"))
+    assert isinstance(outcome, Failed)
+    assert [difference.tensor for difference in outcome.differences] == ["c_n"]
+    assert outcome.differences[0].problem == "6 of 6 zeros have the wrong sign; first at (0, 0, 0): got -0, not 0"
+
+
+def test_zeros_that_fill_a_step_left_out_may_have_any_sign():
+    fields = {"lengths": [1, 2]}
+    assert isinstance(verdict(fields, negative_zeros("y")), Passed)
+
+
+def test_the_state_of_a_row_without_steps_may_have_any_sign():
+    fields = {"lengths": [0, 3], "h0": None, "c0": None}
+    assert isinstance(verdict(fields, negative_zeros("h_n", "c_n"), empty_rows="zeros"), Passed)
+
+
+def test_every_sign_that_is_fixed_is_the_references_own_in_the_cases_dtype():
+    """In whatever precision the numbers are computed, the zeros with a fixed sign are the same."""
+    for case in cases().values():
+        if case.family in ("activations", "saturation", "batch") and case.dtype in ("float32", "float64"):
+            outcome = judged(case, Reference)
+            assert isinstance(outcome, Passed), (case.id, outcome)
