@@ -80,8 +80,8 @@ class Outcome:
 class Passed(Outcome, name="passed", junit="failure"):  # where it is written down that it fails
     """Every element within tolerance.
 
-    noise: the worst element's, in noise units. bias: the most biased tensor's mean error beyond what chance explains
-    (conformance.verdict.bias), in the same unit.
+    noise: the worst element's, in noise units. bias: the most biased tensor's mean error beyond what chance explains,
+    in kappa (conformance.verdict.bias).
     """
 
     noise: float

@@ -33,7 +33,7 @@ from conformance.verdict.noise import error, times
 
 SHOWS = 64.0
 """A probe shows a mistake if some output is wrong by this many unit roundoffs of its largest element: with the default
-tolerance of 16 noise units, whose unit is at least that, an implementation that makes it fails."""
+tolerance of at most 11 noise units, whose unit is at least that, an implementation that makes it fails."""
 _AT_ONCE = 40
 """Mistakes that a process is given at a time."""
 _DRAWS = 100

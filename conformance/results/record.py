@@ -188,7 +188,7 @@ class Record(_Line):
 
     noise: the worst; None if there is none (the case did not finish) or it is infinite (a wrong shape, a NaN).
     allowed: the case's tolerance in noise units, None if it uses other terms. bias: the mean error of the most biased
-    tensor beyond what chance explains, in noise units; None where there is no noise. seconds: the framework's own.
+    tensor beyond what chance explains, in kappa; None if the case did not finish. seconds: the framework's own.
     suspects: what the diagnosis found; None if there were no numbers to diagnose.
     deviation: the known deviation that applied, whether it showed or not.
     profile: where in time the error is (conformance.verdict.profile), for failures.

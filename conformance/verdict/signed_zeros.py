@@ -55,10 +55,10 @@ def _judged(case: Case, name: str, got: Array, golden: Array) -> Array:
     if case.masked and zeros.any():
         last = set(range(case.T)[case.block_steps[-1]])
         for row in range(case.B):
-            steps = case.valid_steps(row)
+            steps = set(case.valid_steps(row))
             if name == "y":
-                zeros[[t for t in range(case.T) if t not in steps], row] = False
-            elif not last & set(steps):
+                zeros[sorted(set(range(case.T)) - steps), row] = False
+            elif not last & steps:
                 zeros[:, row] = False
     return zeros
 

@@ -14,6 +14,7 @@ from conformance.golden.vector import Vector
 def as_json(case: Case, vector: Vector) -> str:
     """Everything about a case; golden values are numbers that read back as the same float64."""
     content: dict[str, Any] = case.model_dump(mode="json", exclude_none=True)
+    content["tolerance"] = case.tolerance.terms(case.dtype)
     content["spec_digest"] = case.digest()
     content["shapes"] = {name: list(array.shape) for name, array in vector.arrays.flat.items()}
     content["golden"] = {name: vector.golden[name].tolist() for name in case.outputs}

@@ -110,10 +110,10 @@ UNREADABLE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "deep-header": (lambda data: b'{"a":' * DEEP + b"\n", ":1: not a line of a results file: nested more than 32 deep"),
     "not-utf-8": (lambda data: data.replace(b"float32", b"float\xff2", 1), ":2: not a line of a results file: 'utf-8'"),
     "long-number": (
-        lambda data: data.replace(b'"allowed": 16.0', b'"allowed": ' + b"1" * 5000, 1),
+        lambda data: data.replace(b'"allowed": 11.0', b'"allowed": ' + b"1" * 5000, 1),
         ":2: not a line of",
     ),
-    "overflow": (lambda data: data.replace(b'"allowed": 16.0', b'"allowed": 1e999', 1), "1e999 is not a finite number"),
+    "overflow": (lambda data: data.replace(b'"allowed": 11.0', b'"allowed": 1e999', 1), "1e999 is not a finite number"),
     "a-list": (lambda data: b"[1]\n" + data, ":1: not a line of a results file: not an object"),
 }
 

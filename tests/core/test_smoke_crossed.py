@@ -21,6 +21,7 @@ from conformance.run.smoke import Smoke
 from conformance.run.smoke.asker import Asker
 from conformance.run.smoke.checking import problem_of
 from conformance.run.smoke.crossed import checks
+from conformance.run.smoke.questions import Check
 from conformance.run.worker import answer
 
 UNSOUND = Path(__file__).parent / "unsound_adapters"
@@ -50,6 +51,12 @@ def paths() -> Iterator[ModuleType]:
         yield importlib.import_module("lstm_unsound_paths")
 
 
+@pytest.fixture(scope="module")
+def crossed() -> list[Check]:
+    """The checks of an interface that has everything."""
+    return list(checks(EVERYTHING))
+
+
 class Here:
     """An adapter in this process, asked as its worker asks it."""
 
@@ -62,13 +69,18 @@ class Here:
         return answer(self.adapter, Ask.of(case, arrays, timeout))
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("what", LOST)
-def test_an_option_that_is_lost_in_one_surrounding_is_found_there_and_named(paths, what, place):
+@pytest.mark.parametrize(
+    ("what", "place"),
+    [  # each option and each surrounding twice or more, all of them in the slow tests
+        pytest.param(what, place, marks=() if (number + turn) % 5 in (0, 2) else pytest.mark.slow)
+        for number, what in enumerate(LOST)
+        for turn, place in enumerate(PLACES)
+    ],
+)
+def test_an_option_that_is_lost_in_one_surrounding_is_found_there_and_named(paths, crossed, what, place):
     asker = Asker(lambda: Here(paths.Losing(f"{what}-in-{place}")), 1.0)
-    found = [check for check in checks(EVERYTHING) if problem_of(check, asker)]
+    found = [check for check in crossed if check.id.startswith(f"crossed/{place}") and problem_of(check, asker)]
     assert found
-    assert all(check.id.startswith(f"crossed/{place}") for check in found)
     alone = {part.about for check in found for part in check.parts if problem_of(part, asker)}
     assert (LOST[what] or "the plain layer") in alone
     if LOST[what]:
@@ -108,10 +120,15 @@ def test_only_the_surroundings_that_an_interface_has_are_tried(capabilities, sur
     assert {name for name in PLACES if name in tried} == surroundings
 
 
-def test_a_sound_adapter_is_asked_about_many_options_at_once():
+def test_a_sound_adapter_is_asked_about_many_options_at_once(crossed):
     here = Here(NumpyReference())
     asker = Asker(lambda: here, 1.0)
-    crossed = list(checks(EVERYTHING))
     assert [check.id for check in crossed if problem_of(check, asker)] == []
     toggles = sum(len(check.parts) - 1 for check in crossed)
     assert len(here.asked) <= 2 * len(crossed) < toggles
+
+
+@pytest.mark.parametrize(("refused", "outcomes"), [("forget_bias", {"passed"}), ("lengths", {"refused"})])
+def test_an_option_that_is_refused_hides_no_other_and_a_surrounding_that_is_refused_is_told(paths, refused, outcomes):
+    found = list(Smoke(f"unsound-paths@refuses-{refused}", patterns=("crossed/lengths*",)).findings())
+    assert {finding.outcome for finding in found} == outcomes

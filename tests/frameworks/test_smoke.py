@@ -15,7 +15,7 @@ REFUSED = {
     "torch-torchscript-onnxruntime": {"weights/projection"},  # and so do the exporters
     "torch-dynamo-onnxruntime": {
         *("lengths/each", "lengths/common", "lengths/padding", "lengths_via/packed", "lengths_via/packed-sorted"),
-        *("lengths_via/packed-same", "lengths_via/packed-sorted-same", "blocks/lengths"),
+        *("lengths_via/packed-same", "lengths_via/packed-sorted-same", "blocks/lengths", "crossed/lengths"),
     },
 }
 """What the framework itself refuses; a later release may accept it."""

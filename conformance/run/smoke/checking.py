@@ -168,8 +168,8 @@ class Smoke:
         failed = [finding for finding in alone if finding.outcome == "failed"]
         if failed:
             return replace(failed[0], text="\n".join(finding.text for finding in failed))
-        if together.outcome == "refused":  # an option that is refused alone has a check of its own that says so
-            return Finding(check.id, check.about, "passed")
+        if together.outcome == "refused" and any(finding.outcome == "passed" for finding in alone):
+            return Finding(check.id, check.about, "passed")  # what is refused alone has a check of its own that says so
         return next((finding for finding in alone if finding.outcome == "known"), together)
 
     def _wrong(self, check: Check, problem: str) -> Finding:

@@ -2,8 +2,8 @@
 
 An adapter may pass an option on where everything else is plain, and lose it on another of its paths. What a layer
 computes there is known without golden values: a sequence in blocks gives what the whole sequence gives, a reverse layer
-what a forward one gives of x turned round. So one question with many options at once is enough for each surrounding;
-only if its answer is wrong, each option is asked about alone, to name it.
+what a forward layer gives for x reversed in time. So one question with many options at once is enough for each
+surrounding; only if its answer is wrong, each option is asked about alone, to name it.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ Pair = tuple[Question, Question]
 class Surrounding:
     """Where an option may get lost.
 
-    name: of the check. than: how an option must act there. pair: two questions, the same in it and outside it; None if
+    name: of the check. how: an option must act there. pair: two questions, the same in it and outside it; None if
     they cannot be the same. names: the outputs that are compared; () for all.
     """
 
     name: str
-    than: str
+    how: str
     pair: Callable[[Fields], Pair | None]
     names: tuple[str, ...] = ()
     mistakes: tuple[str, ...] = ()
@@ -87,7 +87,7 @@ def _check(surrounding: Surrounding, base: Fields, group: Sequence[Toggle], name
     return Check(
         f"crossed/{name}", about, "same", one, other,
         "hand it over on every path of the adapter, or call the engine by hand to see whether it loses it there",
-        mistakes, surrounding.names, f"{about} must act {surrounding.than}",
+        mistakes, surrounding.names, f"{about} must act {surrounding.how}",
     )  # fmt: skip
 
 
@@ -183,7 +183,7 @@ def _surroundings(capabilities: Capabilities) -> Iterator[Surrounding]:
 
     def reverse(fields: Fields) -> Pair:
         one = Question(fields | {"direction": "reverse"})
-        return one, Question(fields | _FORWARD, _turned, of_steps(slice(None, None, -1)))
+        return one, Question(fields | _FORWARD, _reversed, of_steps(slice(None, None, -1)))
 
     def second(fields: Fields) -> Pair | None:
         if "layers" in fields:  # the layer above sees both directions
@@ -192,14 +192,15 @@ def _surroundings(capabilities: Capabilities) -> Iterator[Surrounding]:
         return both, Question(fields | _FORWARD, _second_row_of(both), of_steps(slice(None, None, -1)))
 
     yield Surrounding("calls", "in each of several calls as in one", calls)
-    yield Surrounding("blocks", "in every block of a sequence as in the whole", blocks)
+    yield Surrounding("blocks", "in every block of a sequence as in the whole", blocks,
+                      mistakes=OPTIONS["blocks"].trials[0].mistakes)  # fmt: skip
     yield Surrounding("lengths", "with lengths as without", with_lengths, ("y",), ("lengths-ignored",))
     yield Surrounding("reverse", "in reverse as forward", reverse)
     yield Surrounding("second-direction", "in the second direction as in the first", second)
 
 
-def _turned(tensors: dict[str, Array]) -> None:
-    """Turns x round in time."""
+def _reversed(tensors: dict[str, Array]) -> None:
+    """Reverses x in time."""
     tensors["inputs.x"] = tensors["inputs.x"][::-1].copy()
 
 
@@ -210,7 +211,7 @@ def _second_half(outputs: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def _second_row_of(both: Question) -> Callable[[dict[str, Array]], None]:
-    """Gives a layer of one direction the weights and states of the second of two, and x turned round."""
+    """Gives a layer of one direction the weights and states of the second of two, and x reversed in time."""
 
     def edit(tensors: dict[str, Array]) -> None:
         given = both.arrays.flat
@@ -220,6 +221,6 @@ def _second_row_of(both: Question) -> Callable[[dict[str, Array]], None]:
             elif name in ("inputs.h0", "inputs.c0"):
                 tensors[name] = given[name][1:].copy()
         tensors["inputs.x"] = given["inputs.x"].copy()
-        _turned(tensors)
+        _reversed(tensors)
 
     return edit

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.adapters.numpy_reference import NumpyReference
+from conformance.case.errors import UnsupportedOption
 from conformance.case.options import Activations
 
 PLACES = ("calls", "blocks", "lengths", "reverse", "second-direction")
@@ -24,13 +25,19 @@ LOSES = {
     "activations": lambda case: {"activations": (Activations(),)},
 }
 """What can be lost -> the keys of the case that the lossy path computes with."""
+REFUSES = frozenset({"refuses-forget_bias", "refuses-lengths"})
+"""Devices that refuse an option, which the class declares."""
 
 
 class Losing(NumpyReference):
     name = "unsound-paths"
-    devices = frozenset(f"{what}-in-{place}" for what in LOSES for place in PLACES)
+    devices = frozenset(f"{what}-in-{place}" for what in LOSES for place in PLACES) | REFUSES
 
     def prepare(self, case, weights):
+        if self.device in REFUSES:
+            if getattr(case, self.device.removeprefix("refuses-")):
+                raise UnsupportedOption("unsound-paths: not in this version")
+            return super().prepare(case, weights)
         what, _, place = self.device.partition("-in-")
         right = super().prepare(case, weights)
         fields = LOSES[what](case)
