@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Arrays, Outputs
 from conformance.verdict.contracts import DEFAULTS, Contracts
@@ -31,3 +33,12 @@ class Answer:
         golden, kappa = (self.contracts.applied(self.case, dict(each)) for each in (self.golden, self.kappa))
         outputs = {n: self.contracts.settled(self.case, n, self.outputs[n], golden[n]) for n in self.case.outputs}
         return replace(self, outputs=outputs, golden=golden, kappa=kappa, contracts=DEFAULTS)
+
+    def larger(self, name: str) -> Array:
+        """For each element of a tensor, the golden value or the answer's, whichever is larger; 0 if not finite.
+
+        A wrong computation may have larger numbers than the right one, and larger rounding errors with them.
+        """
+        tensors = (self.outputs[name].astype(np.float64), self.golden[name])
+        got, want = (np.where(np.isfinite(each), each, 0.0) for each in tensors)
+        return np.where(np.abs(got) > np.abs(want), got, want)
