@@ -23,6 +23,7 @@ from conformance.results.writing import write_results
 from conformance.verdict.answer import Answer
 from conformance.verdict.compare import judge
 from conformance.verdict.diagnose import diagnose
+from conformance.verdict.locate import locate
 from conformance.verdict.profile import profile
 
 ROOT = Path(__file__).parents[1]
@@ -69,8 +70,9 @@ def judged(case: Case, outputs: Outputs) -> Outcome:
     if not isinstance(outcome, Failed):
         return outcome
     given = Answer(case, vector.arrays, outputs, vector.golden, vector.kappa, case.dtype)
-    suspects = diagnose(given)
-    return replace(outcome, suspects=suspects, profile=profile(given, suspects))
+    where = locate(given)
+    suspects = diagnose(given, where=where)
+    return replace(outcome, where=where, suspects=suspects, profile=profile(given, suspects))
 
 
 @cache

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from conformance.case.text import shortened
+from conformance.case.where import Where
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ class Failed(Outcome, name="failed", junit="failure", wrong=True):
     """At least one tensor is wrong. `noise` is infinite where no number can be given (shape, dtype, NaN).
 
     bias: of the tensors that are not wrong otherwise, see `Passed`.
+    where: which part of the computation is wrong first; None where there were no numbers to look at.
     suspects: best first; empty where no mistake fits, None where there were no numbers to look at (a wrong shape that
     no mistake explains).
     profile: the error along the time steps (conformance.verdict.profile), where there are numbers.
@@ -106,13 +108,15 @@ class Failed(Outcome, name="failed", junit="failure", wrong=True):
     differences: tuple[Difference, ...]
     first_wrong: str | None = None
     bias: float = field(default=0.0, kw_only=True)
+    where: Where | None = None
     suspects: tuple[Suspect, ...] | None = None
     profile: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
     def story(self, allowed: float | None) -> list[str]:
-        """Each tensor that is wrong, where that began, and what it looks like."""
+        """Each tensor that is wrong, where that began, what is wrong by itself, and what it looks like."""
         lines = [f"{difference.tensor}: {difference.problem}" for difference in self.differences]
         lines += [f"first wrong: {self.first_wrong}"] if self.first_wrong else []
+        lines += [f"where: {self.where.words()}"] if self.where else []
         return lines + _looks_like(self.suspects or ())
 
 
@@ -182,11 +186,12 @@ def _quoted(lines: Sequence[str]) -> list[str]:
 def _looks_like(suspects: tuple[Suspect, ...]) -> list[str]:
     """The suspects, one line each; beyond `_SHOWN`, in one line together."""
     lines: list[str] = []
+    first = "looks like" if len(suspects) == 1 else "cannot be told apart here"
     for suspect in suspects[:_SHOWN]:
-        start = "        or" if lines else "looks like"
+        start = "or".rjust(len(first)) if lines else first
         lines.append(f"{start}: {together(suspect.mistakes)} ({_how(suspect)})")
     if rest := suspects[_SHOWN:]:
-        lines.append("        or: " + ", ".join(together(suspect.mistakes) for suspect in rest))
+        lines.append(f"{'or'.rjust(len(first))}: " + ", ".join(together(suspect.mistakes) for suspect in rest))
     if suspects:
         named = dict.fromkeys(mistake for suspect in suspects[:_SHOWN] for mistake in suspect.mistakes)
         lines.append(f"see: conformance mistakes {' '.join(named)}")

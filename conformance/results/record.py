@@ -189,6 +189,7 @@ class Record(_Line):
     noise: the worst; None if there is none (the case did not finish) or it is infinite (a wrong shape, a NaN).
     allowed: the case's tolerance in noise units, None if it uses other terms. bias: the mean error of the most biased
     tensor beyond what chance explains, in kappa; None if the case did not finish. seconds: the framework's own.
+    where: which part of the computation is wrong first (conformance.case.where), for failures with numbers.
     suspects: what the diagnosis found; None if there were no numbers to diagnose.
     deviation: the known deviation that applied, whether it showed or not.
     profile: where in time the error is (conformance.verdict.profile), for failures.
@@ -205,6 +206,7 @@ class Record(_Line):
     seconds: Amount = 0.0
     precision: Annotated[str, AfterValidator(_precision)] | None = None
     message: Text | None = None
+    where: Data | None = None
     suspects: tuple[RecordedSuspect, ...] | None = None
     traceback: Text | None = None
     deviation: RecordedDeviation | None = None

@@ -94,6 +94,7 @@ class Result:
             seconds=round(self.seconds, 6),
             precision=self.precision,
             message=None if isinstance(self.outcome, Passed) and not self.unexpected else self.message(),
+            where=None if failed is None or failed.where is None else failed.where.as_data(),
             suspects=None if failed is None or failed.suspects is None else tuple(map(_recorded, failed.suspects)),
             traceback=(errored.traceback or None) if errored is not None else None,
             profile=failed.profile if failed is not None else None,

@@ -72,6 +72,7 @@ def _of_numbers(case: Case, vector: Vector, answer: Computed, written: tuple[str
         outcome = replace(outcome, suspects=())
     elif isinstance(outcome, Failed):
         from conformance.verdict.diagnose import diagnose  # with the whole catalogue, only if it is needed
+        from conformance.verdict.locate import locate
         from conformance.verdict.profile import profile
         from conformance.verdict.short_answer import lengthened
 
@@ -79,12 +80,13 @@ def _of_numbers(case: Case, vector: Vector, answer: Computed, written: tuple[str
         if whole is None:
             return Assessment(outcome, precision, answer.seconds)
         numbers = Answer(case, vector.arrays, whole, vector.golden, vector.kappa, precision, contracts)
-        suspects = diagnose(numbers, written)
+        where = locate(numbers)
+        suspects = diagnose(numbers, written, where)
         if not has_the_form(case, outputs):
             # A mistake that shortens the answer explains a wrong shape; if none fits, that says nothing about the
             # numbers.
             return Assessment(replace(outcome, suspects=suspects or None), precision, answer.seconds)
-        outcome = replace(outcome, suspects=suspects)
+        outcome = replace(outcome, where=where, suspects=suspects)
         if along_time:
             found = profile(numbers, suspects)
             outcome = replace(outcome, profile=found)

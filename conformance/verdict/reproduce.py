@@ -8,42 +8,24 @@ noise units.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 
 import numpy as np
 
 from conformance.case.dtypes import NOISE_ALLOWED, UNIT_ROUNDOFF
 from conformance.case.tensors import Array, Arrays, Outputs
-from conformance.lstm.gradients import completed
+from conformance.lstm.gradients import Gradients, completed
 from conformance.lstm.reference import Reference
-from conformance.lstm.step import Scan, Step
 from conformance.verdict.answer import Answer
+from conformance.verdict.follow import follow, top_scans
 from conformance.verdict.noise import allowed, error, times, unit, within_range
-
-
-class OutOfTime(Exception):
-    """The time limit of a diagnosis is exceeded."""
-
-
-NEAR = 100.0
-"""The largest distance, in multiples of what is allowed, between an answer and an ill-conditioned mistake."""
-
-
-class Budget:
-    """A limit on this thread's processor time, in seconds; other adapters running in parallel do not use it up."""
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.thread_time() + seconds
-
-    def check(self) -> None:
-        """Raise OutOfTime if the limit is exceeded."""
-        if time.thread_time() > self._end:
-            raise OutOfTime
+from conformance.verdict.watch import NEAR, Budget, OutOfTime, Probe, Timed, Watched, keeps_the_order
 
 
 class Trial:
-    """A wrong answer, with all tensors as one row of numbers, to which wrong computations are compared.
+    """A wrong answer, with its tensors as one row of numbers, to which wrong computations are compared.
+
+    If the forward pass is wrong, gradients are wrong as its consequence, so they are left out.
 
     The unit of an element is that of its golden value or of the answer, whichever is larger, because a mistake may
     produce larger numbers than the right ones.
@@ -51,23 +33,64 @@ class Trial:
 
     def __init__(self, answer: Answer) -> None:
         case, self.precision, self._contracts = answer.case, answer.precision, answer.contracts
-        self.case = case
         self._exact, self._by_default = answer.arrays.in_dtype(np.float64), answer.golden
         judged = answer.under_contracts()
+        self.forward = case.gradients is None or _forward_is_wrong(judged)
+        self.case = case = case.model_copy(update={"gradients": None}) if self.forward else case
         units, largest, sizes = {}, {}, {}
         for name in case.outputs:
-            tensors = (judged.outputs[name].astype(np.float64), judged.golden[name])
-            got, want = (np.where(np.isfinite(a), a, 0.0) for a in tensors)
-            larger = np.where(np.abs(got) > np.abs(want), got, want)
+            larger = judged.larger(name)
             units[name] = unit(larger, judged.kappa[name], self.precision)
             largest[name] = allowed(larger, judged.kappa[name], case.tolerance, self.precision, case.np_dtype)
-            sizes[name] = np.full(got.shape, np.max(np.abs(larger), initial=0.0) * np.sqrt(max(got.size, 1)))
+            sizes[name] = np.full(larger.shape, np.max(np.abs(larger), initial=0.0) * np.sqrt(max(larger.size, 1)))
         self.got, self.golden = self._row(judged.outputs), self._row(judged.golden)
         self._unit, self.allowed, self._size = self._row(units), self._row(largest), self._row(sizes)
         self.noise_allowed = case.tolerance.terms(self.precision).get("noise", NOISE_ALLOWED[self.precision])
         self.wrong = self.distance(self.got, self.golden)
         self._borders = np.cumsum([math.prod(shape) for shape in case.outputs.values()])[:-1]
         self.y, self.y_allowed = judged.outputs["y"].astype(np.float64), largest["y"]
+        self.taken = np.zeros((case.T, case.B), dtype=bool)
+        for row in range(case.B):
+            self.taken[case.valid_steps(row), row] = True
+        self.reached = self.taken[case.block_steps[-1]].any(axis=0)
+        self.near_y = NEAR * self.y_allowed
+        self.finals = {n: (judged.outputs[n].astype(np.float64), NEAR * largest[n]) for n in ("h_n", "c_n")}
+        if any(np.isnan(got[-1]).all() for got, _ in self.finals.values()):
+            # Rows are missing (conformance.verdict.short_answer), so it is not known of which layer the others are.
+            self.finals = {n: (got, np.full(near.shape, np.inf)) for n, (got, near) in self.finals.items()}
+
+        self.probe, self.seen = self._probe(judged), None
+
+    def _probe(self, judged: Answer) -> Probe | None:
+        """Where the answer is first wrong in the order of the computation; None if that is not in a layer."""
+        case = self.case
+        y = (error(self.y, judged.golden["y"]) > self.y_allowed) & self.taken[..., None]
+        if not y.any():
+            return None
+        got, near = self.finals["h_n"]
+        final = (error(got, judged.golden["h_n"]) > near / NEAR)[:, self.reached]
+        for layer, of_layer in enumerate(np.split(final, case.layers)[:-1]):
+            if of_layer.any():
+                return Probe(layer)
+        for direction, half in enumerate(np.split(y, case.D, axis=-1)):
+            steps = np.flatnonzero(half.any(axis=(1, 2)))
+            if steps.size:
+                return Probe(case.layers - 1, direction, int(steps[-1] if case.reverse(direction) else steps[0]))
+        return None
+
+    def there(self, row: Array) -> Array:
+        """The numbers at the probe, in a row of all numbers."""
+        assert self.probe is not None
+        y, h_n = (self._tensor(row, name) for name in ("y", "h_n"))
+        return self.probe.of(self.case, y, h_n)
+
+    def _tensor(self, row: Array, name: str) -> Array:
+        part = np.split(row, self._borders)[list(self.case.outputs).index(name)]
+        return part.reshape(self.case.outputs[name])
+
+    def may_be(self, variant: type[Reference]) -> bool:
+        """Whether a mistake is in the pass that is wrong, forward or backward."""
+        return issubclass(variant, Gradients) != self.forward
 
     def _row(self, tensors: Mapping[str, Array]) -> Array:
         """All tensors concatenated.
@@ -86,7 +109,8 @@ class Trial:
         Raises:
             OutOfTime: the budget is used up.
         """
-        mixin = _Watched if watched and keeps_the_order(*variants) else _Timed
+        mixin = Watched if watched and keeps_the_order(*variants) else Timed
+        self.seen = None
         return self._run(type("Watched", (mixin, *variants), {"trial": self, "budget": budget}), self._exact)
 
     def _run(self, variant: type[Reference], arrays: Arrays) -> Array | None:
@@ -110,7 +134,12 @@ class Trial:
 
     def distance(self, a: Array, b: Array) -> float:
         """The worst error as a multiple of what is allowed: up to 1, the two are the same answer."""
-        return float(np.max(times(error(a, b), self.allowed), initial=0.0))
+        return float(self.distances(a[None], b)[0])
+
+    def distances(self, some: Array, b: Array) -> Array:
+        """The distance of each of several rows of numbers (n, N) from one: (n,)."""
+        found: Array = np.max(times(error(some, b), self.allowed), axis=1, initial=0.0)
+        return found
 
     def noise(self, a: Array, b: Array) -> float:
         """The worst error in noise units."""
@@ -131,6 +160,29 @@ class Trial:
         units = np.maximum(self._unit, np.concatenate(largest))
         return float(np.max(times(error(self.got, found), units), initial=0.0))
 
+    def cosine(self, one: Array, other: Array) -> float:
+        """The cosine between two errors, each element in its own unit; elements that are not finite are left out."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            a, b = one / self._unit, other / self._unit
+            both = np.isfinite(a) & np.isfinite(b)
+            a, b = a[both], b[both]
+            cosine = float(a @ b / np.sqrt((a @ a) * (b @ b)))
+        return cosine if math.isfinite(cosine) else 0.0
+
+    def y_of(self, row: Array) -> Array:
+        """y (T, B, D*P), in a row of all numbers."""
+        return self._tensor(row, "y")
+
+    def local_errors(self, y: Array) -> Array:
+        """How far each step of the top layer is from what follows from the step before in this y: (T, B, D*P)."""
+        reference = Reference(self.case)
+        ys, allowed = (np.split(each, self.case.D, axis=-1) for each in (y, self.y_allowed))
+        with np.errstate(all="ignore"):
+            scans = top_scans(reference, self._exact)
+            return np.concatenate(
+                [follow(reference, scan, ys[d], allowed[d]).apart for d, scan in enumerate(scans)], -1
+            )
+
     def spread(self, errors: Array) -> Array:
         """For each element, the largest error over all batch rows and units of its step or state."""
         parts = np.split(errors, self._borders)
@@ -145,45 +197,33 @@ class Trial:
     def effect(self, wrong: Array) -> Array:
         """An answer's difference from the golden one, with equal weight for every tensor; 0 where it is not finite."""
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            relative = (wrong - self.golden) / self._size
-        return np.clip(np.where(np.isfinite(relative), relative, 0.0), -1e3, 1e3)
+            return _clipped((wrong - self.golden) / self._size)
+
+    def effect_there(self, found: Array | None) -> Array | None:
+        """The difference from the golden answer at the probe; None if it is not known.
+
+        Args:
+            found: an answer; None for the one that was just refuted.
+        """
+        if found is None and self.seen is None:
+            return None
+        golden = self.there(self.golden)
+        with np.errstate(invalid="ignore", over="ignore"):
+            return _clipped((self.seen if found is None else self.there(found)) - golden).reshape(-1)
 
 
-_ORDER = ("run", "layer", "scan", "joined", "left_out")
-"""The methods that determine which h becomes which y."""
+def _clipped(effect: Array) -> Array:
+    return np.clip(np.where(np.isfinite(effect), effect, 0.0), -1e3, 1e3)
 
 
-def keeps_the_order(*variants: type[Reference]) -> bool:
-    """Whether the h of each step is the y of that step, as it is in the reference."""
-    return all(getattr(variant, name) is getattr(Reference, name) for variant in variants for name in _ORDER)
-
-
-class _Refuted(Exception):
-    """The computation differs from the answer, so the rest of it is not needed."""
-
-
-class _Timed(Reference):
-    """A mixin for a mistake: stops when the budget is used up."""
-
-    trial: Trial
-    budget: Budget | None
-
-    def observe(self, given: Scan, t: int, step: Step) -> None:
-        if self.budget is not None:
-            self.budget.check()
-        super().observe(given, t, step)
-
-
-class _Watched(_Timed):
-    """A mixin for a mistake: stops at the first step whose h is not the answer's y, so that long cases stay cheap."""
-
-    def observe(self, given: Scan, t: int, step: Step) -> None:
-        super().observe(given, t, step)
-        if given.row // self.case.D != self.case.layers - 1:
-            return
-        P = self.case.output_size
-        here = np.s_[t, :, given.direction * P : (given.direction + 1) * P]
-        got = self.trial.y[here]
-        wrong = (np.abs(step.new.h - got) > NEAR * self.trial.y_allowed[here]) & np.isfinite(got)
-        if np.any(wrong if given.valid is None else wrong & given.valid[t][:, None]):
-            raise _Refuted
+def _forward_is_wrong(judged: Answer) -> bool:
+    """Whether anything but a gradient is wrong."""
+    case = judged.case
+    return any(
+        np.any(
+            error(judged.outputs[name].astype(np.float64), judged.golden[name])
+            > allowed(judged.golden[name], judged.kappa[name], case.tolerance, judged.precision, case.np_dtype)
+        )
+        for name in case.outputs
+        if not name.startswith("d_")
+    )

@@ -19,6 +19,7 @@ from conformance.case.load import load_specs
 from conformance.case.model import Case
 from conformance.case.outcomes import Difference, Failed, Suspect
 from conformance.case.tensors import Array, Outputs
+from conformance.case.where import Pattern, Where
 from conformance.golden.store import VectorStore
 from conformance.golden.vector import Vector
 from conformance.lstm.gradients import completed
@@ -65,13 +66,19 @@ def wrong(case: Case, vector: Vector, outputs: Outputs, contracts: Contracts = D
 
 
 def diagnosed(
-    case: Case, vector: Vector, outputs: Mapping[str, Array], *, written: Sequence[str] = (), **judged_by: Any
+    case: Case,
+    vector: Vector,
+    outputs: Mapping[str, Array],
+    *,
+    written: Sequence[str] = (),
+    where: Where | None = None,
+    **judged_by: Any,
 ) -> tuple[Suspect, ...]:
     """The suspects, in less than the time that is promised."""
     judged_by = {"precision": case.dtype} | judged_by
     answer = Answer(case, vector.arrays, outputs, vector.golden, vector.kappa, **judged_by)
     start = time.thread_time()
-    found = diagnose(answer, written)
+    found = diagnose(answer, written, where)
     assert time.thread_time() - start < SECONDS, case.id
     return found
 
@@ -332,19 +339,32 @@ def test_the_message_names_the_suspects_between_the_place_and_the_command():
     alike = Suspect(("coarse-tanh",), "resembles", 70.0, "float32")
     assert a_result(exact, other, pair, format_, alike).message().splitlines()[2:] == [
         "  first wrong: direction forward, step 1, row 0",
-        "  looks like: first-id (reproduces it, noise 2.3)",
-        "          or: second-id (reproduces it, noise 2.3)",
-        "          or: one-id with other-id (together they reproduce it, noise 1)",
-        "          or: computed-in-bfloat16 (noise 0.5 in the unit of bfloat16)",
-        "          or: coarse-tanh (an error of its size, with other digits)",
+        "  cannot be told apart here: first-id (reproduces it, noise 2.3)",
+        "                         or: second-id (reproduces it, noise 2.3)",
+        "                         or: one-id with other-id (together they reproduce it, noise 1)",
+        "                         or: computed-in-bfloat16 (noise 0.5 in the unit of bfloat16)",
+        "                         or: coarse-tanh (an error of its size, with other digits)",
         "  see: conformance mistakes first-id second-id one-id other-id computed-in-bfloat16 coarse-tanh",
         "  again: conformance run --adapter acme --case diagnosis/case --specs 'my specs'",
     ]
 
 
+def test_one_suspect_is_what_it_looks_like():
+    exact = Suspect(("first-id",), "reproduces", 2.345, "float32")
+    assert "  looks like: first-id (reproduces it, noise 2.3)" in a_result(exact).message().splitlines()
+
+
+def test_the_place_is_said_before_any_name():
+    exact = Suspect(("first-id",), "reproduces", 2.345, "float32")
+    result = a_result(exact)
+    where = Where("step", ("y",), {"unit": Pattern("first", 4, 0, 0, 1)})
+    lines = replace(result, outcome=replace(result.outcome, where=where)).message().splitlines()
+    assert lines[3:5] == ["  where: the first unit of 4", "  looks like: first-id (reproduces it, noise 2.3)"]
+
+
 def test_more_suspects_than_are_of_use_are_only_named():
     many = [Suspect((f"id-{n}",), "reproduces", 1.0, "float32") for n in range(7)]
-    assert "          or: id-5, id-6" in a_result(*many).message().splitlines()
+    assert "                         or: id-5, id-6" in a_result(*many).message().splitlines()
 
 
 def test_without_a_suspect_nothing_is_said():

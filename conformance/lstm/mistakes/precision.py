@@ -1,4 +1,4 @@
-"""Mistakes in precision: arithmetic or storage in a format narrower than the case's dtype."""
+"""Mistakes in precision: arithmetic or storage in a format narrower than the case's dtype, or in integers."""
 
 from __future__ import annotations
 
@@ -184,3 +184,50 @@ class RoundsTowardZero(Reference):
         start.digits = -int(np.log2(UNIT_ROUNDOFF[self.case.dtype]))
         outputs = super().run(arrays.in_dtype(np.float64).mapped(start.wrap))
         return {name: np.asarray(array).astype(arrays.inputs.x.dtype) for name, array in outputs.items()}
+
+
+def quantising(half_range: float, levels: int | None) -> type[Reference]:
+    """The reference with W and R in 8 bits, and the other factor of each product in a number of levels.
+
+    Args:
+        half_range: the largest value of a matrix is this many steps.
+        levels: the range of a factor, with 0 in it, has this many steps; None leaves the factors as they are.
+    """
+
+    class Quantising(Reference):
+        def row_weights(self, row: int, weights: Weights) -> LayerWeights:
+            given = super().row_weights(row, weights)
+            return replace(given, W=self.stepped(given.W), R=self.stepped(given.R))
+
+        def stepped(self, matrix: Array) -> Array:
+            step = np.max(np.abs(matrix)) / half_range
+            result: Array = np.clip(np.rint(matrix / step), -128.0, 127.0) * step if step > 0.0 else matrix
+            return result
+
+        def product(self, rows: Array, matrix: Array) -> Array:
+            if levels is None:
+                return super().product(rows, matrix)
+            step = (np.max(rows, initial=0.0) - np.min(rows, initial=0.0)) / levels
+            return super().product(np.rint(rows / step) * step if step > 0.0 else rows, matrix)
+
+    return Quantising
+
+
+precision(
+    "weights-in-int8",
+    "computes in the case's dtype, but with W and R rounded to 8-bit integers, one scale for each matrix",
+    approximate=True,
+)(quantising(127.0, None))
+precision(
+    "quantised-dynamically",
+    "multiplies 8-bit integers: W and R with one scale for each matrix, x and h with a scale found in every product",
+    "https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html",
+    approximate=True,
+)(quantising(127.0, 255))
+precision(
+    "quantised-dynamically-to-7-bits",
+    "multiplies integers: W and R of 8 bits with one scale for each matrix, x and h of 7 bits with a scale found in "
+    "every product",
+    "https://docs.pytorch.org/docs/stable/generated/torch.ao.quantization.quantize_dynamic.html",
+    approximate=True,
+)(quantising(127.5, 127))
