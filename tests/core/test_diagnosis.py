@@ -156,6 +156,7 @@ def _as_golden(outputs: Outputs) -> Outputs:
     return {name: array.astype(np.float64) for name, array in outputs.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case_id", ["long/thousand-f32", "long/thousand-bidirectional-f64"])
 @pytest.mark.parametrize("mistake", ["gates-iofg-read-as-ifgo", "forget-gate-left-out"])
 def test_a_long_case_is_diagnosed_in_the_same_time(case_id, mistake):

@@ -288,6 +288,7 @@ def test_no_two_mistakes_come_to_the_same_on_every_case_that_shows_both() -> Non
     assert alike == set(ALIKE)
 
 
+@pytest.mark.slow
 def test_those_that_do_are_told_apart_by_a_case_that_shows_one_of_them() -> None:
     for a, b in ALIKE:
         assert set(shown_by(a)) != set(shown_by(b)), (a, b)

@@ -257,6 +257,7 @@ def parallel(project: Project) -> Session:
     return session(project, "parallel", "specs", "-q", "-n", "2", *adapters("broken", "numpy"), *ways, xdist=True)
 
 
+@pytest.mark.slow
 def test_under_xdist_the_outcomes_are_the_same(whole, parallel):
     assert len(parallel.outcomes) == 2 * (4 + 5)
     assert parallel.outcomes == {name: whole.outcomes[name] for name in parallel.outcomes}

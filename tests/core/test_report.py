@@ -217,6 +217,7 @@ def test_the_same_files_give_the_same_page(html, acme, right):
     assert page.html(content(acme, right), "https://example.org/mistakes.html") == html
 
 
+@pytest.mark.slow
 def test_ten_thousand_results_are_a_page_of_moderate_weight(folder):
     path = written(folder / "many.jsonl", many(10_000))
     assert len(page.html(content(path)).encode()) < 2.5e6
@@ -255,6 +256,7 @@ def test_the_summary_has_totals_messages_and_the_matrix(acme, right):
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {4}
 
 
+@pytest.mark.slow
 def test_the_summary_keeps_to_the_limit_and_says_what_is_left_out(acme, folder):
     whole = content(written(folder / "messages.jsonl", many(20_000)))
     assert whole.total["unexpected"] > 500

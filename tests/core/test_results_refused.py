@@ -188,6 +188,7 @@ def test_cases_that_nobody_asked_for_are_not_merged(whole, tmp_path):
 # Going on
 
 
+@pytest.mark.slow
 def test_a_run_does_not_go_on_with_another_s_results(suite, whole, tmp_path):
     lines = [json.loads(line) for line in whole.read_text().splitlines()]
     path = tmp_path / "r.jsonl"

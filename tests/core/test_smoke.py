@@ -122,6 +122,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow
 def test_every_fault_is_found_and_nothing_else(unsound):
     failed = {check for check, finding in unsound.items() if finding.outcome == "failed"}
     crossed = {check for check in failed if check.startswith("crossed/")}  # which find the same faults once more

@@ -95,6 +95,7 @@ def test_the_finding_names_only_what_is_lost(paths):
     assert finding.message().splitlines()[-1] == f"  again: conformance smoke {label} --check crossed/blocks"
 
 
+@pytest.mark.slow
 def test_what_is_known_of_the_option_that_is_lost_is_no_news(paths):
     label = "unsound-paths@forget_bias-in-reverse"
     for mistake, outcome in (("forget-bias-ignored", "known"), ("peephole-ignored", "failed")):
@@ -128,6 +129,7 @@ def test_a_sound_adapter_is_asked_about_many_options_at_once(crossed):
     assert len(here.asked) <= 2 * len(crossed) < toggles
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("refused", "outcomes"), [("forget_bias", {"passed"}), ("lengths", {"refused"})])
 def test_an_option_that_is_refused_hides_no_other_and_a_surrounding_that_is_refused_is_told(paths, refused, outcomes):
     found = list(Smoke(f"unsound-paths@refuses-{refused}", patterns=("crossed/lengths*",)).findings())

@@ -150,12 +150,12 @@ def test_filters_narrow_the_list_and_stand_in_the_address(look, report):
     assert listed(page, 3) == {"acme"}
     page.locator("[name=outcome]").select_option("known")
     until(page, "document.querySelectorAll('#list tbody tr').length === 3")
-    page.locator("[name=q]").fill("REVERSE")
+    page.locator("[name=q]").fill("REVERSE-F32")
     until(page, "document.querySelectorAll('#list tbody tr').length === 1")
     assert page.locator("#count").text_content() == "1 of 26 results"
     again = look(report, fragment="#" + page.url.partition("#")[2])
     assert rows(again) == 1
-    assert again.locator("[name=q]").input_value() == "REVERSE"
+    assert again.locator("[name=q]").input_value() == "REVERSE-F32"
     again.get_by_role("button", name="Clear").click()
     until(again, "document.querySelectorAll('#list tbody tr').length === 26")
     again.locator("[name=dtype]").select_option("float64")
