@@ -99,8 +99,8 @@ class Failed(Outcome, name="failed", junit="failure", wrong=True):
 
     bias: of the tensors that are not wrong otherwise, see `Passed`.
     where: which part of the computation is wrong first; None where there were no numbers to look at.
-    suspects: best first; empty where no mistake fits, None where there were no numbers to look at (a wrong shape that
-    no mistake explains).
+    suspects: best first; empty where no mistake fits, None where no mistake can be told by the numbers (there are none,
+    as with a wrong shape that no mistake explains, or each is within the tolerance).
     profile: the error along the time steps (conformance.verdict.profile), where there are numbers.
     """
 

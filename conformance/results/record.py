@@ -190,7 +190,7 @@ class Record(_Line):
     allowed: the case's tolerance in noise units, None if it uses other terms. bias: the mean error of the most biased
     tensor beyond what chance explains, in kappa; None if the case did not finish. seconds: the framework's own.
     where: which part of the computation is wrong first (conformance.case.where), for failures with numbers.
-    suspects: what the diagnosis found; None if there were no numbers to diagnose.
+    suspects: what the diagnosis found; None if no mistake can be told by the numbers.
     deviation: the known deviation that applied, whether it showed or not.
     profile: where in time the error is (conformance.verdict.profile), for failures.
     """

@@ -67,10 +67,8 @@ def _of_numbers(case: Case, vector: Vector, answer: Computed, written: tuple[str
         contracts=contracts,
         arrays=vector.arrays,
     )
-    # Of errors within the tolerance, every mistake with a small effect would be an explanation.
-    if isinstance(outcome, Failed) and all(difference.within_tolerance for difference in outcome.differences):
-        outcome = replace(outcome, suspects=())
-    elif isinstance(outcome, Failed):
+    # Of errors within the tolerance, every mistake with a small effect would be an explanation: they tell of none.
+    if isinstance(outcome, Failed) and not all(difference.within_tolerance for difference in outcome.differences):
         from conformance.verdict.diagnose import diagnose  # with the whole catalogue, only if it is needed
         from conformance.verdict.locate import locate
         from conformance.verdict.profile import profile

@@ -140,4 +140,4 @@ def test_a_bias_alone_is_not_put_down_to_the_mistakes_whose_effect_is_as_small()
     answer = Computed(to_bytes(truncated(case)), {}, case.dtype, "zeros", "initial", 0.0)
     outcome = assess(case, store().load(case), answer, ()).outcome
     assert isinstance(outcome, Failed)
-    assert outcome.suspects == ()
+    assert outcome.suspects is None

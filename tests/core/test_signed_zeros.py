@@ -82,7 +82,7 @@ def test_a_wrong_sign_alone_is_not_put_down_to_a_mistake():
     answer = Computed(to_bytes(MultiplyingRelu(case).run(vector.arrays)), {}, case.dtype, "zeros", "initial", 0.0)
     outcome = assess(case, vector, answer, ()).outcome
     assert isinstance(outcome, Failed)
-    assert outcome.suspects == ()
+    assert outcome.suspects is None
     problem = outcome.differences[0].problem
     assert problem.endswith((": got -0, not 0", ": got 0, not -0"))
 
