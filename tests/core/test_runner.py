@@ -156,6 +156,7 @@ def test_the_reference_passes_everything(suite):
     assert {result.outcome.name for result in run_all("numpy", suite).values()} == {"passed"}
 
 
+@pytest.mark.slow
 def test_a_tanh_that_is_wrong_by_1e_5_fails_every_case(suite, broken_adapters):
     for case_id, result in run_all("tanh-off", suite).items():
         assert result.outcome.name == "failed", case_id

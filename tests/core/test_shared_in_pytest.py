@@ -12,6 +12,7 @@ ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
 CASES = ("direction/*", "onnx-exports/*", "lengths/unsorted-*")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_session_ends_with_what_failing_cases_have_in_common(tmp_path, processes):
     xdist = ["-p", "xdist", "-n", str(processes)] if processes > 1 else []
