@@ -1,5 +1,6 @@
 """Shared by the tests of the run path, the command line and the plugin: small specs, and starting processes."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from conformance.case.load import load_specs
 from conformance.case.model import Case
 from conformance.golden.store import VectorStore
 
+ROOT = Path(__file__).parents[1]
 BROKEN_ADAPTERS = Path(__file__).parent / "core" / "broken_adapters"
 COMMAND = "import sys; sys.argv[0] = 'conformance'; from conformance.cli import main; main()"
 """The command line, for `python -c`."""
@@ -141,3 +143,15 @@ def _running() -> set[int]:
         if state not in "ZX":
             found |= {int(path.parent.name), int(group)}
     return found
+
+
+@functools.cache
+def shipped_cases() -> dict[str, Case]:
+    """The suite's own cases with a stored vector, by id."""
+    return {case.id: case for case in load_specs(ROOT / "specs") if not case.on_demand}
+
+
+@functools.cache
+def shipped_vectors() -> VectorStore:
+    """The store of the suite's own vectors."""
+    return VectorStore(ROOT / "vectors")

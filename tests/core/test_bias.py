@@ -1,47 +1,32 @@
 """The test for systematic error: a bias of one unit in every operation fails, and nothing that is honest does."""
 
-from functools import cache
-from pathlib import Path
-
 import numpy as np
 import pytest
+from harness import shipped_cases, shipped_vectors
 
 from conformance.case.dtypes import BIAS_ALLOWED, UNIT_ROUNDOFF
-from conformance.case.load import load_specs
 from conformance.case.model import Case
 from conformance.case.options import Tolerance
 from conformance.case.outcomes import Failed, Passed
 from conformance.case.tensors import Outputs, to_bytes
-from conformance.golden.store import VectorStore
 from conformance.lstm.mistakes import BY_ID
 from conformance.run.assess import assess
 from conformance.run.messages import Computed
 from conformance.verdict.bias import CHANCE, FEWEST, OUTLIER, bias
 from conformance.verdict.compare import judge
 
-ROOT = Path(__file__).parents[2]
 F32 = np.dtype(np.float32)
 U = UNIT_ROUNDOFF["float32"]
 
 
-@cache
-def cases() -> dict[str, Case]:
-    return {case.id: case for case in load_specs(ROOT / "specs") if not case.on_demand}
-
-
-@cache
-def store() -> VectorStore:
-    return VectorStore(ROOT / "vectors")
-
-
 def truncated(case: Case) -> Outputs:
     """The answer of an engine that rounds every operation toward zero."""
-    arrays = store().load(case).arrays.in_dtype(np.float64)
+    arrays = shipped_vectors().load(case).arrays.in_dtype(np.float64)
     return {n: a.astype(case.np_dtype) for n, a in BY_ID["rounds-toward-zero"].outputs(case, arrays).items()}
 
 
 def judged(case: Case, outputs: Outputs) -> Passed | Failed:
-    vector = store().load(case)
+    vector = shipped_vectors().load(case)
     return judge(case, outputs, vector.golden, vector.kappa, precision=case.dtype)
 
 
@@ -49,7 +34,7 @@ def judged(case: Case, outputs: Outputs) -> Passed | Failed:
     "case_id", ["reference-card/event-by-event", "stack/half-forward-f16", "stack/half-bidirectional-bf16"]
 )
 def test_rounding_toward_zero_is_found_where_the_largest_error_is_within_the_tolerance(case_id):
-    case = cases()[case_id]
+    case = shipped_cases()[case_id]
     outcome = judged(case, truncated(case))
     assert isinstance(outcome, Failed)
     assert outcome.noise < case.tolerance.terms(case.dtype)["noise"]
@@ -126,7 +111,7 @@ def test_too_few_values_have_no_bias():
 
 
 def test_a_case_that_allows_larger_errors_allows_their_mean():
-    case = cases()["stack/half-forward-f16"]
+    case = shipped_cases()["stack/half-forward-f16"]
     outputs = truncated(case)
     for tolerance in (Tolerance(ulp=1), Tolerance(noise=9.0), Tolerance(noise=None, relative=1.0)):
         outcome = judged(case.model_copy(update={"tolerance": tolerance}), outputs)
@@ -136,8 +121,8 @@ def test_a_case_that_allows_larger_errors_allows_their_mean():
 
 
 def test_a_bias_alone_is_not_put_down_to_the_mistakes_whose_effect_is_as_small():
-    case = cases()["stack/half-forward-f16"]
+    case = shipped_cases()["stack/half-forward-f16"]
     answer = Computed(to_bytes(truncated(case)), {}, case.dtype, "zeros", "initial", 0.0)
-    outcome = assess(case, store().load(case), answer, ()).outcome
+    outcome = assess(case, shipped_vectors().load(case), answer, ()).outcome
     assert isinstance(outcome, Failed)
     assert outcome.suspects is None

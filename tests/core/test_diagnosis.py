@@ -6,21 +6,18 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from harness import shipped_cases, shipped_vectors
 
 from conformance.case.dtypes import UNIT_ROUNDOFF
-from conformance.case.load import load_specs
 from conformance.case.model import Case
 from conformance.case.outcomes import Difference, Failed, Suspect
 from conformance.case.tensors import Array, Outputs
 from conformance.case.where import Pattern, Where
-from conformance.golden.store import VectorStore
 from conformance.golden.vector import Vector
 from conformance.lstm.gradients import completed
 from conformance.lstm.mistakes import BY_ID, CATALOGUE, Mistake
@@ -31,22 +28,11 @@ from conformance.verdict.compare import judge
 from conformance.verdict.contracts import DEFAULTS, Contracts
 from conformance.verdict.diagnose import diagnose
 
-ROOT = Path(__file__).parents[2]
 SECONDS = 1.0
 FAILURES = int(os.environ.get("LSTM_FAILURES", "0"))
 """How many failing cases of each mistake are diagnosed; without it one, of every third mistake."""
 LONG = 500
 """Cases of more steps are tried one by one below: there is not the time to compute every mistake to its end."""
-
-
-@cache
-def cases() -> dict[str, Case]:
-    return {case.id: case for case in load_specs(ROOT / "specs") if not case.on_demand}
-
-
-@cache
-def store() -> VectorStore:
-    return VectorStore(ROOT / "vectors")
 
 
 def made(variant: type[Reference], case: Case, vector: Vector) -> Outputs:
@@ -90,8 +76,8 @@ def shuffled(items: Sequence[Any], seed: str) -> list[Any]:
 
 def failures(mistake: Mistake) -> Iterator[tuple[Case, Vector, Outputs]]:
     """The cases that an implementation with this mistake fails, in no order, with its answers."""
-    for case in shuffled([c for c in cases().values() if mistake.applies(c) and c.T <= LONG], mistake.id):
-        vector = store().load(case)
+    for case in shuffled([c for c in shipped_cases().values() if mistake.applies(c) and c.T <= LONG], mistake.id):
+        vector = shipped_vectors().load(case)
         outputs = made(mistake.variant, case, vector)
         if wrong(case, vector, outputs):
             yield case, vector, outputs
@@ -140,10 +126,10 @@ def _made_together(
 ) -> Iterator[tuple[tuple[str, str], tuple[Case, Vector, Outputs]]]:
     """Pairs on cases on which they do not come to the answer of either."""
     for other in partners:
-        for case in shuffled([c for c in cases().values() if one.applies(c) and other.applies(c)], one.id + other.id)[
-            :5
-        ]:
-            vector = store().load(case)
+        for case in shuffled(
+            [c for c in shipped_cases().values() if one.applies(c) and other.applies(c)], one.id + other.id
+        )[:5]:
+            vector = shipped_vectors().load(case)
             alone = [made(mistake.variant, case, vector) for mistake in (one, other)]
             both = made(type("Both", (one.variant, other.variant), {}), case, vector)
             if not all(wrong(case, vector, outputs) for outputs in (*alone, both)) or case.T > LONG:
@@ -160,23 +146,23 @@ def _as_golden(outputs: Outputs) -> Outputs:
 @pytest.mark.parametrize("case_id", ["long/thousand-f32", "long/thousand-bidirectional-f64"])
 @pytest.mark.parametrize("mistake", ["gates-iofg-read-as-ifgo", "forget-gate-left-out"])
 def test_a_long_case_is_diagnosed_in_the_same_time(case_id, mistake):
-    case = cases()[case_id]
-    vector = store().load(case)
+    case = shipped_cases()[case_id]
+    vector = shipped_vectors().load(case)
     assert named(diagnosed(case, vector, made(BY_ID[mistake].variant, case, vector)), mistake)
 
 
 @pytest.mark.parametrize("mistake", ["final-h-and-c-swapped", "padding-moves-h"])
 def test_what_is_written_down_is_tried_whatever_the_time(mistake):
-    case = cases()["long/thousand-bidirectional-f32"]
-    vector = store().load(case)
+    case = shipped_cases()["long/thousand-bidirectional-f32"]
+    vector = shipped_vectors().load(case)
     outputs = made(BY_ID[mistake].variant, case, vector)
     answer = Answer(case, vector.arrays, outputs, vector.golden, vector.kappa, "float32")
     assert named(diagnose(answer, [mistake]), mistake)
 
 
 def test_several_that_are_written_down_are_tried_together():
-    case = cases()["lengths/unsorted-bidirectional-f32"]
-    vector = store().load(case)
+    case = shipped_cases()["lengths/unsorted-bidirectional-f32"]
+    vector = shipped_vectors().load(case)
     ids = ["final-h-and-c-swapped", "lengths-ignored", "input-bias-twice"]
     three = type("Three", tuple(BY_ID[each].variant for each in ids), {})
     outputs = made(three, case, vector)
@@ -202,8 +188,8 @@ SOME = ["sequence/longer-f32", "stack/plain-layers3-bidirectional-f32", "cell/st
 @pytest.mark.parametrize("case_id", SOME)
 @pytest.mark.parametrize("units", [50.0, 3000.0, 4e6])
 def test_what_is_no_mistake_is_reproduced_by_none(case_id, units):
-    case = cases()[case_id]
-    vector = store().load(case)
+    case = shipped_cases()[case_id]
+    vector = shipped_vectors().load(case)
     outputs = with_noise(case, vector, units)
     assert wrong(case, vector, outputs)
     suspects = diagnosed(case, vector, outputs)
@@ -212,8 +198,8 @@ def test_what_is_no_mistake_is_reproduced_by_none(case_id, units):
 
 
 def test_a_right_answer_with_one_number_changed_is_no_mistake():
-    case = cases()["sequence/longer-f32"]
-    vector = store().load(case)
+    case = shipped_cases()["sequence/longer-f32"]
+    vector = shipped_vectors().load(case)
     outputs = made(Reference, case, vector)
     outputs["y"][7, 0, 3] += 0.25
     assert diagnosed(case, vector, outputs) == ()
@@ -224,8 +210,8 @@ def test_a_right_answer_with_one_number_changed_is_no_mistake():
     [("products-in-tf32", "tf32"), ("computed-in-bfloat16", "bfloat16"), ("computed-in-float16", "float16")],
 )
 def test_a_coarser_format_is_named_though_its_digits_are_others(mistake, precision):
-    case = cases()["sequence/longer-f32"]
-    vector = store().load(case)
+    case = shipped_cases()["sequence/longer-f32"]
+    vector = shipped_vectors().load(case)
 
     class OtherDigits(BY_ID[mistake].variant):
         """Sums in another order than the mistake of the catalogue."""
@@ -240,8 +226,8 @@ def test_a_coarser_format_is_named_though_its_digits_are_others(mistake, precisi
 
 
 def test_float64_computed_in_float32_is_named_and_so_it_is_beside_another_mistake():
-    case = cases()["lengths/unsorted-reverse-f64"]
-    vector = store().load(case)
+    case = shipped_cases()["lengths/unsorted-reverse-f64"]
+    vector = shipped_vectors().load(case)
     narrow = vector.arrays.in_dtype(np.float32)
     for other in (), ("padding-moves-state",):
 
@@ -259,8 +245,8 @@ def test_float64_computed_in_float32_is_named_and_so_it_is_beside_another_mistak
 
 
 def test_an_approximation_of_other_digits_is_said_to_be_alike():
-    case = cases()["sequence/longer-f32"]
-    vector = store().load(case)
+    case = shipped_cases()["sequence/longer-f32"]
+    vector = shipped_vectors().load(case)
 
     class OtherTanh(Reference):
         def activation(self, activation, z):
@@ -283,8 +269,8 @@ def test_an_approximation_of_other_digits_is_said_to_be_alike():
     ],
 )
 def test_a_mistake_is_held_to_the_contracts_where_it_is_right(contracts, mistake):
-    case = cases()["lengths/zero-forward-f32"]
-    vector = store().load(case)
+    case = shipped_cases()["lengths/zero-forward-f32"]
+    vector = shipped_vectors().load(case)
     outputs = made(BY_ID[mistake].variant, case, vector)
     if mistake != "lengths-ignored":  # what runs over the padding leaves nothing to carry and no row empty
         outputs = contracts.applied(case, outputs)
@@ -317,8 +303,8 @@ def test_cases_on_which_mistakes_coincide_tell_them_apart_together():
     """As docs/reading-a-failure.md says of its example."""
     common = set(BY_ID)
     for case_id in "lengths/unsorted-reverse-f32", "lengths/unsorted-forward-f32":
-        case = cases()[case_id]
-        vector = store().load(case)
+        case = shipped_cases()[case_id]
+        vector = shipped_vectors().load(case)
         suspects = diagnosed(case, vector, made(BY_ID["padding-moves-state"].variant, case, vector))
         common &= {mistake for suspect in suspects for mistake in suspect.mistakes}
     assert common == {"padding-moves-state"}

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from conformance.case.load import load_specs
 from conformance.case.model import Case
 from conformance.cli import main
 from conformance.golden import sampling
@@ -241,6 +242,10 @@ def test_the_command_says_what_is_caught_and_gives_a_case_for_the_rest(tmp_path)
     suite = ["--specs", str(tmp_path / "specs"), "--vectors", str(tmp_path / "vectors")]
     made = CliRunner().invoke(main, ["generate", *suite])
     assert made.exit_code == 0, made.output
+    drawn = [sampled(f"input-product:{fault}:all:always") for fault in ("dropped", "flushed")]  # both apply
+    sample = sampling.Sample(0, [sampling.Drawn(each, case_of()) for each in drawn])
+    sampling.measure(sample, list(load_specs(tmp_path / "specs")), tmp_path / "vectors", jobs=1)
+    assert sample.caught == {drawn[0].id: "one/plain"}
     words = ["mistakes", "--sample", "12", "--seed", "3", *suite]
     found = CliRunner().invoke(main, [*words, "--json"])
     data = json.loads(found.stdout)

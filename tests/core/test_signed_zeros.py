@@ -1,37 +1,22 @@
 """The sign of a zero is judged where IEEE 754 fixes it, and nowhere else."""
 
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from harness import shipped_cases, shipped_vectors
 
-from conformance.case.load import load_specs
 from conformance.case.model import Case
 from conformance.case.options import Tolerance
 from conformance.case.outcomes import Failed, Passed
 from conformance.case.tensors import Arrays, Outputs, to_bytes
 from conformance.golden.inputs import make_arrays
-from conformance.golden.store import VectorStore
 from conformance.lstm.kappa import kappa
 from conformance.lstm.reference import Reference
 from conformance.run.assess import assess
 from conformance.run.messages import Computed
 from conformance.verdict.compare import judge
 from conformance.verdict.contracts import DEFAULTS, Contracts
-
-ROOT = Path(__file__).parents[2]
-
-
-@cache
-def cases() -> dict[str, Case]:
-    return {case.id: case for case in load_specs(ROOT / "specs") if not case.on_demand}
-
-
-@cache
-def store() -> VectorStore:
-    return VectorStore(ROOT / "vectors")
 
 
 class MultiplyingRelu(Reference):
@@ -49,7 +34,7 @@ class AbsoluteCell(Reference):
 
 
 def judged(case: Case, variant: type[Reference], contracts: Contracts = DEFAULTS) -> Passed | Failed:
-    vector = store().load(case)
+    vector = shipped_vectors().load(case)
     with np.errstate(all="ignore"):
         outputs = variant(case).run(vector.arrays)
     return judge(
@@ -67,7 +52,7 @@ def judged(case: Case, variant: type[Reference], contracts: Contracts = DEFAULTS
     ],
 )
 def test_the_sign_of_a_product_that_is_zero_is_that_of_its_factors(case_id, variant):
-    case = cases()[case_id]
+    case = shipped_cases()[case_id]
     assert isinstance(judged(case, Reference), Passed)
     outcome = judged(case, variant)
     assert isinstance(outcome, Failed)
@@ -77,8 +62,8 @@ def test_the_sign_of_a_product_that_is_zero_is_that_of_its_factors(case_id, vari
 
 
 def test_a_wrong_sign_alone_is_not_put_down_to_a_mistake():
-    case = cases()["activations/gates-relu-f32"]
-    vector = store().load(case)
+    case = shipped_cases()["activations/gates-relu-f32"]
+    vector = shipped_vectors().load(case)
     answer = Computed(to_bytes(MultiplyingRelu(case).run(vector.arrays)), {}, case.dtype, "zeros", "initial", 0.0)
     outcome = assess(case, vector, answer, ()).outcome
     assert isinstance(outcome, Failed)
@@ -88,7 +73,7 @@ def test_a_wrong_sign_alone_is_not_put_down_to_a_mistake():
 
 
 def test_a_case_that_allows_larger_errors_allows_any_sign():
-    case = cases()["activations/gates-relu-f32"]
+    case = shipped_cases()["activations/gates-relu-f32"]
     assert isinstance(judged(case.model_copy(update={"tolerance": Tolerance(ulp=1)}), MultiplyingRelu), Passed)
 
 
@@ -148,7 +133,7 @@ def test_the_state_of_a_row_without_steps_may_have_any_sign():
 
 def test_every_sign_that_is_fixed_is_the_references_own_in_the_cases_dtype():
     """In whatever precision the numbers are computed, the zeros with a fixed sign are the same."""
-    for case in cases().values():
+    for case in shipped_cases().values():
         if case.family in ("activations", "saturation", "batch") and case.dtype in ("float32", "float64"):
             outcome = judged(case, Reference)
             assert isinstance(outcome, Passed), (case.id, outcome)

@@ -8,10 +8,10 @@ from typing import Any
 
 from conformance.case.model import Case
 from conformance.case.options import Activations
+from conformance.case.tensor_table import WIDE, Keys
 
 Sizes = dict[str, int]
 """T, B, I, H and O of a case that is being made."""
-Keys = dict[str, Any]
 
 
 def ragged(n: Sizes) -> Keys:
@@ -39,10 +39,6 @@ def _keys(**keys: Any) -> Callable[[Sizes], Keys]:
 
 def _head(**keys: Any) -> Callable[[Sizes], Keys]:
     return lambda n: {"head": {"O": n["O"]} | keys}
-
-
-WIDE: Keys = {"c0": {"uniform": {"low": -3.0, "high": 3.0}}}
-"""Cell states so large that a clip has an effect."""
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from random import Random
 from pydantic import ValidationError
 
 from conformance.case.model import Case
+from conformance.case.tensor_table import Keys
 from conformance.lstm.mistakes.base import Mistake
 from conformance.lstm.mistakes.grammar.backward import Backward
-from conformance.lstm.mistakes.grammar.conditions import CONDITIONS, Condition, Keys
+from conformance.lstm.mistakes.grammar.conditions import CONDITIONS, Condition
 from conformance.lstm.mistakes.grammar.faults import FAULTS, Fault
 from conformance.lstm.mistakes.grammar.localities import Locality, localities, locality
 from conformance.lstm.mistakes.grammar.sites import SITES, Site, merged

@@ -10,16 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from conformance.case.model import Case
-from conformance.lstm.mistakes.grammar.conditions import PROPERTIES, Keys, Sizes
+from conformance.case.tensor_table import Keys
+from conformance.lstm.mistakes.grammar.conditions import PROPERTIES, Sizes
 from conformance.lstm.mistakes.grammar.faults import OF_CLIPS, OF_FUNCTIONS, OF_MASKS, OF_TERMS
-
-NEVER_EMPTY = "TBLD"
-"""What every operation of a scan has: it is computed for steps, rows, layers and directions."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """One operation. needs: words of PROPERTIES that a case must have for it, or predicates with keys of their own."""
+    """One operation.
+
+    needs: words of PROPERTIES that a case must have for it. also: what else must hold of the case. wanted: keys that
+    give it to a case, besides those of `needs`.
+    """
 
     word: str
     phrase: str
