@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from test_diagnosis import cases, diagnosed, made, named, store, wrong
+from harness import shipped_cases, shipped_vectors
+from test_diagnosis import diagnosed, made, named, wrong
 
 from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.lstm.mistakes import BY_ID
@@ -29,13 +30,16 @@ def noisy(case, vector, units: float, precision: str, share: float = 1.0):
 @pytest.mark.parametrize("case_id", ["sequence/longer-f32", "lengths/unsorted-reverse-f64"])
 @pytest.mark.parametrize(("units", "share"), [(3.0, 1.0), (3.0, 0.5), (12.0, 1.0), (12.0, 0.5)])
 def test_noise_of_the_size_of_a_format_is_not_that_format(case_id, units, share):
-    case, vector = cases()[case_id], store().load(cases()[case_id])
+    case, vector = shipped_cases()[case_id], shipped_vectors().load(shipped_cases()[case_id])
     outputs = noisy(case, vector, units, "bfloat16", share)
     assert diagnosed(case, vector, outputs) == ()
 
 
 def test_right_elements_beside_wrong_ones_rule_a_format_out():
-    case, vector = cases()["sequence/longer-f32"], store().load(cases()["sequence/longer-f32"])
+    case, vector = (
+        shipped_cases()["sequence/longer-f32"],
+        shipped_vectors().load(shipped_cases()["sequence/longer-f32"]),
+    )
     outputs = made(BY_ID["computed-in-bfloat16"].variant, case, vector)
     assert diagnosed(case, vector, outputs) != ()
     right = made(Reference, case, vector)
@@ -46,7 +50,7 @@ def test_right_elements_beside_wrong_ones_rule_a_format_out():
 @pytest.mark.parametrize("case_id", ["saturation/inputs-to-100-f32", "saturation/whole-inputs-to-99-f32"])
 @pytest.mark.parametrize("fault", ["gate-activation:exchanged:all:always", "gate-activation:exchanged:gate-f:always"])
 def test_a_gross_mistake_in_a_saturated_case_is_no_approximation(case_id, fault):
-    case, vector = cases()[case_id], store().load(cases()[case_id])
+    case, vector = shipped_cases()[case_id], shipped_vectors().load(shipped_cases()[case_id])
     outputs = made(sampled(fault).mistake.variant, case, vector)
     assert wrong(case, vector, outputs)
     assert all(suspect.how == "reproduces" for suspect in diagnosed(case, vector, outputs))
@@ -55,8 +59,8 @@ def test_a_gross_mistake_in_a_saturated_case_is_no_approximation(case_id, fault)
 @pytest.mark.parametrize("narrow", ["in-float16", "in-bfloat16"])
 @pytest.mark.parametrize("site", ["output-gate", "input-term", "peephole", "h-between-steps"])
 def test_one_rounding_to_a_half_format_is_no_approximation(site, narrow):
-    case = cases()["peephole/plain-reverse-f32"]
-    vector = store().load(case)
+    case = shipped_cases()["peephole/plain-reverse-f32"]
+    vector = shipped_vectors().load(case)
     outputs = made(sampled(f"{site}:{narrow}:all:always").mistake.variant, case, vector)
     assert wrong(case, vector, outputs)
     assert not any(suspect.how == "resembles" for suspect in diagnosed(case, vector, outputs))
@@ -72,7 +76,7 @@ class OtherSums:
 @pytest.mark.parametrize("mistake", ["weights-in-int8", "quantised-dynamically", "quantised-dynamically-to-7-bits"])
 @pytest.mark.parametrize("case_id", ["sequence/longer-f32", "stack/plain-layers2-bidirectional-f32"])
 def test_integers_are_not_called_bfloat16(case_id, mistake):
-    case, vector = cases()[case_id], store().load(cases()[case_id])
+    case, vector = shipped_cases()[case_id], shipped_vectors().load(shipped_cases()[case_id])
     outputs = made(type("Quantised", (OtherSums, BY_ID[mistake].variant), {}), case, vector)
     suspects = diagnosed(case, vector, outputs)
     assert suspects[0].mistakes == (mistake,)
@@ -80,7 +84,10 @@ def test_integers_are_not_called_bfloat16(case_id, mistake):
 
 
 def test_integers_of_another_scale_have_no_name_or_that_of_integers():
-    case, vector = cases()["sequence/longer-f32"], store().load(cases()["sequence/longer-f32"])
+    case, vector = (
+        shipped_cases()["sequence/longer-f32"],
+        shipped_vectors().load(shipped_cases()["sequence/longer-f32"]),
+    )
     outputs = made(quantising(100.0, 200), case, vector)
     for suspect in diagnosed(case, vector, outputs):
         assert suspect.mistakes[0] in ("weights-in-int8", "quantised-dynamically", "quantised-dynamically-to-7-bits")
@@ -95,13 +102,13 @@ def test_integers_of_another_scale_have_no_name_or_that_of_integers():
     ],
 )
 def test_what_engines_and_exporters_do_has_a_name(mistake, case_id):
-    case, vector = cases()[case_id], store().load(cases()[case_id])
+    case, vector = shipped_cases()[case_id], shipped_vectors().load(shipped_cases()[case_id])
     assert named(diagnosed(case, vector, made(BY_ID[mistake].variant, case, vector)), mistake)
 
 
 def test_a_mistake_in_a_part_has_no_name_but_a_place():
-    case = cases()["sequence/longer-f32"]
-    vector = store().load(case)
+    case = shipped_cases()["sequence/longer-f32"]
+    vector = shipped_vectors().load(case)
     outputs = made(sampled("recurrent-bias:dropped:units-from-8:always").mistake.variant, case, vector)
     where = locate(Answer(case, vector.arrays, outputs, vector.golden, vector.kappa, case.dtype))
     assert where is not None
@@ -111,8 +118,8 @@ def test_a_mistake_in_a_part_has_no_name_but_a_place():
 
 def test_a_wrong_forward_pass_is_named_though_its_gradients_are_wrong_as_well():
     """As an implementation's are, which differentiates its own forward pass."""
-    case = cases()["gradients/whole-forward-f32"]
-    vector = store().load(case)
+    case = shipped_cases()["gradients/whole-forward-f32"]
+    vector = shipped_vectors().load(case)
     outputs = made(sampled("recurrent-bias:dropped:all:always").mistake.variant, case, vector)
     off = np.max(np.abs(outputs["d_W.0"] - vector.golden["d_W.0"]))
     assert off > 1e-3

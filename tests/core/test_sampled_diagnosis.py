@@ -12,8 +12,9 @@ from random import Random
 
 import numpy as np
 import pytest
+from harness import shipped_cases, shipped_vectors
 from local_faults import faults, problems
-from test_diagnosis import cases, made, store, wrong
+from test_diagnosis import made, wrong
 
 from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.model import Case
@@ -40,9 +41,9 @@ def failing_pairs() -> Iterator[tuple[Sampled, Case, Vector, Outputs]]:
     """Mistakes at random, each with a case that it fails at random, and its answer."""
     random = Random(SEED)
     for mistake in draw(random):
-        there = [case for case in cases().values() if mistake.applies(case)]
+        there = [case for case in shipped_cases().values() if mistake.applies(case)]
         for case in random.sample(there, min(_TRIED, len(there))):
-            vector = store().load(case)
+            vector = shipped_vectors().load(case)
             outputs = made(mistake.mistake.variant, case, vector)
             if wrong(case, vector, outputs):
                 yield mistake, case, vector, outputs
