@@ -115,6 +115,7 @@ class Fields(Frozen):
 
     tolerance: Tolerance = Tolerance()
     on_demand: bool = False
+    remade: bool = False
     exempt: dict[str, str] = Field(default={})
 
     @field_validator("id")

@@ -31,7 +31,8 @@ class Case(Fields):
 
     def digest(self) -> str:
         """SHA-256 of everything that decides the numbers, so not of descriptions, the origin or the tolerance."""
-        unused = {"description", "source", "origin", "tolerance", "on_demand", "exempt"}  # words, and how it is judged
+        # Words, how it is judged, and how it is stored.
+        unused = {"description", "source", "origin", "tolerance", "exempt", "on_demand", "remade"}
         unused |= {name for name in COTANGENTS if not INPUTS[name].present(self)}
         unused |= set() if self.cross_entropy else {"targets"}
         fields = self.model_dump(mode="json", exclude=unused)

@@ -16,7 +16,7 @@ from conformance.case.model import Case
 from conformance.golden import lint
 from conformance.golden.build import Built, build
 from conformance.golden.store import VectorStore
-from conformance.golden.vector import Vector
+from conformance.golden.vector import Vector, remade_of
 
 Report = Callable[[Case, "Built | None"], None]
 
@@ -60,7 +60,7 @@ def generate(cases: Sequence[Case], store: VectorStore, *, prune: bool, jobs: in
         for case, built in _build_all([c for c in cases if not c.on_demand], jobs, summary):
             if built is not None:
                 summary.add(case, built)
-                store.save(case, built.vector.to_bytes(), built.bits)
+                store.save(case, built.vector.to_bytes(remade_of(case)), built.bits)
             report(case, built)
     finally:
         store.write_manifest()

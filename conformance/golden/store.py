@@ -211,7 +211,7 @@ def verified(case: Case, wanted: TensorTypes, data: bytes, sha256: str, path: Pa
     """
     got = hashlib.sha256(data).hexdigest()
     try:
-        vector = Vector.from_bytes(data)
+        vector = Vector.from_bytes(data, case)
     except ValueError as error:
         raise VectorError(f"{path}: damaged or truncated ({error}); {again}") from error
     if got != sha256:

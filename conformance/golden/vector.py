@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +12,16 @@ import numpy as np
 import safetensors
 
 from conformance.case.model import Case
+from conformance.case.source import Source
 from conformance.case.tensors import Array, Arrays, Outputs, from_bytes, to_bytes
 from conformance.files import MEBIBYTE
+from conformance.golden.inputs import make_arrays
 
 TensorTypes = dict[str, tuple[np.dtype[Any], tuple[int, ...]]]
 """Dtype and shape of tensors, by name."""
 
+REMADE_FROM = 2 * 1024
+"""In a case with `remade`, a uniform tensor of more bytes is made again instead of stored."""
 _ZERO = -128
 """The stored exponent that represents a kappa of zero."""
 
@@ -31,22 +37,27 @@ class Vector:
     golden: Outputs
     kappa: Outputs
 
-    def to_bytes(self) -> bytes:
-        """The safetensors file: `weights.*`, `inputs.*`, `golden.*` (F64) and `kappa.*` (I8: exponents of two)."""
-        tensors: dict[str, Array] = dict(self.arrays.flat)
+    def to_bytes(self, remade: Collection[str] = ()) -> bytes:
+        """The safetensors file: `weights.*`, `inputs.*`, `golden.*` (F64) and `kappa.*` (I8: exponents of two).
+
+        remade: tensors of which only the SHA-256 is stored, as `sha256.*` (32 I8).
+        """
+        tensors = {name: array for name, array in self.arrays.flat.items() if name not in remade}
+        tensors |= {f"sha256.{name}": _digest(self.arrays.flat[name]) for name in remade}
         tensors |= {f"golden.{name}": array for name, array in self.golden.items()}
         tensors |= {f"kappa.{name}": _exponents(array) for name, array in self.kappa.items()}
         return to_bytes(tensors)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Vector:
-        """The inverse of `to_bytes`.
+    def from_bytes(cls, data: bytes, case: Case | None = None) -> Vector:
+        """The inverse of `to_bytes`. case: where tensors that are not stored come from.
 
         Raises:
-            ValueError: not a safetensors file, or not one of ours.
+            ValueError: not a safetensors file, or not one of ours; or a tensor made again is not what it was.
         """
         try:
             tensors = from_bytes(data)
+            tensors |= _made_again(tensors, case)
             arrays = Arrays.from_tensors(tensors)
         except (safetensors.SafetensorError, KeyError, TypeError) as error:
             raise ValueError(str(error)) from error
@@ -85,6 +96,43 @@ class Vector:
                 return f"kappa {name} differs by {steps.max()} steps"
         extra = (set(other.arrays.flat) - set(self.arrays.flat)) | (set(other.golden) - set(self.golden))
         return f"{min(extra)} is stored, but no longer generated" if extra else None
+
+
+def remade_of(case: Case) -> list[str]:
+    """The tensors of a case that are not stored but made again from their sources when its vector is read."""
+    if not case.remade:
+        return []
+    shapes = {f"weights.{name}": shape for name, shape in case.weight_shapes.items()}
+    shapes |= {f"inputs.{name}": shape for name, shape in case.input_shapes.items()}
+    return [
+        name
+        for name, shape in shapes.items()
+        if case.np_dtype.itemsize * math.prod(shape) > REMADE_FROM and _source(case, name).uniform is not None
+    ]
+
+
+def _source(case: Case, name: str) -> Source:
+    kind, _, field = name.partition(".")
+    source: Source = getattr(case if kind == "inputs" else case.weights, field.partition(".")[0])
+    return source
+
+
+def _made_again(tensors: Mapping[str, Array], case: Case | None) -> dict[str, Array]:
+    """The tensors of which a file has only the SHA-256."""
+    digests = {name.removeprefix("sha256."): digest for name, digest in tensors.items() if name.startswith("sha256.")}
+    if not digests:
+        return {}
+    if case is None:
+        raise ValueError(f"{min(digests)} is not stored, and there is no case to make it again from")
+    made = make_arrays(case).flat
+    for name, digest in digests.items():
+        if name not in made or digest.tobytes() != _digest(made[name]).tobytes():
+            raise ValueError(f"{name}, made again from its source, does not have the SHA-256 that is stored")
+    return {name: made[name] for name in digests}
+
+
+def _digest(array: Array) -> np.ndarray[Any, np.dtype[np.int8]]:
+    return np.frombuffer(hashlib.sha256(array.tobytes()).digest(), np.int8)
 
 
 def tensors_of(case: Case) -> TensorTypes:

@@ -26,6 +26,7 @@ from conformance.results.shared.wording import as_text
 CONDITIONS = CaseConditions(cases().values())
 NOT_CONDITIONS = {
     "id", "description", "source", "origin", "tolerance", "on_demand", "exempt",  # words, and how it is judged
+    "remade",  # how its vector is stored
     "seed", "torch_seed", "weights", "x", "targets",  # where numbers come from, in all cases
 }  # fmt: skip
 

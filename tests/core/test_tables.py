@@ -25,6 +25,7 @@ TRIALS = [(name, trial) for name, option in OPTIONS.items() for trial in option.
 
 WITHOUT_A_ROW = {
     "id", "description", "source", "origin", "tolerance", "on_demand", "exempt",  # words, and how it is judged
+    "remade",  # how its vector is stored
     "T", "B", "I", "H", "layers", "dtype", "direction",  # every interface has some; Capabilities' own fields say which
     "activations", "lengths",
     "bias", "padding", "calls", "targets",  # every interface takes them
