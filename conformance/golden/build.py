@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import ml_dtypes
 import numpy as np
 
-from conformance.case.dtypes import NOISE_ALLOWED, UNIT_ROUNDOFF
+from conformance.case.dtypes import NOISE_ALLOWED
 from conformance.case.errors import GenerationError
 from conformance.case.model import Case
 from conformance.case.tensors import Arrays
@@ -15,7 +16,7 @@ from conformance.golden.lint import findings
 from conformance.golden.vector import Vector
 from conformance.lstm.gradients import reference_of
 from conformance.lstm.kappa import kappa
-from conformance.verdict.noise import noise
+from conformance.verdict.noise import noise, unit
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def build(case: Case) -> Built:
 
     Raises:
         GenerationError: python-flint is missing; no proof was found; the reference disagrees with the oracle; or
-            rounding alone could move the outputs by as much as their own size.
+            rounding alone could move the outputs by as much as their own size, or they do not fit their dtype.
     """
     try:
         from conformance.lstm.oracle import prove
@@ -64,16 +65,26 @@ def _reference_noise(case: Case, arrays: Arrays, vector: Vector) -> float:
 
 
 def _refuse_ill_conditioned(case: Case, vector: Vector) -> None:
-    """Refuse a case whose tolerance in noise units is as large as the outputs themselves."""
-    most = case.tolerance.terms(case.dtype).get("noise")
-    if most is None:
+    """Refuse a case with an output that cannot be judged in its dtype: honest rounding may change all of it."""
+    allowed = case.tolerance.terms(case.dtype).get("noise")
+    if allowed is None:
         return
-    u = UNIT_ROUNDOFF[case.dtype]
+    info = ml_dtypes.finfo(case.np_dtype)
     for name, golden in vector.golden.items():
         largest = float(np.max(np.abs(golden[np.isfinite(golden)]), initial=0.0))
-        allowed = most * u * float(np.max(vector.kappa[name], initial=0.0))
-        if largest and allowed >= largest:
-            raise GenerationError(
-                f"{case.id}: too ill-conditioned to judge in {case.dtype}: honest rounding may move {name} by "
-                f"{allowed:.2g}, but its largest element is {largest:.2g}"
+        rounding = float(np.max(unit(golden, vector.kappa[name], case.dtype), initial=0.0))
+        if largest > float(info.max):
+            problem = f"too large to judge in {case.dtype}: {name} has the element {largest:.2g}"
+        elif largest and allowed * rounding >= largest:
+            problem = (
+                f"too ill-conditioned to judge in {case.dtype}: honest rounding may move {name} by "
+                f"{allowed * rounding:.2g}, but its largest element is {largest:.2g}"
             )
+        elif 0 < rounding < float(info.smallest_subnormal) / 2:
+            problem = (
+                f"too small to judge in {case.dtype}: the largest element of {name} is {largest:.2g}, and numbers of "
+                f"this size are rounded to multiples of {float(info.smallest_subnormal):.2g}"
+            )
+        else:
+            continue
+        raise GenerationError(f"{case.id}: {problem}")

@@ -545,6 +545,17 @@ UNJUDGEABLE = """\
   - name: too-large
     dtype: float16
     h0: {constant: 70000}
+  - name: grows
+    dtype: float16
+    activations: {cell: {name: affine, alpha: 30000, beta: 0}}
+    weights: {W: {uniform: {gain: 4}}}
+    T: 8
+  - name: vanishes
+    dtype: float16
+    gradients: whole
+    dy: {uniform: {low: -1.0e-06, high: 1.0e-06}}
+    dh_n: {uniform: {low: -1.0e-06, high: 1.0e-06}}
+    dc_n: {uniform: {low: -1.0e-06, high: 1.0e-06}}
 """
 
 
@@ -563,10 +574,13 @@ def test_a_case_that_cannot_be_made_is_a_problem_and_the_others_are_made(
     assert contents(tmp_path / "v") == contents(pristine[0])
     assert summary.made == 2
     assert reported == {c.id: c.id in ("fam/plain", "fam/half") for c in cases}
-    chaotic, infinite, large = sorted(summary.problems)
+    chaotic, grows, infinite, large, vanishes = sorted(summary.problems)
     assert chaotic.startswith("fam/chaotic: too ill-conditioned to judge in bfloat16: honest rounding may move ")
     assert infinite.startswith("fam/infinite: h0 holds NaN or infinity")
     assert large == "fam/too-large: h0 holds numbers too large for float16"
+    assert grows.startswith("fam/grows: too large to judge in float16: c_n has the element ")
+    assert vanishes.startswith("fam/vanishes: too small to judge in float16: the largest element of d_")
+    assert vanishes.endswith("and numbers of this size are rounded to multiples of 6e-08")
 
 
 # A process that is killed leaves no half-written file.
