@@ -33,7 +33,8 @@ class CellGradients(Cell):
     def step_back(self, step: Step, d: State, weights: LayerWeights) -> tuple[State, Parts]:
         """dL/dh_{t-1} and dL/dc_{t-1} from dL/dh_t and dL/dc_t, and the step's parts of the weight gradients."""
         kinds = ["z", "bias"] + (["gamma"] if weights.gamma is not None else [])
-        parts: Parts = {kind: np.zeros_like(np.stack([gate.z for gate in step.gates], axis=1)) for kind in kinds}
+        like = np.stack([gate.z for gate in step.gates], axis=1)
+        parts: Parts = {kind: np.zeros_like(like) for kind in kinds}
         dm = self.projection_back(step, d.h, weights, parts)
         dc = d.c + self.cell_from_output(step, dm)
         da_o = self.gate_back(step, O, self.output_gate(step, dm), weights, parts)

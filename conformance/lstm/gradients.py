@@ -32,11 +32,13 @@ class Gradients(Recorded, CellGradients):
     def run(self, arrays: Arrays) -> Outputs:
         """Every tensor of `case.outputs`."""
         outputs = super().run(arrays)
-        if self.case.gradients is None:
-            return outputs
+        return outputs if self.case.gradients is None else self.with_gradients(arrays, outputs)
+
+    def with_gradients(self, arrays: Arrays, outputs: Outputs) -> Outputs:
+        """Every tensor of `case.outputs` from those of a forward pass, whose steps are on the tape."""
         with np.errstate(over="ignore", invalid="ignore"):
-            outputs |= self.gradients(arrays, outputs)
-        return {name: outputs[name] for name in self.case.outputs}
+            found = outputs | self.gradients(arrays, outputs)
+        return {name: found[name] for name in self.case.outputs}
 
     def scan(self, given: Scan) -> tuple[Array, State]:
         """The reference's scan, computed and recorded on an x whose padding is replaced by zeros."""
@@ -225,3 +227,18 @@ def completed(variant: type[Reference], case: Case, arrays: Arrays) -> Outputs:
     if head is not None:
         outputs |= variant(case).of_logits(outputs["logits"], arrays.inputs)
     return outputs if case.gradients is None else Gradients(case).run(arrays) | outputs
+
+
+def has_the_right_forward_pass(variant: type[Reference]) -> bool:
+    """Whether a variant replaces nothing but methods of the backward pass."""
+    return issubclass(variant, Gradients) and all(
+        getattr(variant, name) is getattr(Gradients, name) for name in _FORWARD
+    )
+
+
+_FORWARD = [
+    name
+    for name, value in {n: v for kind in Recorded.__mro__[:-1] for n, v in vars(kind).items()}.items()
+    if callable(value)
+] + ["without_padding"]
+"""The methods of the forward pass."""

@@ -16,15 +16,13 @@ from operator import itemgetter
 
 import numpy as np
 
-from conformance.case.dtypes import UNIT_ROUNDOFF
+from conformance.case.dtypes import NOISE_ALLOWED, UNIT_ROUNDOFF
 from conformance.case.outcomes import Suspect
 from conformance.case.tensors import Array
 from conformance.lstm.mistakes import Mistake
 from conformance.verdict.noise import error
 from conformance.verdict.reproduce import Trial
 
-HONEST = {"bfloat16": 4.5, "float16": 7.5, "tf32": 3.0, "float32": 16.0}
-"""The most noise of honest arithmetic in a format, in its own unit: 1.5 times the worst that was measured."""
 _SAME_WAY = 0.5
 """The least cosine between an answer's error and that of a format whose rounding it has."""
 _OF_INTEGERS = 16.0 * UNIT_ROUNDOFF["bfloat16"]
@@ -99,7 +97,7 @@ class Inexact:
             if name is None or UNIT_ROUNDOFF[name] <= UNIT_ROUNDOFF[trial.precision]:
                 continue
             noise = trial.noise(trial.got, right) * UNIT_ROUNDOFF[trial.precision] / UNIT_ROUNDOFF[name]
-            if noise > HONEST[name] or self._right_beside(right, shown.found) > _RIGHT:
+            if noise > NOISE_ALLOWED[name] or self._right_beside(right, shown.found) > _RIGHT:
                 continue
             # The numbers of a case may well be exact in float32; then there is no common rounding to compare.
             same_way = 1.0 if name == "float32" else self._same_way(right, shown)

@@ -2,24 +2,30 @@
 
 A mistake is computed in float64 on the case's own arrays, which for this purpose is as exact as golden values are. An
 answer that results from the mistake is then as close to it as an honest answer is to its golden values: within a few
-noise units.
+noise units. Where a wrong answer comes near the largest number of float32, mistakes are computed in float32: beyond
+that number float64 goes on with numbers, and float32 with infinities and NaN.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 
 import numpy as np
 
 from conformance.case.dtypes import NOISE_ALLOWED, UNIT_ROUNDOFF
-from conformance.case.tensors import Array, Arrays, Outputs
-from conformance.lstm.gradients import Gradients, completed
+from conformance.case.tensors import Array, Outputs
+from conformance.lstm.gradients import Gradients, completed, has_the_right_forward_pass
 from conformance.lstm.reference import Reference
+from conformance.lstm.tape import Recorded
 from conformance.verdict.answer import Answer
 from conformance.verdict.follow import follow, top_scans
 from conformance.verdict.noise import allowed, error, times, unit, within_range
-from conformance.verdict.watch import NEAR, Budget, OutOfTime, Probe, Timed, Watched, keeps_the_order
+from conformance.verdict.watch import NEAR, Budget, OutOfTime, Probe, Timed, Watched, WatchedBackward, keeps_the_order
+
+_SHORT_OF_OVERFLOW = 256.0
+"""The terms of a sum may be about this many times larger than the sum."""
 
 
 class Trial:
@@ -47,28 +53,34 @@ class Trial:
         self._unit, self.allowed, self._size = self._row(units), self._row(largest), self._row(sizes)
         self.noise_allowed = case.tolerance.terms(self.precision).get("noise", NOISE_ALLOWED[self.precision])
         self.wrong = self.distance(self.got, self.golden)
+        self._arrays = self._exact.in_dtype(np.float32) if self._overflows() else self._exact
         self._borders = np.cumsum([math.prod(shape) for shape in case.outputs.values()])[:-1]
         self.y, self.y_allowed = judged.outputs["y"].astype(np.float64), largest["y"]
         self.taken = np.zeros((case.T, case.B), dtype=bool)
         for row in range(case.B):
             self.taken[case.valid_steps(row), row] = True
-        self.reached = self.taken[case.block_steps[-1]].any(axis=0)
-        self.near_y = NEAR * self.y_allowed
-        self.finals = {n: (judged.outputs[n].astype(np.float64), NEAR * largest[n]) for n in ("h_n", "c_n")}
-        if any(np.isnan(got[-1]).all() for got, _ in self.finals.values()):
-            # Rows are missing (conformance.verdict.short_answer), so it is not known of which layer the others are.
-            self.finals = {n: (got, np.full(near.shape, np.inf)) for n, (got, near) in self.finals.items()}
+        self.reached: Array = np.any(self.taken[case.block_steps[-1]], axis=0)
+        finals = {name: judged.outputs[name].astype(np.float64) for name in ("h_n", "c_n")}
+        # Rows are missing (conformance.verdict.short_answer), so it is not known of which layer the others are.
+        unknown = any(np.isnan(got[-1]).all() for got in finals.values())
+        self.probe, self.seen = self._probe(judged, largest["h_n"], known=not unknown), None
+        ys, near_y = (np.split(each, case.D, axis=-1) for each in (self.y, self.y_allowed))
+        self.watched_y = [_watched(y, near, self.taken[..., None]) for y, near in zip(ys, near_y, strict=True)]
+        counted = np.zeros_like(self.reached[:, None]) if unknown else self.reached[:, None]
+        self.watched_finals = {name: _watched(got, largest[name], counted) for name, got in finals.items()}
 
-        self.probe, self.seen = self._probe(judged), None
+    def _probe(self, judged: Answer, largest: Array, *, known: bool) -> Probe | None:
+        """Where the answer is first wrong in the order of the computation; None if that is not in a layer.
 
-    def _probe(self, judged: Answer) -> Probe | None:
-        """Where the answer is first wrong in the order of the computation; None if that is not in a layer."""
+        Args:
+            largest: the error allowed in h_n. known: whether it is known of which layer each h_n is.
+        """
         case = self.case
         y = (error(self.y, judged.golden["y"]) > self.y_allowed) & self.taken[..., None]
         if not y.any():
             return None
-        got, near = self.finals["h_n"]
-        final = (error(got, judged.golden["h_n"]) > near / NEAR)[:, self.reached]
+        got = judged.outputs["h_n"].astype(np.float64)
+        final: Array = np.asarray((error(got, judged.golden["h_n"]) > largest)[:, self.reached] & known)
         for layer, of_layer in enumerate(np.split(final, case.layers)[:-1]):
             if of_layer.any():
                 return Probe(layer)
@@ -110,18 +122,59 @@ class Trial:
             OutOfTime: the budget is used up.
         """
         mixin = Watched if watched and keeps_the_order(*variants) else Timed
+        if budget is not None:
+            budget.check()
         self.seen = None
-        return self._run(type("Watched", (mixin, *variants), {"trial": self, "budget": budget}), self._exact)
+        if len(variants) == 1 and has_the_right_forward_pass(variants[0]):
+            backward = type("Watched", (WatchedBackward, *variants), {"trial": self}) if watched else variants[0]
+            return self._row_of(lambda: self._from_right_forward_pass(backward))
+        variant = type("Watched", (mixin, *variants), {"trial": self, "budget": budget})
+        return self._row_of(lambda: completed(variant, self.case, self._arrays))
 
-    def _run(self, variant: type[Reference], arrays: Arrays) -> Array | None:
+    def _overflows(self) -> bool:
+        """Whether the answer, but not the right one, comes near the largest number of float32."""
+        if self.case.dtype != "float32":
+            return False
+        large = float(np.finfo(np.float32).max) / _SHORT_OF_OVERFLOW
+        return bool(np.any((np.abs(self.got) > large) & ~(np.abs(self.golden) > large)))
+
+    def _row_of(self, computation: Callable[[], Outputs]) -> Array | None:
+        """What a mistake's computation gives, as a row of numbers; None if it cannot be computed."""
         try:
             with np.errstate(all="ignore"):
-                outputs = completed(variant, self.case, arrays)
+                outputs = computation()
                 return within_range(self._row(self._under_contract(outputs)), self.case.np_dtype)
         except OutOfTime:
             raise
         except Exception:  # the mistake is for other cases, or the two cannot be combined: it did not cause the answer
             return None
+
+    def _from_right_forward_pass(self, variant: type[Reference]) -> Outputs:
+        """The result of a mistake of the backward pass alone; the forward pass is computed once for all of them."""
+        mistaken = variant(self.case)
+        assert isinstance(mistaken, Gradients)
+        mistaken.tape = self._right[0].tape
+        return mistaken.with_gradients(self._arrays, self._right[1])
+
+    @cached_property
+    def watched_gradients(self) -> dict[str, tuple[Array, Array]]:
+        """The answer's gradients, and how near those of a mistake have to be.
+
+        One that is further away is neither the answer, nor the answer in a coarser format: that is at least twice as
+        near to the answer as the golden values are.
+        """
+        further = max(1.0, self.wrong / (2.0 * NEAR))
+        return {
+            name: _watched(self._tensor(self.got, name), further * self._tensor(self.allowed, name), np.True_)
+            for name in self.case.outputs
+            if name.startswith("d_")
+        }
+
+    @cached_property
+    def _right(self) -> tuple[Gradients, Outputs]:
+        """The right forward pass with its outputs."""
+        right = Gradients(self.case)
+        return right, Recorded.run(right, self._arrays)
 
     def _under_contract(self, outputs: Outputs) -> Outputs:
         """Outputs changed to follow the adapter's contracts, but only where they are right; a mistake's values stay."""
@@ -151,7 +204,8 @@ class Trial:
         A mistake may be worse conditioned than the right computation: one that reads padding computes with 1000. A run
         in float32 shows how far rounding moves it.
         """
-        rounded = self._run(type("Together", variants, {}), self._exact.in_dtype(np.float32))
+        variant = type("Together", variants, {})
+        rounded = self._row_of(lambda: completed(variant, self.case, self._exact.in_dtype(np.float32)))
         if rounded is None:
             return math.inf
         moved = error(rounded, found) * (UNIT_ROUNDOFF[self.precision] / UNIT_ROUNDOFF["float32"])
@@ -210,6 +264,12 @@ class Trial:
         golden = self.there(self.golden)
         with np.errstate(invalid="ignore", over="ignore"):
             return _clipped((self.seen if found is None else self.there(found)) - golden).reshape(-1)
+
+
+def _watched(got: Array, largest: Array, counted: Array | np.bool_) -> tuple[Array, Array]:
+    """Numbers to compare a mistake with while it is computed, and how near it has to be: infinity if it may be any."""
+    compared = np.isfinite(got) & counted
+    return np.where(compared, got, 0.0), np.where(compared, NEAR * largest, np.inf)
 
 
 def _clipped(effect: Array) -> Array:

@@ -13,7 +13,8 @@ from typing import Protocol
 import numpy as np
 
 from conformance.case.model import Case
-from conformance.case.tensors import Array, Inputs, Weights
+from conformance.case.tensors import Array, Inputs, Outputs, Weights
+from conformance.lstm.gradients import Gradients
 from conformance.lstm.reference import Reference
 from conformance.lstm.step import Scan, State, Step
 
@@ -34,10 +35,12 @@ class Budget:
 
     def __init__(self, seconds: float) -> None:
         self._end = time.thread_time() + seconds
+        self._checks = 0
 
     def check(self) -> None:
-        """Raise OutOfTime if the limit is exceeded."""
-        if time.thread_time() > self._end:
+        """Raise OutOfTime if the limit is exceeded; the time is read at every 16th step only, as that takes a while."""
+        self._checks += 1
+        if self._checks % 16 == 0 and time.thread_time() > self._end:
             raise OutOfTime
 
 
@@ -61,16 +64,19 @@ class Probe:
 class Watching(Protocol):
     """What a watched computation is compared with.
 
-    y, near_y: the answer's y, and how near a mistake's has to be. taken (T, B): the steps that count; what y holds at
-    others is a matter of contracts. finals: the same of h_n and c_n. reached (B,): the rows with a step in the last
-    block, for the same reason. seen: receives the numbers of the computation at the probe.
+    watched_y: for each direction, the answer's y and how near a mistake's has to be: infinity at steps that do not
+    count, because what y holds there is a matter of contracts. watched_finals: the same of h_n and c_n; there, rows
+    without a step in the last block do not count. seen: receives the numbers of the computation at the probe.
     """
 
-    y: Array
-    near_y: Array
-    taken: Array
-    finals: dict[str, tuple[Array, Array]]
-    reached: Array
+    watched_y: list[tuple[Array, Array]]
+    watched_finals: dict[str, tuple[Array, Array]]
+
+    @property
+    def watched_gradients(self) -> dict[str, tuple[Array, Array]]:
+        """The same of the gradients."""
+        ...
+
     probe: Probe | None
     seen: Array | None
 
@@ -107,8 +113,8 @@ class Watched(Timed):
             self.trial.seen = np.stack([state.h for state in finals])
         for direction, state in enumerate(finals):
             for name, found in (("h_n", state.h), ("c_n", state.c)):
-                got, near = (each[layer * self.case.D + direction] for each in self.trial.finals[name])
-                if np.any((np.abs(found - got) > near) & np.isfinite(got) & self.trial.reached[:, None]):
+                got, near = (each[layer * self.case.D + direction] for each in self.trial.watched_finals[name])
+                if (np.abs(found - got) > near).any():
                     raise Refuted
         return y, finals
 
@@ -118,11 +124,27 @@ class Watched(Timed):
         layer = given.row // self.case.D
         if layer != self.case.layers - 1:
             return
-        if self.trial.probe == Probe(layer, given.direction, t):
+        probe = self.trial.probe
+        if probe is not None and (probe.layer, probe.direction, probe.step) == (layer, given.direction, t):
             self.trial.seen = step.new.h
-        P = self.case.output_size
-        here = np.s_[t, :, given.direction * P : (given.direction + 1) * P]
-        got = self.trial.y[here]
-        taken = self.trial.taken[t] if given.valid is None else self.trial.taken[t] & given.valid[t]
-        if np.any((np.abs(step.new.h - got) > self.trial.near_y[here]) & np.isfinite(got) & taken[:, None]):
+        got, near = self.trial.watched_y[given.direction]
+        away = np.abs(step.new.h - got[t]) > near[t]
+        if (away if given.valid is None else away & given.valid[t][:, None]).any():
             raise Refuted
+
+
+class WatchedBackward(Gradients):
+    """A mixin for a mistake of the backward pass: stops at the first layer whose gradients are not the answer's."""
+
+    trial: Watching
+
+    def layer_back(
+        self, layer: int, dy: Array, dh_n: Array, dc_n: Array, starts: dict[int, State], found: Outputs
+    ) -> Array:
+        """The layer, if the gradients of its weights are the answer's, and those of the head."""
+        dx = super().layer_back(layer, dy, dh_n, dc_n, starts, found)
+        for name, gradient in found.items():
+            got, near = self.trial.watched_gradients[name]
+            if (np.abs(gradient - got) > near).any():
+                raise Refuted
+        return dx

@@ -299,6 +299,16 @@ def test_numbers_too_large_for_the_dtype_are_the_same_infinity():
     assert named(diagnosed(case, vector, outputs), "output-gate-left-out")
 
 
+@pytest.mark.parametrize("case_id", ["nan-in-one-gate/relu-cell", "nan-in-one-gate/relu-cell-bias"])
+def test_a_mistake_whose_numbers_exceed_float32_is_followed_through_the_overflow(case_id):
+    case = shipped_cases()[case_id]
+    vector = shipped_vectors().load(case)
+    outputs = made(BY_ID["nan-lost-in-gate-input"].variant, case, vector)
+    assert np.isinf(outputs["y"]).any()
+    (suspect,) = diagnosed(case, vector, outputs)
+    assert suspect.mistakes == ("nan-lost-in-gate-input",)
+
+
 def test_cases_on_which_mistakes_coincide_tell_them_apart_together():
     """As docs/reading-a-failure.md says of its example."""
     common = set(BY_ID)

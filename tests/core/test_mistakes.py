@@ -18,6 +18,8 @@ from conformance.lstm.gradients import reference_of
 from conformance.lstm.kappa import kappa
 from conformance.lstm.mistakes import BY_ID, CATALOGUE, Mistake
 from conformance.lstm.mistakes.catalogue import AXES
+from conformance.lstm.mistakes.non_finite import NanLostInGateInput
+from conformance.lstm.mistakes.subnormals import Flushing
 from conformance.lstm.reference import Reference
 from conformance.lstm.step import Scan, State
 from conformance.verdict.noise import unit
@@ -111,6 +113,12 @@ RICH: dict[str, dict[str, Any]] = {
     },
     "nan-weight-of-zero": {"poison": poison("W.0", 1, 4, 0), "I": 1, "x": {"integers": {"low": 0, "high": 1}}},
     "infinity": {"poison": poison("c0", 0, 1, 2, value=math.inf)},
+    "subnormal": {
+        "x": uniform(1e38),
+        "c0": uniform(1e-39),
+        "peephole": True,
+        "weights": {"W": uniform(1e-39), "peephole": uniform(1e38)},
+    },
     "loss": {"head": {"O": 7, "softmax": True, "cross_entropy": True}, "lengths": [3, 5, 1, 4]},
     "large-logits": {
         "head": {"O": 7, "softmax": True, "cross_entropy": True},
@@ -263,6 +271,31 @@ def test_the_arrays_are_left_as_they_were() -> None:
         for name in ("stack", "large-cell", "projection", "calls", "stream"):
             mistake.outputs(rich(name), arrays_of(name))
     assert {(name, n): a.tobytes() for name in RICH for n, a in arrays_of(name).flat.items()} == before
+
+
+def test_a_bound_at_the_largest_number_takes_infinities_and_nan_to_it() -> None:
+    largest = float(np.finfo(np.float32).max)
+    z = np.array([[np.inf, -np.inf, np.nan, -1.5]], np.float32)
+    bounded = NanLostInGateInput(rich("plain")).clipped_gate(0, z)
+    assert bounded.tolist() == [[largest, -largest, largest, -1.5]]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_subnormal_numbers_are_those_of_the_dtype_and_zeros_keep_their_sign(dtype: str) -> None:
+    smallest = np.finfo(dtype).smallest_normal
+    case = rich("plain").model_copy(update={"dtype": dtype})
+    v = np.array([smallest, -smallest, smallest / 2, -smallest / 2, np.nan, -0.0], dtype)
+    for array in (v, v.astype(np.float64)):  # in a diagnosis, a case in float32 is computed in float64
+        flushed = Flushing(case).flushed(array)
+        assert flushed.dtype == array.dtype
+        np.testing.assert_array_equal(flushed, [smallest, -smallest, 0.0, -0.0, np.nan, -0.0])
+        assert np.signbit(flushed).tolist()[:4] == [False, True, False, True]
+
+
+def test_half_formats_are_computed_in_float32_and_keep_their_subnormal_numbers() -> None:
+    case = rich("plain").model_copy(update={"dtype": "float16"})
+    v = np.array([6e-8, -1e-6, 0.0, 1.0], np.float16)
+    np.testing.assert_array_equal(Flushing(case).flushed(v), v)
 
 
 # No two are the same.

@@ -29,6 +29,7 @@ from conformance.lstm.mistakes import (
     stack,
     state,
     stream,
+    subnormals,
 )
 from conformance.lstm.mistakes.base import Axis, Mistake
 
@@ -60,6 +61,7 @@ AXES: tuple[Axis, ...] = (
     gradient_flow.flow,
     shape.shape,
     non_finite.non_finite,
+    subnormals.subnormals,
     precision.precision,
 )
 """The parts of the LSTM, in the order of docs/equations.md."""

@@ -73,7 +73,8 @@ class NanLostInRelu(Reference):
 class NanLostInGateInput(Reference):
     def clipped_gate(self, gate: int, z: Array) -> Array:
         if self.case.bias:
-            z = np.where(np.isnan(z), np.full_like(z, largest(self.case)), z)
+            bound = np.full_like(z, largest(self.case))
+            z = np.where(np.isnan(z), bound, np.minimum(np.maximum(z, -bound), bound))
         return super().clipped_gate(gate, z)
 
 
