@@ -7,6 +7,7 @@
         repro: deviations/repro/x.py    # shows it without the suite
         mistake: some-id                # what the diagnosis has to find; from the catalogue, docs/mistakes.md
         link: https://...               # where it was reported, if it was
+        precision: bfloat16             # only where the answer is judged at this precision
         versions: {keras: "<3.16"}      # package -> the versions that are known to do so
 
       - same_as: other-adapter          # all that is written down of another adapter holds for this one, too
@@ -29,6 +30,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 
+from conformance.case.dtypes import Precision
 from conformance.case.errors import SpecError
 from conformance.case.options import Frozen, Listed
 from conformance.case.outcomes import OUTCOMES, Failed, Outcome
@@ -53,6 +55,7 @@ class Deviation(Frozen):
     repro: str | None = None
     mistake: Annotated[Listed[str], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)] = ()
     link: str | None = None
+    precision: Precision | None = None
     versions: dict[str, str] = Field(min_length=1)
     where: str = ""
 
@@ -79,9 +82,16 @@ class Deviation(Frozen):
                 raise ValueError(unknown(mistake))
         return mistakes
 
-    def applies(self, case_id: str, versions: dict[str, str]) -> bool:
-        """Whether the case is among those named and every package is of the versions named."""
-        return any(fnmatch.fnmatchcase(case_id, pattern) for pattern in self.cases) and self.holds_for(versions)
+    def applies(self, case_id: str, versions: dict[str, str], precision: str | None) -> bool:
+        """Whether the case is among those named, every package of the versions named, and the precision the one named.
+
+        Args:
+            case_id: of the case.
+            versions: of the packages that compute.
+            precision: that at which the answer is judged; None if there is no answer.
+        """
+        named = any(fnmatch.fnmatchcase(case_id, pattern) for pattern in self.cases)
+        return named and self.precision in (None, precision) and self.holds_for(versions)
 
     def holds_for(self, versions: dict[str, str]) -> bool:
         """Whether every package is of the versions named."""
@@ -223,6 +233,8 @@ def _lies_in(version: str, text: str) -> bool:
         return False
 
 
-def find(deviations: list[Deviation], case_id: str, versions: dict[str, str]) -> Deviation | None:
-    """The first deviation that applies to a case, if any."""
-    return next((d for d in deviations if d.applies(case_id, versions)), None)
+def find(
+    deviations: list[Deviation], case_id: str, versions: dict[str, str], precision: str | None = None
+) -> Deviation | None:
+    """The first deviation that applies to a case, if any; the arguments are those of `Deviation.applies`."""
+    return next((d for d in deviations if d.applies(case_id, versions, precision)), None)

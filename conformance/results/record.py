@@ -179,6 +179,7 @@ class RecordedDeviation(_Line):
     mistake: tuple[Text, ...] = ()
     repro: Text | None = None
     link: Text | None = None
+    precision: Text | None = None
     versions: dict[Text, Text] = {}
     where: Text = ""
 

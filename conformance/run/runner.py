@@ -20,7 +20,7 @@ from conformance.results.result import Result
 from conformance.run.assess import Assessment, assess
 from conformance.run.endpoint import Endpoint
 from conformance.run.in_process import InProcess
-from conformance.run.messages import Answer, Ending, NotLoaded, is_last
+from conformance.run.messages import Answer, Computed, Ending, NotLoaded, is_last
 from conformance.run.pipeline import PendingCase, Pipeline
 from conformance.run.process import Worker
 from conformance.run.settings import RunSettings
@@ -189,13 +189,13 @@ class Runner:
             assert each.result is not None
             return each.result
         assert each.vector is not None
-        deviation = self._deviation(each.case)
+        deviation = self._deviation(each.case, answer.precision if isinstance(answer, Computed) else None)
         written = deviation.mistake if deviation is not None and deviation.outcome == Failed.name else ()
         found = assess(each.case, each.vector, answer, written, along_time=self._profiles)
         return self._result(each.case, found, deviation)
 
-    def _deviation(self, case: Case) -> Deviation | None:
-        return find(self._deviations, case.id, self.versions)
+    def _deviation(self, case: Case, precision: str | None = None) -> Deviation | None:
+        return find(self._deviations, case.id, self.versions, precision)
 
     def _result(self, case: Case, found: Assessment, deviation: Deviation | None) -> Result:
         return Result(

@@ -103,6 +103,12 @@ def test_every_package_a_deviation_names_must_be_of_the_version_named(tmp_path):
     assert find(both, "head/last-step", {"torch": "2.5", "numpy": "2.0"}) is None
 
 
+def test_an_entry_that_names_a_precision_counts_for_answers_judged_at_it(tmp_path):
+    (entry,) = loaded(tmp_path, ENTRY.replace("  versions", "  precision: bfloat16\n  versions"))
+    found = [p for p in (None, "bfloat16", "float16") if find([entry], "head/last-step", {"torch": "2.5"}, p)]
+    assert found == ["bfloat16"]
+
+
 def test_the_first_entry_that_applies_counts_and_knows_where_it_stands(tmp_path):
     second = ENTRY.replace("half precision", "another order").replace("<2.6", "<9")
     deviations = loaded(tmp_path, f"# known since 2024\n{ENTRY}{second}")
@@ -129,6 +135,7 @@ def test_an_adapter_without_a_file_has_no_deviations(tmp_path):
         ("\">=2.4,<2.6\"", "'2.5'", "3: versions: torch: '2.5' is not a version range like '>=1.2,<2'"),
         ("[stack/*-f16, head/last-step]", "[]", "1: cases: Tuple should have at least 1 item"),
         ("[stack/*-f16, head/last-step]", "stack/x", "1: cases: Input should be a valid tuple"),
+        ("reason: sums", "precision: fp8\n  reason: sums", "2: precision: Input should be 'float16', 'bfloat16'"),
         ("reason: sums", "outcome: passed\n  reason: sums", "2: outcome: needs one of failed, errored, crashed,"),
         (ENTRY, "cases: []\n", "1: a deviations file is a list"),
         ("- cases", "- plain text\n- cases", "1: a deviation is a mapping"),

@@ -218,6 +218,16 @@ def test_known_deviations_reach_the_result(suite, broken_adapters):
     assert (other.deviation, other.unexpected) == (None, True)
 
 
+def test_a_known_deviation_of_a_precision_is_for_answers_declared_in_it(suite, broken_adapters):
+    known = Deviation(cases=("*",), reason="no idea", versions={"lstm-broken": "==1.5"}, precision="bfloat16")
+    runner = Runner("broken", VectorStore(suite.vectors), [known], RunSettings(timeout=SECONDS))
+    coarse, right, raising = (runner.run(suite.cases[f"broken/{way}"]) for way in ("coarse", "right", "raises"))
+    runner.close()
+    assert coarse.deviation == known
+    assert (right.deviation, right.unexpected) == (None, False)
+    assert (raising.deviation, raising.unexpected) == (None, True)
+
+
 def test_one_process_serves_all_cases_and_is_gone_with_its_log_when_the_runner_is_closed(
     suite, broken_adapters, tmp_path, monkeypatch
 ):
