@@ -68,6 +68,11 @@ class Tensor:
         first = self.axes.split()[0]
         return "" if first in _SIZES else first
 
+    @property
+    def is_matrix(self) -> bool:
+        """Whether it multiplies vectors: whether it has two axes besides one of gates."""
+        return self.kind == "weight" and len(self.axes.split()) - bool(self.gates) == 2
+
     @cached_property
     def _sizes(self) -> list[Callable[[Any, int], int]]:
         return [_size_of(axis) for axis in self.axes.split()]

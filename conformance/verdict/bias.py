@@ -7,12 +7,16 @@ honest errors cancel in it (docs/noise-units.md#systematic-error).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from conformance.case.dtypes import BIAS_ALLOWED, UNIT_ROUNDOFF
+from conformance.case.products import Shared
 from conformance.case.tensors import Array
 
 FEWEST = 8
@@ -28,19 +32,27 @@ class Bias:
     """The mean error of a tensor, in units of u times its mean kappa: of the error that one element has on average.
 
     mean: signed; of the two means, along the number line and away from zero, the one that is further from 0.
-    deviation: the standard deviation of the mean if all errors are independent and as large as kappa says.
+    independent: the standard deviation of the mean if all errors are independent and as large as kappa says.
     values: how many different golden values it is the mean of. outward: whether a positive mean is an error away from
-    zero, not upward.
+    zero, not upward. shared_variance: gives what the errors that elements share add to the square of `independent`.
     """
 
     mean: float
-    deviation: float
+    independent: float
     values: int
     outward: bool
+    shared_variance: Callable[[], float] = field(compare=False, repr=False)
+
+    @cached_property
+    def deviation(self) -> float:
+        """The standard deviation of the mean."""
+        return math.sqrt(self.independent**2 + self.shared_variance())
 
     @property
     def beyond_chance(self) -> float:
         """The part of the mean, without its sign, that chance does not explain."""
+        if abs(self.mean) <= CHANCE * self.independent:  # nearly always; what elements share costs more to find out
+            return 0.0
         return max(0.0, abs(self.mean) - CHANCE * self.deviation)
 
     def problem(self, precision: str) -> str:
@@ -53,7 +65,14 @@ class Bias:
         )
 
 
-def bias(got: Array, golden: Array, kappa: Array, precision: str, dtype: np.dtype[Any]) -> Bias | None:
+def bias(
+    got: Array,
+    golden: Array,
+    kappa: Array,
+    precision: str,
+    dtype: np.dtype[Any],
+    shared: Shared | None = None,
+) -> Bias | None:
     """The bias of a tensor; None where there are too few values for one.
 
     Equal golden values count once, with the mean of their errors: where a state has settled, or weights are equal, one
@@ -64,17 +83,73 @@ def bias(got: Array, golden: Array, kappa: Array, precision: str, dtype: np.dtyp
         got: of any float dtype; finite where golden is.
         golden, kappa: float64, of the same shape.
         precision: the format that the answer is judged in. dtype: that of the case.
+        shared: within what the elements share errors, see `conformance.case.products`.
     """
     counted = np.isfinite(golden) & (kappa > 0)
-    if np.count_nonzero(counted) < FEWEST:
+    want, spread = golden[counted], kappa[counted]
+    if len(want) < FEWEST:
         return None
-    want = golden[counted]
-    _, first, group, size = np.unique(want.astype(dtype), return_index=True, return_inverse=True, return_counts=True)
+    values = want.astype(dtype).astype(np.float64)
+    first = _begins(np.sort(values))  # sorting is fast; the order, where there are equal values, is not
     if len(first) < FEWEST:
         return None
-    spread = np.bincount(group, kappa[counted]) / size
-    errors = np.bincount(group, got[counted].astype(np.float64) - want) / (size * UNIT_ROUNDOFF[precision])
+    sign, parts = np.sign(want), spread  # parts: of the group's kappa that each element has
+    errors = (got[counted].astype(np.float64) - want) / UNIT_ROUNDOFF[precision]
+    if len(first) < len(want):
+        order, sizes = np.argsort(values, kind="stable"), np.diff(first, append=len(want))
+        errors, spread = (np.add.reduceat(each[order], first) / sizes for each in (errors, spread))
+        sign = sign[order[first]]
+        parts[order] /= np.repeat(sizes, sizes)
     errors = np.clip(errors, -OUTLIER * spread, OUTLIER * spread)
-    upward, outward, total = (float(np.sum(each)) for each in (errors, errors * np.sign(want[first]), spread))
-    mean = max(upward, outward, key=abs) / total
-    return Bias(mean, float(np.sqrt(np.sum(spread**2))) / total, len(first), abs(outward) > abs(upward))
+    upward, outward, total = (float(np.sum(each)) for each in (errors, errors * sign, spread))
+    mean, alone = max(upward, outward, key=abs) / total, math.sqrt(float(spread @ spread)) / total
+
+    def shared_variance() -> float:
+        if shared is None:
+            return 0.0
+        return _shared_variance(_in_place(parts / total, counted), _in_place(want, counted), shared)
+
+    return Bias(mean, alone, len(first), abs(outward) > abs(upward), shared_variance)
+
+
+def _begins(ranked: Array) -> Array:
+    """Where each group of equal values begins, in sorted values."""
+    new = np.ones(len(ranked), dtype=bool)
+    np.not_equal(ranked[1:], ranked[:-1], out=new[1:])
+    return np.flatnonzero(new)
+
+
+def _in_place(numbers: Array, counted: Array) -> Array:
+    """The numbers where they are counted, 0 elsewhere."""
+    found = np.zeros(counted.shape)
+    found[counted] = numbers
+    return found
+
+
+def _shared_variance(parts: Array, golden: Array, shared: Shared) -> float:
+    """The variance that shared errors add to a sum of errors as large as `parts`.
+
+    Were all errors of a row one error, their sum would have the variance (sum of the row)^2.
+    """
+    parts, golden = (each.reshape(-1, each.shape[-1]) for each in (parts, golden))
+    sides = [(parts, golden), (parts.T, golden.T)][: 1 if shared == "rows" else 2]
+    return sum(float(np.sum(np.sum(part, axis=1) ** 2)) * _alike(want) for part, want in sides)
+
+
+def _alike(golden: Array) -> float:
+    """How far the errors of a row are one error, from 0 to 1: the mean squared cosine between the columns.
+
+    Columns that are sums of N products, each with a factor of the row, have the cosine 1 if N is 1, and a mean squared
+    cosine of 1/N if the products are independent and equally large. Columns of R numbers have 1/R by chance, which is
+    taken off. A single row tells nothing, so its errors are put down to one.
+    """
+    scaled = golden / max(float(np.max(np.abs(golden))), np.finfo(np.float64).tiny)
+    lengths = np.sqrt(np.sum(scaled**2, axis=0))
+    scaled = scaled[:, lengths > 0] / lengths[lengths > 0]
+    rows, columns = int(np.count_nonzero(scaled.any(axis=1))), scaled.shape[1]
+    if rows < 2 or columns < 2:
+        return 1.0
+    products = scaled.T @ scaled if columns < rows else scaled @ scaled.T  # of the same sum of squares
+    cosines = (float(np.sum(products**2)) - columns) / (columns * (columns - 1))
+    by_chance = 1.0 / rows
+    return float(np.clip((cosines - by_chance) / (1.0 - by_chance), 0.0, 1.0))

@@ -8,7 +8,11 @@ from conformance.case.dtypes import BIAS_ALLOWED, UNIT_ROUNDOFF
 from conformance.case.model import Case
 from conformance.case.options import Tolerance
 from conformance.case.outcomes import Failed, Passed
+from conformance.case.products import shared_errors
 from conformance.case.tensors import Outputs, to_bytes
+from conformance.golden.inputs import make_arrays
+from conformance.lstm.gradients import reference_of
+from conformance.lstm.kappa import kappa as kappa_of
 from conformance.lstm.mistakes import BY_ID
 from conformance.run.assess import assess
 from conformance.run.messages import Computed
@@ -41,6 +45,81 @@ def test_rounding_toward_zero_is_found_where_the_largest_error_is_within_the_tol
     assert outcome.bias > BIAS_ALLOWED[case.dtype]
     assert all(difference.within_tolerance for difference in outcome.differences)
     assert "toward zero" in outcome.differences[0].problem
+
+
+def test_rounding_toward_zero_is_found_in_products_whose_elements_share_errors():
+    for case_id, name in (("projection/half-f16", "y"), ("reference-card/event-by-event", "logits")):
+        case = shipped_cases()[case_id]
+        assert shared_errors(case, name) == "rows"
+        problems = {d.tensor: d.problem for d in judged(case, truncated(case)).differences}
+        assert "toward zero" in problems[name]
+
+
+def test_matrix_products_are_known_by_their_tensors():
+    keys = {"id": "bias/products", "seed": 1, "T": 2, "B": 2, "I": 3, "H": 4, "gradients": "whole", "peephole": True}
+    case = Case.model_validate(keys | {"head": {"O": 3, "softmax": True, "cross_entropy": True}})
+    assert {name.removesuffix(".0") for name in case.outputs if shared_errors(case, name) is None} == {
+        *("y", "h_n", "c_n", "loss", "d_c0", "d_b_w", "d_b_r", "d_peephole", "d_b_y")
+    }
+    rows = {name for name in case.outputs if shared_errors(case, name) == "rows"}
+    assert rows == {"logits", "probabilities", "d_x", "d_h0"}
+    projected = case.model_copy(update={"P": 2})
+    assert {shared_errors(projected, name) for name in ("y", "h_n")} == {"rows"}
+    assert shared_errors(projected, "d_projection.0") == "rows and columns"
+
+
+FEW_PRODUCTS = {
+    "one-step": {"T": 1, "B": 1, "I": 13, "H": 11},
+    "clipped": {"T": 1, "B": 5, "I": 9, "H": 6, "P": 17, "projection_clip": 0.25, "layer_norm": "nnapi", "bias": False},
+    "one-unit": {"T": 4, "B": 3, "I": 12, "H": 1, "P": 19, "direction": "bidirectional"},
+    "head": {"T": 2, "B": 1, "I": 3, "H": 2, "head": {"O": 29, "softmax": True, "cross_entropy": True}},
+}
+
+
+@pytest.mark.parametrize("keys", FEW_PRODUCTS.values(), ids=FEW_PRODUCTS)
+def test_an_honest_answer_is_not_biased_where_elements_are_products_that_share_a_factor(keys):
+    scores = []
+    for seed in range(4):
+        case = Case.model_validate({"id": f"bias/few-products-{seed}", "seed": seed, "gradients": "whole"} | keys)
+        arrays = make_arrays(case)
+        golden, honest = (reference_of(case).run(given) for given in (arrays.in_dtype(np.float64), arrays))
+        kappa = kappa_of(case, arrays)
+        outcome = judge(case, honest, golden, kappa, precision="float32")
+        assert isinstance(outcome, Passed), outcome
+        for name, want in golden.items():
+            if shared := shared_errors(case, name):
+                found = bias(honest[name], want, kappa[name], "float32", F32, shared)
+                scores += [found.mean / found.deviation] if found else []
+    assert len(scores) > 10
+    assert np.sqrt(np.mean(np.square(scores))) < 1.3  # the larger of two normal numbers has sqrt(1 + 2 / pi) = 1.28
+
+
+def outer(products: int, shared):
+    """The bias of matrices (60, 80) that are sums of so many products, where each row has the errors of its factor."""
+    generator = np.random.default_rng(products)
+    dz, x = generator.normal(size=(60, products)), generator.normal(size=(products, 80))
+    error = generator.normal(size=dz.shape)
+    golden, scale = dz @ x, np.sqrt((x**2).sum(axis=0)) * np.ones((60, 1))
+    return bias(golden + U * error @ x, golden, scale, "float32", F32, shared)
+
+
+def test_elements_that_share_all_errors_are_as_uncertain_as_one():
+    generator = np.random.default_rng(0)
+    golden = np.outer(generator.uniform(1.0, 2.0, 60), generator.uniform(1.0, 3.0, 80))
+    args = (golden * (1 + U), golden, np.ones(golden.shape), "float32", F32)
+    assert bias(*args).deviation == pytest.approx(1 / np.sqrt(4800), rel=0.05)
+    assert bias(*args, "rows").deviation == pytest.approx(np.sqrt(1 / 60), rel=0.05)
+    assert bias(*args, "rows and columns").deviation == pytest.approx(np.sqrt(1 / 60 + 1 / 80), rel=0.05)
+    one_row = (args[0][:1], golden[:1], np.ones((1, 80)), "float32", F32, "rows")
+    assert bias(*one_row).deviation > 1.0
+
+
+@pytest.mark.parametrize("products", [1, 2, 4, 16])
+def test_the_more_products_the_less_errors_are_shared(products):
+    alone, rows = outer(products, None), outer(products, "rows")
+    of_rows = rows.deviation**2 - alone.deviation**2
+    assert of_rows * 60 * products == pytest.approx(1.0, rel=0.4)
+    assert abs(rows.mean) < CHANCE * rows.deviation
 
 
 GOLDEN = np.linspace(-1.0, 1.0, 100)
