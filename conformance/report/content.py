@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Literal
 
 from conformance.case.model import Case
-from conformance.case.outcomes import Passed, Unsupported
+from conformance.case.outcomes import Passed, Unsupported, together
 from conformance.case.text import counted, shortened, visible
 from conformance.results.reading import Results
 from conformance.results.record import AdapterInfo, Record, Shared, selection_digest
@@ -31,6 +31,8 @@ WORDS = {
 
 _LONGEST = 200
 """Characters of an error's first line that a story shows; the rest is cut off."""
+_NAMED = 3
+"""Mistakes that cannot be told apart which a story names; the others are counted."""
 
 
 def status_of(record: Record) -> Status:
@@ -171,8 +173,11 @@ def story_of(record: Record) -> str:
     if record.outcome_class is Passed:
         return f"passed, but a known deviation is written down: {record.deviation.reason if record.deviation else ''}"
     if record.suspects:
-        named = " with ".join(record.suspects[0].mistakes)
-        return f"{record.outcome}; looks like {named}"
+        named = [together(suspect.mistakes) for suspect in record.suspects]
+        if len(named) == 1:
+            return f"{record.outcome}; looks like {named[0]}"
+        rest = [counted(len(named) - _NAMED, "other")] if len(named) > _NAMED else []
+        return f"{record.outcome}; cannot be told apart: {' or '.join(named[:_NAMED] + rest)}"
     if record.suspects is not None:
         return f"{record.outcome}; no mistake of the catalogue explains it"
     first = body_of(record).partition("\n")[0].strip().removesuffix("; it last printed:")

@@ -19,7 +19,7 @@ from conformance.cli import main
 from conformance.lstm.mistakes import BY_ID
 from conformance.report import data, page
 from conformance.report.badge import badge
-from conformance.report.content import Content
+from conformance.report.content import Content, story_of
 from conformance.report.junit import junit
 from conformance.report.markdown import LIMIT, markdown
 from conformance.results.reading import read_results
@@ -71,6 +71,19 @@ def test_unexpected_results_with_one_story_stand_together(acme):
     assert any(story.startswith("errored: ValueError") for story in stories)
     (passed,) = content(acme).groups("xpass")
     assert passed.story.startswith("passed, but a known deviation is written down")
+
+
+def test_a_story_names_mistakes_that_cannot_be_told_apart():
+    record = next(record for record in acme_records() if record.suspects)
+    first = record.suspects[0]
+
+    def story(*mistakes: tuple[str, ...]) -> str:
+        suspects = tuple(first.model_copy(update={"mistakes": each}) for each in mistakes)
+        return story_of(record.model_copy(update={"suspects": suspects}))
+
+    assert story(("one", "two")) == "failed; looks like one with two"
+    assert story(("one",), ("two",)) == "failed; cannot be told apart: one or two"
+    assert story(*[(name,) for name in "abcde"]) == "failed; cannot be told apart: a or b or c or 2 others"
 
 
 def test_what_is_missing_is_said(folder, acme):
