@@ -23,6 +23,7 @@ import numpy as np
 from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.model import CHECKED, Case
 from conformance.case.tensors import Arrays, Outputs
+from conformance.golden.cache import cached
 from conformance.golden.generate import cost, end_with_parent
 from conformance.golden.inputs import make_arrays
 from conformance.golden.power import effects
@@ -165,16 +166,16 @@ def measure(
     """Finds for each drawn mistake a case that catches it; `report` is called with the number of mistakes just done.
 
     Args:
-        cases: those to try, whose vectors are below `root`. Those made on demand are left out.
+        cases: those to try, whose vectors are below `root`, or in the cache if they are made on demand.
 
     Raises:
         VectorError: a case has no readable vector.
     """
-    stored = sorted((case for case in cases if not case.on_demand), key=cost)
+    ordered = sorted(cases, key=lambda case: (case.on_demand, cost(case)))
     ids = [drawn.mistake.id for drawn in sample.drawn]
     parts = [ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)]
     workers = jobs or os.cpu_count() or 1
-    with ProcessPoolExecutor(max_workers=workers, initializer=_begin, initargs=(stored, root)) as pool:
+    with ProcessPoolExecutor(max_workers=workers, initializer=_begin, initargs=(ordered, root)) as pool:
         try:
             running = {pool.submit(_caught, part): part for part in parts}
             for future in as_completed(running):
@@ -204,7 +205,7 @@ def _caught(ids: Sequence[str]) -> dict[str, str]:
         applying = [mistake.mistake for mistake in left.values() if mistake.applies(case)]
         if not applying:
             continue
-        vector = _store.load(case)
+        vector = cached(case) if case.on_demand else _store.load(case)
         for mistake_id, effect in effects(case, vector.arrays, vector.golden, vector.kappa, applying).items():
             if effect.caught:
                 found[mistake_id] = case.id

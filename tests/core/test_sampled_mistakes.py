@@ -261,6 +261,21 @@ def test_the_command_says_what_is_caught_and_gives_a_case_for_the_rest(tmp_path)
     assert text.stdout.count("a case for it: {") == 12 - data["caught"]
 
 
+def test_a_case_made_on_demand_is_tried_last(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "two.yaml").write_text(
+        "family: two\ndefaults: {T: 3, B: 2, I: 5, H: 4, seed: 1}\n"
+        "cases: [{name: made, T: 2, peephole: true, on_demand: true}, {name: stored}]\n"
+    )
+    suite = ["--specs", str(tmp_path / "specs"), "--vectors", str(tmp_path / "vectors")]
+    assert CliRunner().invoke(main, ["generate", *suite]).exit_code == 0
+    everywhere, there = (sampled(f"{site}:dropped:all:always") for site in ("input-product", "peephole"))
+    sample = sampling.Sample(0, [sampling.Drawn(each, case_of()) for each in (everywhere, there)])
+    sampling.measure(sample, list(load_specs(tmp_path / "specs")), tmp_path / "vectors", jobs=1)
+    assert sample.caught == {everywhere.id: "two/stored", there.id: "two/made"}
+
+
 def test_the_document_lists_every_word() -> None:
     text = (Path(__file__).parents[2] / "docs" / "sampled-mistakes.md").read_text()
     words = set(re.findall(r"`([\w-]+)`", text))
