@@ -170,6 +170,7 @@ def measure(
 
     Raises:
         VectorError: a case has no readable vector.
+        GenerationError: one made on demand is not in the cache and cannot be made here.
     """
     ordered = sorted(cases, key=lambda case: (case.on_demand, cost(case)))
     ids = [drawn.mistake.id for drawn in sample.drawn]
