@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,8 +105,12 @@ class Locality:
         """`among` for an axis that is handed over in several parts of these sizes."""
         return np.concatenate([np.zeros(0, bool), *(self.among(size) for size in sizes)])
 
-    def possible(self, case: Case) -> bool:
-        """Whether a case has such a part at all. Cheap; true if in doubt."""
+    def possible(self, case: Case, sizes: Mapping[str, Sequence[int]]) -> bool:
+        """Whether a case has such a part at all. Cheap; true if in doubt.
+
+        Args:
+            sizes: of each axis of the operation, the sizes that it has in the case (Site.sizes).
+        """
         match self.axis:
             case "all" | "gate":
                 return True
@@ -118,17 +122,11 @@ class Locality:
                 return case.calls is not None and len(case.calls) > 1
             case "blocks":
                 return case.blocks is not None and len(case.blocks) > 1
-        return any(self.among(size).any() for size in _sizes_of(case)[self.axis])
+        return self.within(sizes[self.axis])
 
-
-def _sizes_of(case: Case) -> dict[str, Sequence[int]]:
-    return {
-        "steps": case.blocks or (case.T,),
-        "rows": case.calls or (case.B,),
-        "units": (case.H, case.output_size),
-        "columns": (case.I, case.H, case.output_size, case.D * case.output_size),
-        "classes": (case.head.O,) if case.head is not None else (),
-    }
+    def within(self, sizes: Iterable[int]) -> bool:
+        """Whether an axis of one of these sizes has such a part."""
+        return any(self.among(size).any() for size in sizes)
 
 
 def localities(axes: str) -> dict[str, list[Locality]]:

@@ -70,7 +70,7 @@ class Sampled:
 
     def applies(self, case: Case) -> bool:
         """Whether it can be made on a case; cheap, and never false if the answer would differ."""
-        return self.when.holds(case) and self.site.present(case) and self.where.possible(case)
+        return self.when.holds(case) and self.site.present(case) and self.where.possible(case, self.site.sizes(case))
 
     @functools.cached_property
     def mistake(self) -> Mistake:
