@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import ml_dtypes
@@ -72,7 +73,8 @@ def _refuse_ill_conditioned(case: Case, vector: Vector) -> None:
     info = ml_dtypes.finfo(case.np_dtype)
     for name, golden in vector.golden.items():
         largest = float(np.max(np.abs(golden[np.isfinite(golden)]), initial=0.0))
-        rounding = float(np.max(unit(golden, vector.kappa[name], case.dtype), initial=0.0))
+        units = unit(golden, vector.kappa[name], case.dtype)
+        rounding = float(np.max(units, initial=0.0))
         if largest > float(info.max):
             problem = f"too large to judge in {case.dtype}: {name} has the element {largest:.2g}"
         elif largest and allowed * rounding >= largest:
@@ -80,7 +82,7 @@ def _refuse_ill_conditioned(case: Case, vector: Vector) -> None:
                 f"too ill-conditioned to judge in {case.dtype}: honest rounding may move {name} by "
                 f"{allowed * rounding:.2g}, but its largest element is {largest:.2g}"
             )
-        elif 0 < rounding < float(info.smallest_subnormal) / 2:
+        elif 0 < np.min(units, initial=math.inf) < float(info.smallest_subnormal) / 2 * math.sqrt(_summed(case, name)):
             problem = (
                 f"too small to judge in {case.dtype}: the largest element of {name} is {largest:.2g}, and numbers of "
                 f"this size are rounded to multiples of {float(info.smallest_subnormal):.2g}"
@@ -88,3 +90,9 @@ def _refuse_ill_conditioned(case: Case, vector: Vector) -> None:
         else:
             continue
         raise GenerationError(f"{case.id}: {problem}")
+
+
+def _summed(case: Case, name: str) -> int:
+    """How many terms an element of an output is the sum of, each rounded as the smallest numbers are."""
+    given = ("d_x", "d_h0", "d_c0")
+    return case.T * case.B if name.startswith("d_") and name not in given else 1

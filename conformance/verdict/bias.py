@@ -129,10 +129,11 @@ def _in_place(numbers: Array, counted: Array) -> Array:
 def _shared_variance(parts: Array, golden: Array, shared: Shared) -> float:
     """The variance that shared errors add to a sum of errors as large as `parts`.
 
-    Were all errors of a row one error, their sum would have the variance (sum of the row)^2.
+    Were all errors of a row one error, their sum would have the variance (sum of the row)^2; and so for a column.
     """
     parts, golden = (each.reshape(-1, each.shape[-1]) for each in (parts, golden))
-    sides = [(parts, golden), (parts.T, golden.T)][: 1 if shared == "rows" else 2]
+    sides = [(parts, golden)] if "rows" in shared else []
+    sides += [(parts.T, golden.T)] if "columns" in shared else []
     return sum(float(np.sum(np.sum(part, axis=1) ** 2)) * _alike(want) for part, want in sides)
 
 

@@ -66,12 +66,18 @@ def test_matrix_products_are_known_by_their_tensors():
     projected = case.model_copy(update={"P": 2})
     assert {shared_errors(projected, name) for name in ("y", "h_n")} == {"rows"}
     assert shared_errors(projected, "d_projection.0") == "rows and columns"
+    clipped = {"gate_clip": {"bound": 0.75, "reading": "all"}, "gradients": None, "peephole": True}
+    for keys_of_clip in (clipped, {"cell_clip": 1.0}):
+        assert shared_errors(Case.model_validate(keys | keys_of_clip), "y") == "columns"
+        assert shared_errors(Case.model_validate(keys | keys_of_clip | {"P": 2}), "y") == "rows and columns"
+        assert shared_errors(Case.model_validate(keys | keys_of_clip | {"P": 2}), "c_n") == "columns"
 
 
 FEW_PRODUCTS = {
     "one-step": {"T": 1, "B": 1, "I": 13, "H": 11},
     "clipped": {"T": 1, "B": 5, "I": 9, "H": 6, "P": 17, "projection_clip": 0.25, "layer_norm": "nnapi", "bias": False},
     "one-unit": {"T": 4, "B": 3, "I": 12, "H": 1, "P": 19, "direction": "bidirectional"},
+    "clipped-gates": {"T": 8, "B": 33, "I": 1, "H": 1, "gate_clip": {"bound": 0.75, "reading": "all"}},
     "head": {"T": 2, "B": 1, "I": 3, "H": 2, "head": {"O": 29, "softmax": True, "cross_entropy": True}},
 }
 

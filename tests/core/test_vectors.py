@@ -23,6 +23,7 @@ from conformance.case.load import load_spec
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Arrays
 from conformance.files import FileError, replace_file
+from conformance.golden.build import build
 from conformance.golden.cache import cached
 from conformance.golden.cache import folder as cache_folder
 from conformance.golden.generate import Summary, check, generate
@@ -519,6 +520,23 @@ def test_check_notices_other_bits_a_damaged_file_and_a_vector_nobody_asks_for(st
     assert len(checked([plain], root, whole=False)) == 1
 
 
+def test_of_the_vectors_that_are_not_made_again_the_digests_are_compared(stored: tuple[Path, list[Case]]) -> None:
+    root, (plain, half) = stored
+
+    def every_other() -> Summary:
+        return check([plain, half], VectorStore(root), whole=True, every=2, jobs=1, report=lambda case, built: None)
+
+    summary = every_other()
+    assert (summary.made, summary.same_bytes, summary.digests, summary.problems) == (1, 1, 1, [])
+    assert summary.lint.keys() == {"fam/plain", "fam/half"}
+    rewrite(root, half, scaled(4.0), "kappa")
+    assert every_other().problems == []  # the manifest was made to match
+    flip(root / "fam/half.safetensors", -1)
+    (altered,) = every_other().problems
+    assert altered.startswith("fam/half: ")
+    assert "altered: SHA-256" in altered
+
+
 def test_prune_removes_stale_vectors_and_only_those(stored: tuple[Path, list[Case]]) -> None:
     root, (plain, half) = stored
     assert made([plain], root, prune=False).problems == []
@@ -581,6 +599,19 @@ def test_a_case_that_cannot_be_made_is_a_problem_and_the_others_are_made(
     assert grows.startswith("fam/grows: too large to judge in float16: c_n has the element ")
     assert vanishes.startswith("fam/vanishes: too small to judge in float16: the largest element of d_")
     assert vanishes.endswith("and numbers of this size are rounded to multiples of 6e-08")
+
+
+def test_a_sum_of_many_tiny_terms_is_too_small_to_judge() -> None:
+    """Each of the terms is rounded to a multiple of the smallest number, so that honest sums differ by several."""
+
+    def case(largest: float) -> Case:
+        tiny = {"uniform": {"low": -largest, "high": largest}}
+        keys = {"T": 1, "B": 65, "I": 2, "H": 3, "gradients": "whole", "dy": tiny, "dh_n": tiny, "dc_n": tiny}
+        return Case.model_validate({"id": "fam/tiny-gradients"} | keys)
+
+    with pytest.raises(GenerationError, match="too small to judge in float32: the largest element of d_"):
+        build(case(1e-38))
+    build(case(1e-37))
 
 
 # A process that is killed leaves no half-written file.
