@@ -45,7 +45,8 @@ def outputs_of(built: CaseModel, inputs: Inputs) -> Outputs:
     arrays = [np.array(keras.ops.convert_to_numpy(tensor)) for tensor in results]
     outputs = built.outputs(arrays)
     if case.cross_entropy:
-        outputs["loss"] = np.array(keras.ops.convert_to_numpy(value))
+        # A bfloat16 tensor of TensorFlow without axes is converted by no function of NumPy.
+        outputs["loss"] = np.array(keras.ops.convert_to_numpy(keras.ops.reshape(value, (1,)))).reshape(())
     if case.gradients is not None:
         found = [np.array(keras.ops.convert_to_numpy(gradient)) for gradient in gradients]
         outputs |= _named(case, found, states)

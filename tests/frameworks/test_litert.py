@@ -44,6 +44,7 @@ def test_a_stream_goes_on_from_what_the_interpreter_has_kept() -> None:
             "both directions in batch-major layout are not asked of it: see docs/adapters.md",
         ),
         ({"H": 2, "P": 19}, "a projection of 2 cells to 19 is not asked of it"),
+        ({"H": 5, "P": 9, "B": 5}, "a projection of 5 cells to 9 is not asked of it"),
     ],
 )
 def test_what_it_is_not_asked_is_refused_before_there_is_a_model(
