@@ -34,7 +34,7 @@ LEAST_OF_SYSTEMATIC = 1.5
 """The same for a systematic mistake, whose mean error cannot be much larger than what is allowed: its largest error is
 itself within the tolerance."""
 _ENOUGH_CASES = 3
-"""A mistake separated by this many cases is not tried on costlier ones."""
+"""A mistake separated by this many cases in float32 is not tried on costlier ones."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,8 @@ def too_weak(
 ) -> list[str]:
     """One line for each mistake that no case separates by as much as is needed.
 
-    The cheapest cases go first, and a mistake that enough of them separate is not tried on the others.
+    The cheapest cases go first, and a mistake that enough of them separate in float32, the format that counts if it
+    has an effect there, is not tried on the others.
 
     Raises:
         VectorError: a case has no readable vector.
@@ -154,7 +155,7 @@ def too_weak(
         for mistake_id, effect in found.items():
             power = powers[mistake_id]
             power.effects.append(effect)
-            if sum(e.separation >= power.needed for e in power.counted) >= _ENOUGH_CASES:
+            if sum(e.separation >= power.needed and e.dtype == "float32" for e in power.effects) >= _ENOUGH_CASES:
                 open_ids.discard(mistake_id)
         report()
     weak = [power for power in powers.values() if not power.separated]

@@ -17,6 +17,7 @@ from conformance.case.options import Tolerance
 from conformance.case.outcomes import Failed
 from conformance.cli import options
 from conformance.data import DataFolders
+from conformance.golden.generate import generate
 from conformance.golden.power import LEAST_SEPARATION, Effect, Power, effects, measure, too_weak
 from conformance.golden.store import VectorStore
 from conformance.lstm.mistakes import BY_ID, CATALOGUE
@@ -124,6 +125,30 @@ def test_generation_of_the_suites_own_vectors_fails_where_they_are_too_weak(suit
     own = CliRunner().invoke(cli.main, arguments)
     assert own.exit_code == 1
     assert "\nmistake peephole-ignored: applies to no case" in own.output
+
+
+SHOWS_LATE = """\
+family: late
+defaults: {T: 2, I: 2, H: 3, peephole: true}
+cases:
+  - {name: a, B: 1, dtype: float64}
+  - {name: b, B: 2, dtype: float64}
+  - {name: c, B: 3, dtype: float64}
+  - {name: little-in-float32, B: 4, weights: {peephole: {uniform: {low: -0.000002, high: 0.000002}}}}
+  - {name: d, B: 5, dtype: float64}
+  - {name: much-in-float32, B: 6}
+"""
+
+
+def test_enough_cases_in_another_format_do_not_end_the_search(tmp_path: Path):
+    """Three in float64 come first; then a case shows a little in float32, which is what counts, and a later one all."""
+    (tmp_path / "late.yaml").write_text(SHOWS_LATE)
+    cases = load_specs(tmp_path)
+    generate(cases, VectorStore(tmp_path / "v"), prune=False, jobs=1, report=lambda case, built: None)
+    found = {p.mistake.id: p for p in measure(cases, tmp_path / "v", jobs=1)}["peephole-ignored"]
+    little = next(e for e in found.effects if e.case_id == "late/little-in-float32")
+    assert 1.0 < little.noise < LEAST_SEPARATION * NOISE_ALLOWED["float32"]
+    assert not any("peephole-ignored" in line for line in too_weak(cases, tmp_path / "v", jobs=1))
 
 
 # The command and the document

@@ -43,6 +43,7 @@ class Traced(Gradients):
         self.back = False
         self._times: dict[int, int] = {}
         self._before: dict[Any, Array] = {}
+        self._among_steps: dict[int, Array] = {}
 
     # Where the computation is.
 
@@ -188,11 +189,11 @@ class Traced(Gradients):
         return everything if self.step_at is not None and later[self.step_at] else None
 
     def _steps(self) -> Array:
-        found = np.zeros(self.case.T, bool)
-        for t in range(self.case.T):
-            at, size = self.place(t)
-            found[t] = self.locality.among(size)[at]
-        return found
+        if self.direction not in self._among_steps:
+            places = [self.place(t) for t in range(self.case.T)]
+            among = {size: self.locality.among(size) for _, size in places}
+            self._among_steps[self.direction] = np.array([among[size][at] for at, size in places], bool)
+        return self._among_steps[self.direction]
 
     def _along(self, axes: str, letter: str, among: Array, shape: tuple[int, ...]) -> Array | None:
         if letter not in axes or not among.any():
