@@ -1,0 +1,98 @@
+"""Vectors made on demand, and their cache."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from stores import SPEC, UNJUDGEABLE, cases_of, contents, flip, snapshot
+
+from conformance.case.errors import GenerationError, VectorError
+from conformance.case.model import Case
+from conformance.golden.cache import cached
+from conformance.golden.cache import folder as cache_folder
+from conformance.golden.vector import Vector
+
+
+@pytest.fixture
+def on_demand(pristine: tuple[Path, list[Case]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Case, bytes]:
+    """A case with an empty cache, and the bytes of its vector."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert cache_folder().is_relative_to(tmp_path)
+    root, (plain, _) = pristine
+    return plain, (root / "fam/plain.safetensors").read_bytes()
+
+
+def cache_files() -> list[Path]:
+    return sorted(cache_folder().iterdir())
+
+
+def test_the_cache_is_made_and_then_reused(on_demand: tuple[Case, bytes]) -> None:
+    case, data = on_demand
+    assert cached(case).to_bytes() == data
+    vector, digest = cache_files()
+    assert (vector.suffix, digest.suffix) == (".safetensors", ".sha256")
+    assert vector.read_bytes() == data
+    before = snapshot(cache_folder())
+    assert cached(case).to_bytes() == data
+    assert snapshot(cache_folder()) == before
+    # What is there is what is handed out: nothing is computed again.
+    made_of = Vector.from_bytes(data)
+    other = Vector(made_of.arrays, made_of.golden | {"y": np.full(case.outputs["y"], 7.0)}, made_of.kappa)
+    vector.write_bytes(other.to_bytes())
+    digest.write_text(hashlib.sha256(other.to_bytes()).hexdigest())
+    assert np.all(cached(case).golden["y"] == 7.0)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda vector, digest: flip(vector, -1),
+        lambda vector, digest: flip(vector, 8),
+        lambda vector, digest: os.truncate(vector, 100),
+        lambda vector, digest: vector.unlink(),
+        lambda vector, digest: digest.unlink(),
+        lambda vector, digest: digest.write_bytes(b"\xff\x00"),
+        lambda vector, digest: flip(digest, 0),
+    ],
+    ids=["number", "header", "truncated", "no-vector", "no-digest", "digest-not-text", "other-digest"],
+)
+def test_a_damaged_cache_is_repaired(on_demand: tuple[Case, bytes], damage: Callable[[Path, Path], Any]) -> None:
+    case, data = on_demand
+    cached(case)
+    whole = contents(cache_folder())
+    damage(*cache_files())
+    assert contents(cache_folder()) != whole
+    assert cached(case).to_bytes() == data
+    assert contents(cache_folder()) == whole
+
+
+@pytest.mark.parametrize("obstacle", [Path.mkdir, os.mkfifo])
+def test_what_is_in_the_way_in_the_cache_is_named_with_what_to_do(
+    on_demand: tuple[Case, bytes], obstacle: Callable[[Path], Any]
+) -> None:
+    case, _ = on_demand
+    cached(case)
+    vector, _ = cache_files()
+    vector.unlink()
+    obstacle(vector)
+    with pytest.raises(VectorError, match=r"\.safetensors: cannot be written: .* if it is in the way, remove it$"):
+        cached(case)
+
+
+def test_a_changed_case_has_a_cache_of_its_own(on_demand: tuple[Case, bytes]) -> None:
+    case, data = on_demand
+    cached(case)
+    assert cached(case.model_copy(update={"T": 3})).golden["y"].shape == (3, 4, 3)
+    assert len(cache_files()) == 4
+    assert cached(case).to_bytes() == data
+
+
+def test_a_case_that_cannot_be_made_leaves_no_cache(on_demand: tuple[Case, bytes], tmp_path: Path) -> None:
+    infinite = cases_of(SPEC + UNJUDGEABLE, tmp_path)[3]
+    with pytest.raises(GenerationError, match="holds NaN or infinity"):
+        cached(infinite)
+    assert not cache_folder().exists() or cache_files() == []
