@@ -24,3 +24,9 @@ def stored(pristine: tuple[Path, list[Case]], tmp_path: Path) -> tuple[Path, lis
     root, cases = pristine
     shutil.copytree(root, tmp_path / "vectors")
     return tmp_path / "vectors", cases
+
+
+@pytest.fixture
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Problems show paths relative to the working directory."""
+    monkeypatch.chdir(tmp_path)
