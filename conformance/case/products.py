@@ -2,8 +2,8 @@
 
 An element of d_W is a sum of dz[n, j] * x[n, i] over steps and batch rows n: the error of one dz[n, j] is in the whole
 row j, that of one x[n, i] in the whole column i. An element of h = W_p m shares the errors of m with its row; W_p is
-exact. And where a clip binds, a gate, or tanh(c), is the same number in many steps and rows of a unit, with the same
-error. Elements of other tensors have factors of their own.
+exact. And where the gates are clipped, a gate is the same number in many steps and rows of a unit, with the same error.
+Elements of other tensors have factors of their own.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def shared_errors(case: Case, name: str) -> Shared | None:
         weight = (LAYER_WEIGHTS | HEAD_WEIGHTS).get(kind)
         return "rows and columns" if weight is not None and weight.is_matrix else None
     if name in ("y", "h_n", "c_n"):
-        projected, clipped = case.P is not None and name != "c_n", bool(case.gate_clip or case.cell_clip)
+        projected, clipped = case.P is not None and name != "c_n", case.gate_clip is not None
         if projected:
             return "rows and columns" if clipped else "rows"
         return "columns" if clipped else None

@@ -380,6 +380,10 @@ def test_generate_makes_what_check_demands(tmp_path, suite):
     assert code == 0
     assert output.startswith("2 of 2 vectors are the same; ")
     assert output.endswith("; 0 problems\n")
+    code, output = generate("--check", "--every", "2")
+    assert code == 0
+    assert output.startswith("1 of 1 vectors are the same, the digests of 1 others too; ")
+    assert generate("--every", "2")[0] == 2
     (tmp_path / "specs" / "made.yaml").write_text(SPEC.replace("name: two, T: 1", "name: three, T: 3"))
     code, output = generate("--check")
     assert code == 1

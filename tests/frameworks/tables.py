@@ -145,6 +145,7 @@ KERAS_HALF: list[Fields] = [
     COMMON | {"layers": 2} | HEAD,
     RAGGED | BIDIRECTIONAL | {"activations": ONE_FOR_BOTH, "c0": None},
     REVERSE | {"activations": {"gate": HARD_SIGMOIDS[0]}, "bias": False},
+    {"head": {"O": 3, "softmax": True, "cross_entropy": True}},
 ]
 KERAS_NO_ROWS: list[Fields] = [
     *NO_ROWS,
