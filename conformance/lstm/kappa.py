@@ -6,8 +6,8 @@ the outputs is divided by s. s is small enough that the outputs move in proporti
 above float64's own rounding. An array class does the perturbing, so the reference needs no code for it.
 
 A gate's pre-activation may be summed as W x and R h separately, or as one chain of the terms of both, [x h] with [W R],
-as TensorFlow does it; where W x is large, every partial sum of R h is then rounded at the size of W x. Each element
-gets the larger of the two.
+as TensorFlow does it; where W x is large, every partial sum of R h is then rounded at the size of W x, whether the bias
+is in it or comes last. Each element gets the largest of these.
 
 The samples are run as one batch of samples * B rows, with all rows of one sample together. Where rows are combined (in
 a loss and in the gradients of weights), they are run one after the other instead.
@@ -117,11 +117,16 @@ class Perturbed(np.ndarray[Any, np.dtype[np.float64]]):
         """
         return self._spread(_partial_sums(self._first(a), b)[2], shape)
 
-    def chained(self, b: Array, start: Perturbed) -> Perturbed:
-        """`start` (..., 4, H) plus the extra rounding of self @ b if its partial sums began with `start`."""
-        first = self._first(np.asarray(start).reshape(*start.shape[:-2], -1))
+    def chained(self, b: Array, start: Perturbed, bias: Array | None) -> Perturbed:
+        """`start` (..., 4, H) plus the extra rounding of self @ b if its partial sums began with `start`.
+
+        bias: what `start` contains and may be added last instead, (4, H), so that the sums begin without it.
+        """
         terms, sums, _ = _partial_sums(self._first(np.asarray(self)), b)
-        more = np.maximum(terms * first**2 + 2.0 * first * sums, 0.0)
+        more = np.zeros_like(terms)
+        for first in (start,) if bias is None else (start, start - bias):
+            begin = self._first(np.asarray(first).reshape(*start.shape[:-2], -1))
+            more = np.maximum(more, terms * begin**2 + 2.0 * begin * sums)
         return self._wrap(np.asarray(start) + self._spread(more, (self.shape[0], b.shape[1])).reshape(start.shape))
 
     def _first(self, a: Array) -> Array:
@@ -150,7 +155,8 @@ class _InOneChain(Reference):
     def step(self, act: Activations, from_input: Array, old: State, weights: LayerWeights) -> Step:
         if isinstance(old.h, Perturbed):  # an absent h0 is zero, and adding its zeros rounds nothing
             R = np.asarray(weights.R).reshape(-1, old.h.shape[-1]).T
-            from_input = old.h.chained(R, cast(Perturbed, from_input))
+            bias = None if weights.b_w is None or self.case.layer_norm else np.asarray(weights.b_w)
+            from_input = old.h.chained(R, cast(Perturbed, from_input), bias)
         return super().step(act, from_input, old, weights)
 
 

@@ -10,6 +10,7 @@ import pytest
 from plain_lstm import in_float64
 
 from conformance.adapters.numpy_reference import NumpyReference
+from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.model import Case
 from conformance.case.options import Activations
 from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
@@ -325,4 +326,20 @@ def test_kappa_covers_input_and_recurrent_product_summed_as_one_chain(hidden: in
     golden = Reference(wide).run(in_float64(arrays))
     got = OneChain(wide).run(arrays)
     scale = kappa(wide, arrays)
+    assert max(float(noise(got[n], golden[n], scale[n], "float32").max()) for n in golden) < 8.0
+
+
+def test_kappa_covers_one_chain_to_which_the_bias_is_added_last() -> None:
+    """Biases that cancel W x: the partial sums of R h are as large as W x all the same."""
+    wide = case(T=1, B=1, I=3, H=513)
+    arrays = make_arrays(wide)
+    row = arrays.weights.rows[0]
+    x = arrays.inputs.x[0, 0].astype(np.float64)
+    opposite = replace(row, b_w=-(row.W.astype(np.float64) @ x).astype(np.float32))
+    arrays = replace(arrays, weights=replace(arrays.weights, rows=(opposite,)))
+    golden = Reference(wide).run(in_float64(arrays))
+    got = OneChain(wide).run(arrays)
+    scale = kappa(wide, arrays)
+    errors = (got["c_n"].astype(np.float64) - golden["c_n"]) / UNIT_ROUNDOFF["float32"]
+    assert 0.5 < np.sqrt(np.mean(errors**2) / np.mean(scale["c_n"] ** 2)) < 1.1
     assert max(float(noise(got[n], golden[n], scale[n], "float32").max()) for n in golden) < 8.0
