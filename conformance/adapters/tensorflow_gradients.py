@@ -76,6 +76,7 @@ def _forward(
         y, length = x[steps], lengths[0]  # one for the whole batch
         for row, tensors in enumerate(rows):
             y, cs = layer(tensors, h[row], c[row], y, length)
-            h[row], c[row] = y[length - 1], cs[length - 1]
+            if length:  # otherwise the rows have ended before this block
+                h[row], c[row] = y[length - 1], cs[length - 1]
         ys.append(y)
     return {"y": tf.concat(ys, 0), "h_n": tf.stack(h), "c_n": tf.stack(c)}

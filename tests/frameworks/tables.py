@@ -202,7 +202,13 @@ AGREE: dict[str, Iterable[Fields]] = {
         ONE_STEP | {"gradients": "whole"},
         *({"T": 4, "blocks": (1, 1, 1, 1), "gradients": kind} for kind in ("whole", "truncated")),
     ],
-    "tf-block-lstm": [*SHAPES, *in_formats("float32 float16", BLOCK_OPS), *GRADIENTS, *SIZES],
+    "tf-block-lstm": [
+        *SHAPES,
+        *in_formats("float32 float16", BLOCK_OPS),
+        *GRADIENTS,
+        {"lengths": (3, 3, 3), "blocks": (3, 2), "layers": 2, "gradients": "truncated"},  # no step is left in the last
+        *SIZES,
+    ],
     "tf-block-lstm-v2": [*SHAPES, *BLOCK_OPS, *in_formats("float16", COMMON_LENGTHS), *SIZES],
     "tf-lstm-block-cell": in_formats(
         "float32 float16", [*SHAPES, *each([*PEEPHOLES, *CELL_CLIPS], ONE_STEP), ONE_STEP | {"layers": 2}]
