@@ -278,6 +278,14 @@ def test_a_mistake_is_held_to_the_contracts_where_it_is_right(contracts, mistake
     assert named(diagnosed(case, vector, outputs, contracts=contracts), mistake)
 
 
+def test_a_row_that_has_ended_holds_what_is_agreed_whatever_a_mistake_carried_on():
+    case = shipped_cases()["lengths/stream-f32"]
+    vector, contracts = shipped_vectors().load(case), Contracts(empty_rows="zeros")
+    outputs = contracts.applied(case, made(BY_ID["recurrent-bias-ignored"].variant, case, vector))
+    assert np.any(np.all(outputs["h_n"] == 0.0, axis=-1))
+    assert named(diagnosed(case, vector, outputs, contracts=contracts), "recurrent-bias-ignored")
+
+
 def test_numbers_too_large_for_the_dtype_are_the_same_infinity():
     case = Case.model_validate(
         {
