@@ -19,13 +19,12 @@ import numpy as np
 
 from conformance.case.dtypes import BIAS_ALLOWED
 from conformance.case.model import Case
-from conformance.case.products import shared_errors
 from conformance.case.tensors import Arrays, Outputs
 from conformance.golden.cache import cached
 from conformance.golden.generate import cost, end_with_parent
 from conformance.golden.store import VectorStore
 from conformance.lstm.mistakes import CATALOGUE, Mistake, named
-from conformance.verdict.bias import bias
+from conformance.verdict.bias import bias_of
 from conformance.verdict.noise import allowed, error, noise, times, within_range
 
 LEAST_SEPARATION = 8.0
@@ -242,7 +241,7 @@ def _systematic(case: Case, outputs: Outputs, golden: Outputs, kappa: Outputs) -
     for name, want in golden.items():
         got = outputs[name].astype(case.np_dtype)
         most_noise = max(most_noise, float(np.max(noise(got, want, kappa[name], case.dtype), initial=0.0)))
-        found = bias(got, want, kappa[name], case.dtype, case.np_dtype, shared_errors(case, name))
+        found = bias_of(case, name, got, want, kappa[name], case.dtype)
         if found is not None:
             separation = max(separation, found.beyond_chance / BIAS_ALLOWED[case.dtype])
     return Effect(case.id, case.dtype, most_noise, separation)

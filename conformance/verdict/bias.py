@@ -16,11 +16,14 @@ from typing import Any
 import numpy as np
 
 from conformance.case.dtypes import BIAS_ALLOWED, UNIT_ROUNDOFF
-from conformance.case.products import Shared
+from conformance.case.model import Case
+from conformance.case.products import Shared, shared_errors
 from conformance.case.tensors import Array
 
 FEWEST = 8
 """A tensor with fewer different golden values is not judged: a mean of so few says nothing."""
+FEWEST_UNITS = 4
+"""Outputs of cells with fewer units are not judged: one rounding of each bias, in every step and row, decides them."""
 OUTLIER = 6.0
 """The most kappa that one error counts in the mean, so that no single one decides."""
 CHANCE = 4.0
@@ -63,6 +66,13 @@ class Bias:
             f"{abs(self.mean) / self.deviation:.3g} standard deviations; "
             f"allowed {BIAS_ALLOWED[precision]:g} kappa and {CHANCE:g} standard deviations"
         )
+
+
+def bias_of(case: Case, name: str, got: Array, golden: Array, kappa: Array, precision: str) -> Bias | None:
+    """The bias of an output of a case (`bias`); None where it cannot be judged."""
+    if case.H < FEWEST_UNITS and not name.startswith("d_"):
+        return None
+    return bias(got, golden, kappa, precision, case.np_dtype, shared_errors(case, name))
 
 
 def bias(

@@ -10,9 +10,8 @@ import numpy as np
 from conformance.case.dtypes import BIAS_ALLOWED, NOISE_ALLOWED
 from conformance.case.model import Case
 from conformance.case.outcomes import Difference, Failed, Passed
-from conformance.case.products import shared_errors
 from conformance.case.tensors import Array, Arrays
-from conformance.verdict.bias import bias
+from conformance.verdict.bias import bias_of
 from conformance.verdict.contracts import DEFAULTS, Contracts
 from conformance.verdict.noise import allowed, error, noise
 from conformance.verdict.signed_zeros import wrong_signs
@@ -64,7 +63,7 @@ def judge(
                     first_wrong = _first_wrong(case, wrong)
                 continue
         if not lenient:  # a case that allows larger errors allows their mean
-            mean = bias(got, want, scale, precision, case.np_dtype, shared_errors(case, name))
+            mean = bias_of(case, name, got, want, scale, precision)
             if mean is not None:
                 biased = max(biased, mean.beyond_chance)
                 if mean.beyond_chance > BIAS_ALLOWED[precision]:

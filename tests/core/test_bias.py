@@ -16,7 +16,7 @@ from conformance.lstm.kappa import kappa as kappa_of
 from conformance.lstm.mistakes import BY_ID
 from conformance.run.assess import assess
 from conformance.run.messages import Computed
-from conformance.verdict.bias import CHANCE, FEWEST, OUTLIER, bias
+from conformance.verdict.bias import CHANCE, FEWEST, FEWEST_UNITS, OUTLIER, bias, bias_of
 from conformance.verdict.compare import judge
 
 F32 = np.dtype(np.float32)
@@ -192,6 +192,15 @@ def test_too_few_values_have_no_bias():
     few = np.linspace(0.1, 1.0, FEWEST - 1)
     assert bias(few + 1e-6, few, np.ones(FEWEST - 1), "float32", F32) is None
     assert bias(np.ones(50), np.ones(50), np.ones(50), "float32", F32) is None
+
+
+@pytest.mark.parametrize(("units", "found"), [(FEWEST_UNITS - 1, False), (FEWEST_UNITS, True)])
+def test_one_rounding_of_each_bias_decides_the_mean_of_few_units(units, found):
+    case = Case.model_validate({"id": "a/b", "T": 30, "B": 2, "I": 3, "H": units, "seed": 1})
+    golden = np.linspace(0.1, 0.9, 60 * units).reshape(30, 2, units)
+    wrong, kappa = golden * (1 + 4 * U), np.full(golden.shape, 0.5)
+    assert (bias_of(case, "y", wrong, golden, kappa, "float32") is not None) == found
+    assert bias_of(case, "d_W.0", wrong, golden, kappa, "float32") is not None
 
 
 def test_a_case_that_allows_larger_errors_allows_their_mean():
