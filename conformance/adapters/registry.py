@@ -54,6 +54,11 @@ def names() -> list[str]:
     return sorted(_found())
 
 
+def is_built_in(name: str) -> bool:
+    """Whether an installed adapter is one of the suite's own. Imports nothing."""
+    return _found()[name].module.startswith("conformance.")
+
+
 def check(name: str, known: Sequence[str] | None = None) -> None:
     """Raises AdapterUnavailable, listing the installed adapters, if none has this name. Imports nothing.
 

@@ -1,0 +1,38 @@
+"""Which cases are worth asking: those whose outputs show something."""
+
+from __future__ import annotations
+
+import math
+
+import ml_dtypes
+import numpy as np
+
+from conformance.case.model import Case
+from conformance.golden.inputs import make_arrays
+from conformance.lstm.gradients import reference_of
+
+_MOST_ALIKE = 0.75
+"""The share of an output's elements that may have one magnitude: more of them at a bound hide what was bounded."""
+
+
+def unfit(case: Case) -> str | None:
+    """Why a case is not worth asking; None if it is.
+
+    An output of which nearly all is one number, a bound or 0, does not show what was computed; one that does not fit
+    into the case's dtype, or is not much larger than its smallest number, cannot be judged.
+    """
+    arrays = make_arrays(case).in_dtype(np.float64)
+    with np.errstate(all="ignore"):
+        outputs = reference_of(case.model_copy(update={"dtype": "float64"})).run(arrays)
+    info = ml_dtypes.finfo(case.np_dtype)
+    for name, array in outputs.items():
+        magnitudes = np.abs(array[array != 0]) if case.masked else np.abs(array).ravel()
+        if not np.all(np.isfinite(array)) or np.max(magnitudes, initial=0.0) > float(info.max) / 4:
+            return f"{name} is not finite in {case.dtype}"
+        if magnitudes.size == 0 or not np.any(magnitudes):
+            return f"{name} is zero"
+        if np.max(magnitudes) < float(info.smallest_normal) * math.sqrt(case.T * case.B) / 4:
+            return f"{name} is too small for {case.dtype}"
+        if magnitudes.size > 3 and np.max(np.unique(magnitudes, return_counts=True)[1]) > _MOST_ALIKE * magnitudes.size:
+            return f"{name} has one magnitude nearly everywhere"
+    return None

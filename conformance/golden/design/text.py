@@ -1,0 +1,45 @@
+"""The spec of a family of the design, as text that a person can read: a case in a few lines, its row in words."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import yaml
+
+from conformance.case.model import Case
+from conformance.golden import lint
+from conformance.golden.design.draw import Family, seed_of
+from conformance.golden.design.rows import keys_of
+from conformance.golden.design.sizes import storable
+from conformance.golden.inputs import make_arrays
+
+WIDTH = 120
+_WHY = "the design combines all levels of a factor with all of another's"
+
+
+def spec_of(family: Family) -> str:
+    """The text of its file."""
+    exempt = sorted({rule for case in family.cases for rule in lint.findings(case, make_arrays(case))})
+    head = [
+        "# Written by `conformance design`, which docs/design-of-cases.md describes: not to be changed by hand.",
+        f"family: {family.name}",
+        "description: >-",
+        *textwrap.wrap(family.description, WIDTH - 2, initial_indent="  ", subsequent_indent="  "),
+        "defaults:",
+        "  remade: true",
+        "  exempt:",
+        *(f"    {rule}: {_WHY}" for rule in exempt),
+        "cases:",
+    ]
+    for row, case in zip(family.rows, family.cases, strict=True):
+        head += _entry(case, keys_of(row) | {"seed": seed_of(row)})
+    return "\n".join(head) + "\n"
+
+
+def _entry(case: Case, keys: dict[str, Any]) -> list[str]:
+    """A case as a flow mapping in lines of at most WIDTH characters."""
+    demand = {} if storable(case) else {"on_demand": True}
+    entry = {"name": case.id.partition("/")[2], "description": case.description} | keys | demand
+    flow = yaml.safe_dump(entry, default_flow_style=True, sort_keys=False, width=WIDTH - 6)
+    return [("  - " if n == 0 else "    ") + line for n, line in enumerate(flow.rstrip("\n").split("\n"))]

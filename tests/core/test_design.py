@@ -1,0 +1,70 @@
+"""The design of cases: every row is a case, its words are true, and what an interface lacks is found."""
+
+from random import Random
+
+import pytest
+
+from conformance.adapters import registry
+from conformance.golden.design import choosing
+from conformance.golden.design.arrays import Open, levels
+from conformance.golden.design.factors import OPTIONS
+from conformance.golden.design.fitness import unfit
+from conformance.golden.design.rows import case_of, completed, keys_of, row_of, words
+from conformance.golden.design.rules import RULES
+
+
+def any_row(random):
+    row = None
+    while row is None:
+        row = completed({}, levels(), random, lambda row, name, known: known)
+    return row
+
+
+def test_every_row_that_keeps_to_the_rules_is_a_case():
+    random = Random(3)
+    for _ in range(200):
+        row = any_row(random)
+        assert all(rule.holds(row) for rule in RULES)
+        assert case_of(row) is not None, words(row)
+
+
+def test_the_words_of_a_row_give_the_row_and_its_case_again():
+    random = Random(4)
+    for _ in range(100):
+        row = any_row(random)
+        assert row_of(words(row)) == row
+        assert keys_of(row_of(words(row))) == keys_of(row)
+    with pytest.raises(ValueError, match="'nothing' in 'T=1 B=1 I=1 H=1, nothing' is not a level"):
+        row_of("T=1 B=1 I=1 H=1, nothing")
+
+
+def test_what_rows_cover_is_counted():
+    factors = {"direction": ["forward", "reverse"], "bias": ["biases", "no bias"], "T": [1, 2]}
+    left = Open(factors, triples=False)
+    for direction, bias, T in [("forward", "biases", 1), ("forward", "no bias", 2), ("reverse", "biases", 2)]:
+        left.take({"direction": direction, "bias": bias, "T": T})
+    assert left.next() is not None
+    row = {"direction": "reverse", "bias": "no bias", "T": 1}
+    assert left.new(row) == 2 * 3
+    left.take(row)
+    assert left.next() is None
+
+
+def test_a_bound_that_hides_everything_makes_a_case_unfit():
+    row = row_of("T=3 B=2 I=3 H=8, peepholes, cell clip")
+    assert unfit(case_of(row)) is None
+    bounded = case_of(row).model_copy(update={"cell_clip": 1e-3})
+    assert "one magnitude" in unfit(bounded)
+
+
+def test_an_interface_gets_every_pair_of_its_options(monkeypatch):
+    monkeypatch.setattr(choosing, "_POOL", 60)
+    refusal = registry.load("torch-cell").capabilities.refusal
+    rows = choosing.chosen(refusal, [], 1, least=1.0)  # pairs alone
+    candidates = [each for each in choosing.pool(refusal, 1) if unfit(each.case) is None]
+    factors = {name: sorted({each.row[name] for each in candidates}) for name in OPTIONS}
+    left = Open(factors, triples=False)
+    for row in rows:
+        assert refusal(case_of(row)) is None
+        left.take({name: row[name] for name in OPTIONS})
+    assert not any(left.new({name: each.row[name] for name in OPTIONS}) for each in candidates)
