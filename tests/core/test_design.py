@@ -60,7 +60,7 @@ def test_a_bound_that_hides_everything_makes_a_case_unfit():
 def test_an_interface_gets_every_pair_of_its_options(monkeypatch):
     monkeypatch.setattr(choosing, "_POOL", 60)
     refusal = registry.load("torch-cell").capabilities.refusal
-    rows = choosing.chosen(refusal, [], 1, least=1.0)  # pairs alone
+    rows = choosing.chosen(refusal, [], 1, least=0.01)
     candidates = [each for each in choosing.pool(refusal, 1) if unfit(each.case) is None]
     factors = {name: sorted({each.row[name] for each in candidates}) for name in OPTIONS}
     left = Open(factors, triples=False)
