@@ -52,7 +52,7 @@ def build(case: Case) -> Built:
     arrays = make_arrays(case)
     proof = prove(case, arrays)
     stored = Vector.from_bytes(Vector(arrays, proof.outputs, kappa(case, arrays)).to_bytes())
-    _refuse_ill_conditioned(case, stored)
+    demand_judgeable(case, stored)
     worst = _reference_noise(case, arrays, stored)
     most = NOISE_ALLOWED["float64"]
     if not worst <= most:
@@ -65,8 +65,12 @@ def _reference_noise(case: Case, arrays: Arrays, vector: Vector) -> float:
     return max(float(noise(got[n], g, vector.kappa[n], "float64").max(initial=0.0)) for n, g in vector.golden.items())
 
 
-def _refuse_ill_conditioned(case: Case, vector: Vector) -> None:
-    """Refuse a case with an output that cannot be judged in its dtype: honest rounding may change all of it."""
+def demand_judgeable(case: Case, vector: Vector) -> None:
+    """Refuse a case with an output that cannot be judged in its dtype: honest rounding may change all of it.
+
+    Raises:
+        GenerationError: it has one.
+    """
     allowed = case.tolerance.terms(case.dtype).get("noise")
     if allowed is None:
         return

@@ -11,7 +11,7 @@ from conformance.case.model import Case
 from conformance.golden.design import choosing
 from conformance.golden.design.arrays import covering
 from conformance.golden.design.choosing import Refusal
-from conformance.golden.design.rows import Row, case_of, short, words
+from conformance.golden.design.rows import Row, case_of, short
 
 FAMILY = "designed"
 """The family of the array; an interface's is this with its name behind it."""
@@ -29,18 +29,13 @@ class Family:
     @property
     def cases(self) -> list[Case]:
         """Their cases, in order."""
-        found = [case_of(row, f"{self.name}/{n:03d}-{short(row)}", seed_of(row)) for n, row in enumerate(self.rows, 1)]
+        found = [case_of(row, f"{self.name}/{n:03d}-{short(row)}") for n, row in enumerate(self.rows, 1)]
         return [case for case in found if case is not None]
 
 
 def family_of(adapter: str) -> str:
     """The name of an interface's family."""
     return f"{FAMILY}-{adapter}"
-
-
-def seed_of(row: Row) -> int:
-    """The seed of a row's numbers."""
-    return crc32(words(row).encode()) % 10_000
 
 
 def of_array(seed: int, report: Callable[[], None] = lambda: None) -> Family:

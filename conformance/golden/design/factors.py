@@ -29,9 +29,9 @@ SIZES: dict[str, tuple[int, ...]] = {
 """The levels of each size."""
 
 SMALLEST_NORMAL = {"float64": 2.0**-1022, "float32": 2.0**-126, "float16": 2.0**-14, "bfloat16": 2.0**-126}
-_TINY = 12.0
-"""Bound of tiny numbers in smallest normal numbers: products with weights are subnormal, and their sums still have
-enough bits to be judged."""
+_TINY = 24.0
+"""Bound of tiny numbers in smallest normal numbers: many products with weights are subnormal, and their sums still have
+the bits to be judged. A layer makes them about 4 times smaller, and a gradient 8 times."""
 
 
 def _keys(**keys: Any) -> Level:
@@ -134,7 +134,7 @@ OPTIONS: dict[str, dict[str, Level]] = {
         "gate clip": _keys(gate_clip={"bound": 0.75, "reading": "gates"}),
         "gate clip of all": _keys(gate_clip={"bound": 0.75, "reading": "all"}),
     },
-    "cell_clip": {"no cell clip": _keys(), "cell clip": _keys(**WIDE, cell_clip=0.75)},
+    "cell_clip": {"no cell clip": _keys(), "cell clip": _keys(**WIDE, cell_clip=0.875)},
     "projection": {
         "no projection": _keys(),
         "projection": _projection(),
@@ -189,8 +189,8 @@ DEFAULTS = {name: next(iter(levels)) for name, levels in OPTIONS.items()}
 """The plain LSTM's level of each option."""
 
 
-def tiny(dtype: str) -> Keys:
-    """Inputs and states so small that most of what is computed from them is subnormal in a dtype."""
-    bound = _TINY * SMALLEST_NORMAL[dtype]
+def tiny(dtype: str, layers: int, gradients: bool) -> Keys:
+    """Inputs and states so small that much of what is computed from them is subnormal in a dtype."""
+    bound = _TINY * SMALLEST_NORMAL[dtype] * 4.0 ** (layers - 1) * (8.0 if gradients else 1.0)
     source = {"uniform": {"low": -bound, "high": bound}}
     return {"x": source, "h0": source, "c0": source}

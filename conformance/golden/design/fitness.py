@@ -1,15 +1,17 @@
-"""Which cases are worth asking: those whose outputs show something."""
+"""Which cases are worth asking: those whose outputs show something, and can be judged."""
 
 from __future__ import annotations
-
-import math
 
 import ml_dtypes
 import numpy as np
 
+from conformance.case.errors import GenerationError
 from conformance.case.model import Case
+from conformance.golden.build import demand_judgeable
 from conformance.golden.inputs import make_arrays
+from conformance.golden.vector import Vector
 from conformance.lstm.gradients import reference_of
+from conformance.lstm.kappa import kappa
 
 _MOST_ALIKE = 0.75
 """The share of an output's elements that may have one magnitude: more of them at a bound hide what was bounded."""
@@ -18,21 +20,23 @@ _MOST_ALIKE = 0.75
 def unfit(case: Case) -> str | None:
     """Why a case is not worth asking; None if it is.
 
-    An output of which nearly all is one number, a bound or 0, does not show what was computed; one that does not fit
-    into the case's dtype, or is not much larger than its smallest number, cannot be judged.
+    An output of which nearly all is one number, a bound or 0, does not show what was computed; one that rounding may
+    change by its own size cannot be judged (conformance.golden.build).
     """
-    arrays = make_arrays(case).in_dtype(np.float64)
+    arrays = make_arrays(case)
     with np.errstate(all="ignore"):
-        outputs = reference_of(case.model_copy(update={"dtype": "float64"})).run(arrays)
-    info = ml_dtypes.finfo(case.np_dtype)
+        outputs = reference_of(case.model_copy(update={"dtype": "float64"})).run(arrays.in_dtype(np.float64))
+    largest = float(ml_dtypes.finfo(case.np_dtype).max) / 4
     for name, array in outputs.items():
         magnitudes = np.abs(array[array != 0]) if case.masked else np.abs(array).ravel()
-        if not np.all(np.isfinite(array)) or np.max(magnitudes, initial=0.0) > float(info.max) / 4:
+        if not np.all(np.isfinite(array)) or np.max(magnitudes, initial=0.0) > largest:
             return f"{name} is not finite in {case.dtype}"
         if magnitudes.size == 0 or not np.any(magnitudes):
             return f"{name} is zero"
-        if np.max(magnitudes) < float(info.smallest_normal) * math.sqrt(case.T * case.B) / 4:
-            return f"{name} is too small for {case.dtype}"
         if magnitudes.size > 3 and np.max(np.unique(magnitudes, return_counts=True)[1]) > _MOST_ALIKE * magnitudes.size:
             return f"{name} has one magnitude nearly everywhere"
+    try:
+        demand_judgeable(case, Vector(arrays, outputs, kappa(case, arrays)))
+    except GenerationError as error:
+        return str(error)
     return None

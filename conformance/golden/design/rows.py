@@ -30,14 +30,20 @@ def keys_of(row: Row) -> Keys:
         keys = merged(keys, levels[row[option]](sizes, random))
     keys |= OPTIONS["states"][row["states"]](sizes, random)  # an absent state stays so, whatever else wants of it
     if row["numbers"] == "tiny numbers":
-        keys = tiny(row["dtype"]) | keys
+        keys = tiny(row["dtype"], keys.get("layers", 1), "gradients" in keys) | keys
     return keys
 
 
-def case_of(row: Row, name: str = "designed/row", seed: int = 1) -> Case | None:
+def seed_of(row: Row) -> int:
+    """The seed of a row's numbers."""
+    return crc32(words(row).encode()) % 10_000
+
+
+def case_of(row: Row, name: str = "designed/row") -> Case | None:
     """The case that a row makes; None if the model of cases refuses it."""
+    keys = {"id": name, "description": words(row), "seed": seed_of(row), "remade": True} | keys_of(row)
     try:
-        return Case.model_validate({"id": name, "description": words(row), "seed": seed, "remade": True} | keys_of(row))
+        return Case.model_validate(keys)
     except ValidationError:
         return None
 

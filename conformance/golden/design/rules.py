@@ -60,6 +60,7 @@ _STREAMS = ("blocks", "single steps")
 _BACKWARD = ("reverse", "bidirectional")
 _LOSSES = _with("head", "cross-entropy")
 _LAST_STEP = _with("head", "last step")
+_STATELESS = ("no states", "no c0")
 _BENT = _but("activations", "usual activations", "softsign")
 
 RULES: tuple[Rule, ...] = (
@@ -108,6 +109,14 @@ RULES: tuple[Rule, ...] = (
         )
         for option in ("gate_clip", "cell_clip", "projection")
     ),
+    # A number exactly at a bend has no gradient: c without a start, under a relu; what a shut gate makes of it.
+    _never("a relu of 0 has no gradient", gradients=_but("gradients"), activations=("relu",), states=_STATELESS),
+    _never("nor has one of a shut gate", gradients=_but("gradients"), activations=("steep activations",)),
+    _never("few units have no deviation to divide by", norm=_but("norm"), H=_below(5)),
+    _never("a norm makes small errors large", norm=_but("norm"), dtype=_HALF, gradients=_but("gradients")),
+    _never("a norm makes large numbers small", norm=_but("norm"), numbers=("large numbers",)),
+    _never("few tiny numbers are subnormal", numbers=("tiny numbers",), H=_below(5)),
+    _never("each layer makes tiny numbers smaller", numbers=("tiny numbers",), layers=("3 layers",)),
     _never("tiny numbers have no biases beside them", numbers=("tiny numbers",), bias=("biases",)),
     _never(
         "tiny numbers have no biases beside them", numbers=("tiny numbers",), projection=_with("projection", "bias")
@@ -122,6 +131,6 @@ RULES: tuple[Rule, ...] = (
     _never("large numbers are for wide formats", numbers=("large numbers",), dtype=_HALF),
     _never("large numbers stay bounded", numbers=("large numbers",), activations=("relu", "elu", "steep activations")),
     _never("a clip would bound every large number", numbers=("large numbers",), cell_clip=("cell clip",)),
-    _never("such numbers are in the states", numbers=_but("numbers"), states=("no states", "no c0")),
+    _never("such numbers are in the states", numbers=_but("numbers"), states=_STATELESS),
 )
 """Every rule."""

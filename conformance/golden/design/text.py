@@ -9,8 +9,8 @@ import yaml
 
 from conformance.case.model import Case
 from conformance.golden import lint
-from conformance.golden.design.draw import Family, seed_of
-from conformance.golden.design.rows import keys_of
+from conformance.golden.design.draw import Family
+from conformance.golden.design.rows import keys_of, seed_of
 from conformance.golden.design.sizes import storable
 from conformance.golden.inputs import make_arrays
 
@@ -37,9 +37,16 @@ def spec_of(family: Family) -> str:
     return "\n".join(head) + "\n"
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes what occurs twice twice, instead of a reference."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
 def _entry(case: Case, keys: dict[str, Any]) -> list[str]:
     """A case as a flow mapping in lines of at most WIDTH characters."""
     demand = {} if storable(case) else {"on_demand": True}
     entry = {"name": case.id.partition("/")[2], "description": case.description} | keys | demand
-    flow = yaml.safe_dump(entry, default_flow_style=True, sort_keys=False, width=WIDTH - 6)
+    flow = yaml.dump(entry, Dumper=_Dumper, default_flow_style=True, sort_keys=False, width=WIDTH - 6)
     return [("  - " if n == 0 else "    ") + line for n, line in enumerate(flow.rstrip("\n").split("\n"))]
