@@ -15,7 +15,7 @@ from conformance.case.text import shortened
 
 
 def select_cases(specs: Path, patterns: Sequence[str]) -> list[Case]:
-    """The cases below a folder whose id matches one of the patterns (`*`, `?`); without patterns, all of them.
+    """The cases below a folder that patterns choose (`matching`); without patterns, all of them.
 
     Raises:
         SpecError: a spec is wrong.
@@ -26,19 +26,25 @@ def select_cases(specs: Path, patterns: Sequence[str]) -> list[Case]:
 
 
 def matching(cases: Sequence[Case], patterns: Sequence[str]) -> list[Case]:
-    """The cases whose id matches one of the patterns, in the order of the patterns.
+    """The cases that patterns choose, one after the other: those whose id matches, in the order of the patterns.
+
+    `!PATTERN` takes away, from those chosen so far or, as the first, from all.
 
     Raises:
-        ConformanceError: a pattern matches nothing.
+        ConformanceError: a pattern matches nothing, or none is left.
     """
-    chosen: dict[str, Case] = {}
+    chosen = {case.id: case for case in cases} if patterns[0].startswith("!") else {}
     for pattern in patterns:
-        found = {case.id: case for case in cases if fnmatch.fnmatchcase(case.id, pattern)}
+        ids = pattern.removeprefix("!")
+        found = {case.id: case for case in cases if fnmatch.fnmatchcase(case.id, ids)}
         if not found:
-            raise ConformanceError(
-                f"no case matches '{shortened(pattern)}'{_near(pattern, (case.id for case in cases))}"
-            )
-        chosen |= found
+            raise ConformanceError(f"no case matches '{shortened(ids)}'{_near(ids, (case.id for case in cases))}")
+        if ids == pattern:
+            chosen |= found
+        else:
+            chosen = {case_id: case for case_id, case in chosen.items() if case_id not in found}
+    if not chosen:
+        raise ConformanceError(f"no case is left of those that match {' '.join(map(shortened, patterns))}")
     return list(chosen.values())
 
 

@@ -61,7 +61,11 @@ deviations = click.option(
     help="Folder of known deviations.  [default: the suite's own]",
 )
 case = click.option(
-    "--case", "patterns", multiple=True, metavar="GLOB", help="Only cases whose id matches; repeatable."
+    "--case",
+    "patterns",
+    multiple=True,
+    metavar="GLOB",
+    help="Only cases whose id matches; !GLOB: not these. Repeatable.",
 )
 worker = click.option(
     "--worker",

@@ -26,7 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--lstm-adapter", **many, metavar="[PLACE:]NAME[@DEVICE]", help=adapter)
     group.addoption("--lstm-worker", **many, metavar="PLACE=SPEC", help=place)
     group.addoption("--lstm-suite", action="store_true", help="Also collect the suite's own specs.")
-    group.addoption("--lstm-case", **many, metavar="GLOB", help="Only cases whose id matches; repeatable.")
+    group.addoption(
+        "--lstm-case", **many, metavar="GLOB", help="Only cases whose id matches; !GLOB: not these. Repeatable."
+    )
     group.addoption("--lstm-vectors", metavar="DIR", help="Folder of vectors.  [default: the suite's own]")
     group.addoption("--lstm-deviations", metavar="DIR", help="Folder of known deviations.  [default: the suite's own]")
     group.addoption(

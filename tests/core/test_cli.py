@@ -266,6 +266,8 @@ def test_run_without_an_adapter_takes_all_that_load_and_names_the_others(suite, 
             "no case matches 'tiny/revers'; near it: tiny/reverse",
         ),
         (["list", "--case", "nothing"], "no case matches 'nothing'; "),
+        (["list", "--case", "!tiny/revers"], "no case matches 'tiny/revers'; near it: tiny/reverse"),
+        (["list", "--case", "tiny/*", "--case", "!tiny/*"], "no case is left of those that match tiny/* !tiny/*"),
         (["show", "tiny/plian-f32"], "no case matches 'tiny/plian-f32'; near it: tiny/plain-f32"),
         (["generate", "--check", "--case", "?"], "no case matches '?'; see: conformance list"),
         (
@@ -389,3 +391,16 @@ def test_generate_makes_what_check_demands(tmp_path, suite):
     assert code == 1
     assert "made/two: stored, but no spec asks for it\n" in output
     assert "made/three: made/three has no vector in " in output
+
+
+@pytest.mark.parametrize(
+    ("patterns", "chosen"),
+    [
+        (["!*e*", "!*s*", "!b*"], ["tiny/plain-f32", "tiny/plain-f64"]),
+        (["!*", "tiny/reverse"], ["tiny/reverse"]),
+        (["tiny/plain-*", "!*-f64"], ["tiny/plain-f32"]),
+    ],
+)
+def test_a_pattern_takes_cases_away_from_those_before_it(suite, patterns, chosen):
+    result = conformance("list", *suite.folders[:2], *(part for pattern in patterns for part in ("--case", pattern)))
+    assert [line.split()[0] for line in result.output.splitlines() if "/" in line.split(" ")[0]] == chosen

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from conformance.golden.design.factors import OPTIONS, SIZES
+from conformance.golden.design.factors import OPTIONS, SIZES, Row
 from conformance.golden.design.fitness import unfit
-from conformance.golden.design.rows import Row, case_of, completed
+from conformance.golden.design.rows import case_of, completed
 from conformance.golden.design.rules import RULES
 from conformance.golden.design.sizes import storable
 

@@ -14,16 +14,16 @@ from typing import Any
 from conformance.case.model import Case
 from conformance.golden.design.arrays import Open, levels
 from conformance.golden.design.chances import Missed, Shows, shows
-from conformance.golden.design.factors import DEFAULTS, OPTIONS, SIZES
+from conformance.golden.design.factors import DEFAULTS, OPTIONS, SIZES, Row
 from conformance.golden.design.fitness import unfit
-from conformance.golden.design.rows import Row, case_of, completed, row_of
+from conformance.golden.design.rows import case_of, completed, row_of
 from conformance.golden.design.sizes import affordable, operations, storable, stored_bytes
 
 Refusal = Callable[[Case], str | None]
 
-LEAST_GAIN = 1.2e-4
+LEAST_GAIN = 6e-5
 """A row is taken if it lowers the share of mistakes that are missed by this much for each unit of what it costs."""
-_POOL = 3_000
+_POOL = 5_000
 """Rows that are drawn for an interface."""
 _TRIES = 10
 """Attempts for each of them."""
@@ -68,11 +68,14 @@ def _accepted(part: Row, refusal: Refusal, random: Random) -> bool:
 
 
 def _mostly_plain(random: Random, plain: float) -> Callable[..., Sequence[Any]]:
-    """Puts the plain level of an option in front, with this chance, and small sizes more often than large ones."""
+    """Puts the plain level of an option in front, with this chance, and small sizes, but for one of any size."""
+    free = random.choice(list(SIZES))
 
     def ranked(row: Any, name: str, known: Sequence[Any]) -> Sequence[Any]:
         if name in OPTIONS:
             return sorted(known, key=lambda level: level != DEFAULTS[name]) if random.random() < plain else known
+        if name == free:
+            return known
         return sorted(known, key=lambda size: random.random() * (size + 12.0))
 
     return ranked
@@ -97,7 +100,7 @@ def _cost(case: Case) -> float:
     """What a case costs those who run it, about 1 for a small one; on demand, everyone who runs it has to prove it."""
     if storable(case):
         return 0.5 + stored_bytes(case) / 20_000 + operations(case) / 4e6
-    return 4.0 + operations(case) / 1e6
+    return 5.0 + operations(case) / 7e5
 
 
 def chosen(

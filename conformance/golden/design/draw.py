@@ -11,7 +11,8 @@ from conformance.case.model import Case
 from conformance.golden.design import choosing
 from conformance.golden.design.arrays import covering
 from conformance.golden.design.choosing import Refusal
-from conformance.golden.design.rows import Row, case_of, short
+from conformance.golden.design.factors import Row
+from conformance.golden.design.rows import case_of, short
 
 FAMILY = "designed"
 """The family of the array; an interface's is this with its name behind it."""

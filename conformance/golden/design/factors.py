@@ -1,7 +1,7 @@
 """The factors of the design: each option with its levels, and the sizes at which implementations change their path.
 
-The first level of an option is the plain LSTM's. A level is a function from the sizes of the row, and random numbers
-where it needs some, to keys of a case.
+The first level of an option is the plain LSTM's. A level is a function from the row, and random numbers where it
+needs some, to keys of a case.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 
 from conformance.case.tensor_table import WIDE, Keys
 
-Sizes = dict[str, int]
-"""T, B, I, H, P and O of a row; P and O are 0 where there is no projection and no head."""
-Level = Callable[[Sizes, Random], Keys]
+Row = dict[str, Any]
+"""Factor -> level: a word of an option, a number of a size; the sizes P and O are 0 where there is none."""
+Level = Callable[[Row, Random], Keys]
 
 BORDERS = (1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 48, 64, 65, 96, 127, 129, 255, 257, 513)
 """One element and few, and both sides of the widths of vector registers, tiles and dot products of many terms."""
@@ -29,6 +29,7 @@ SIZES: dict[str, tuple[int, ...]] = {
 """The levels of each size."""
 
 SMALLEST_NORMAL = {"float64": 2.0**-1022, "float32": 2.0**-126, "float16": 2.0**-14, "bfloat16": 2.0**-126}
+HALF = ("float16", "bfloat16")
 _TINY = 24.0
 """Bound of tiny numbers in smallest normal numbers: many products with weights are subnormal, and their sums still have
 the bits to be judged. A layer makes them about 4 times smaller, and a gradient 8 times."""
@@ -38,7 +39,7 @@ def _keys(**keys: Any) -> Level:
     return lambda n, random: keys
 
 
-def _unsorted(n: Sizes, random: Random) -> Keys:
+def _unsorted(n: Row, random: Random) -> Keys:
     """A random length for each row, of which one is T; not in ascending or descending order if there are three."""
     lengths = [random.randint(1, n["T"]) for _ in range(n["B"])]
     lengths[random.randrange(n["B"])] = n["T"]
@@ -47,7 +48,7 @@ def _unsorted(n: Sizes, random: Random) -> Keys:
     return {"lengths": lengths}
 
 
-def _with_empty_rows(n: Sizes, random: Random) -> Keys:
+def _with_empty_rows(n: Row, random: Random) -> Keys:
     lengths = _unsorted(n, random)["lengths"]
     at = random.randrange(n["B"])
     lengths[at] = 0
@@ -55,7 +56,7 @@ def _with_empty_rows(n: Sizes, random: Random) -> Keys:
     return {"lengths": lengths}
 
 
-def _holes(n: Sizes, random: Random) -> Keys:
+def _holes(n: Row, random: Random) -> Keys:
     few = max(n["T"] // 4, 1)
     return {"skip": [sorted(random.sample(range(n["T"]), random.randint(0, few))) for _ in range(n["B"] - 1)] + [[1]]}
 
@@ -80,8 +81,19 @@ def _projection(**keys: Any) -> Level:
     return lambda n, random: {"P": n["P"]} | keys
 
 
-def _large(n: Sizes, random: Random) -> Keys:
+def _large(n: Row, random: Random) -> Keys:
     return {"x": {"uniform": {"low": -40.0, "high": 40.0}}, "c0": {"uniform": {"low": -20.0, "high": 20.0}}}
+
+
+def _tiny(n: Row, random: Random) -> Keys:
+    """Inputs and states so small that much of what is computed from them is subnormal in the dtype."""
+    bound = _TINY * SMALLEST_NORMAL[n["dtype"]]
+    if n["layers"] != "1 layer":
+        bound *= 4.0
+    if n["gradients"] != "no gradients":
+        bound *= 8.0
+    source = {"uniform": {"low": -bound, "high": bound}}
+    return {"x": source, "h0": source, "c0": source}
 
 
 _STEEP = {
@@ -98,8 +110,8 @@ OPTIONS: dict[str, dict[str, Level]] = {
     "bias": {"biases": _keys(), "no bias": _keys(bias=False)},
     "forget_bias": {
         "no forget bias": _keys(),
-        "forget bias": _keys(forget_bias=0.75),
-        "negative forget bias": _keys(forget_bias=-1.25),
+        "forget bias": lambda n, random: {"forget_bias": 0.75 if n["dtype"] in HALF else 0.7},
+        "negative forget bias": lambda n, random: {"forget_bias": -1.25 if n["dtype"] in HALF else -1.3},
     },
     "states": {
         "states": _keys(),
@@ -180,17 +192,10 @@ OPTIONS: dict[str, dict[str, Level]] = {
     "numbers": {
         "usual numbers": _keys(),
         "large numbers": _large,
-        "tiny numbers": _keys(),  # depends on the dtype: rows.keys_of
+        "tiny numbers": _tiny,
     },
 }
 """Option -> level -> what it means."""
 
 DEFAULTS = {name: next(iter(levels)) for name, levels in OPTIONS.items()}
 """The plain LSTM's level of each option."""
-
-
-def tiny(dtype: str, layers: int, gradients: bool) -> Keys:
-    """Inputs and states so small that much of what is computed from them is subnormal in a dtype."""
-    bound = _TINY * SMALLEST_NORMAL[dtype] * 4.0 ** (layers - 1) * (8.0 if gradients else 1.0)
-    source = {"uniform": {"low": -bound, "high": bound}}
-    return {"x": source, "h0": source, "c0": source}

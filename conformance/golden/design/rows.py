@@ -12,26 +12,19 @@ from pydantic import ValidationError
 
 from conformance.case.model import Case
 from conformance.case.tensor_table import Keys
-from conformance.golden.design.factors import DEFAULTS, OPTIONS, SIZES, tiny
+from conformance.golden.design.factors import DEFAULTS, OPTIONS, SIZES, Row
 from conformance.golden.design.rules import RULES
 from conformance.golden.design.sizes import cheap
 from conformance.lstm.mistakes.grammar.sites import merged
 
-Row = dict[str, Any]
-"""Factor -> level: a word of an option, a number of a size; the sizes P and O are 0 where there is none."""
-
 
 def keys_of(row: Row) -> Keys:
     """The keys of the case that a row makes, without an id. The same row gives the same keys."""
-    sizes = {name: row[name] for name in SIZES}
     random = Random(crc32(words(row).encode()))
-    keys: Keys = {name: sizes[name] for name in "TBIH"}
+    keys: Keys = {name: row[name] for name in "TBIH"}
     for option, levels in OPTIONS.items():
-        keys = merged(keys, levels[row[option]](sizes, random))
-    keys |= OPTIONS["states"][row["states"]](sizes, random)  # an absent state stays so, whatever else wants of it
-    if row["numbers"] == "tiny numbers":
-        keys = tiny(row["dtype"], keys.get("layers", 1), "gradients" in keys) | keys
-    return keys
+        keys = merged(keys, levels[row[option]](row, random))
+    return keys | OPTIONS["states"][row["states"]](row, random)  # a state is absent, whatever other levels want of it
 
 
 def seed_of(row: Row) -> int:

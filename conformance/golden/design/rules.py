@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.golden.design.factors import DEFAULTS, OPTIONS
+from conformance.golden.design.factors import DEFAULTS, HALF, OPTIONS
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ def _above(most: int) -> Callable[[int], bool]:
 
 
 _NONE, _SOME = (lambda size: size == 0), (lambda size: size > 0)
-_HALF = ("float16", "bfloat16")
 _STREAMS = ("blocks", "single steps")
 _BACKWARD = ("reverse", "bidirectional")
 _LOSSES = _with("head", "cross-entropy")
 _LAST_STEP = _with("head", "last step")
 _STATELESS = ("no states", "no c0")
+_HARD = ("hard sigmoid", "hard sigmoid of Keras")
 _BENT = _but("activations", "usual activations", "softsign")
 
 RULES: tuple[Rule, ...] = (
@@ -101,19 +101,21 @@ RULES: tuple[Rule, ...] = (
         for option in ("gate_clip", "peephole", "cell_clip", "coupling", "projection")
     ),
     # What rounding does beside a bend or a bound decides a gradient as a whole, and half formats round a lot.
-    _never("gradients in half formats are smooth", gradients=_but("gradients"), dtype=_HALF, activations=_BENT),
+    _never("gradients in half formats are smooth", gradients=_but("gradients"), dtype=HALF, activations=_BENT),
     *(
         _never(
             "gradients in half formats have no bounds",
-            **{"gradients": _but("gradients"), "dtype": _HALF, option: _with(option, "clip")},
+            **{"gradients": _but("gradients"), "dtype": HALF, option: _with(option, "clip")},
         )
         for option in ("gate_clip", "cell_clip", "projection")
     ),
     # A number exactly at a bend has no gradient: c without a start, under a relu; what a shut gate makes of it.
     _never("a relu of 0 has no gradient", gradients=_but("gradients"), activations=("relu",), states=_STATELESS),
+    _never("nor has that of an x of 0", gradients=_but("gradients"), activations=("relu",), bias=("no bias",)),
+    _never("nor has a bound that is held", gradients=_but("gradients"), activations=_HARD, cell_clip=("cell clip",)),
     _never("nor has one of a shut gate", gradients=_but("gradients"), activations=("steep activations",)),
     _never("few units have no deviation to divide by", norm=_but("norm"), H=_below(5)),
-    _never("a norm makes small errors large", norm=_but("norm"), dtype=_HALF, gradients=_but("gradients")),
+    _never("a norm makes small errors large", norm=_but("norm"), dtype=HALF, gradients=_but("gradients")),
     _never("a norm makes large numbers small", norm=_but("norm"), numbers=("large numbers",)),
     _never("few tiny numbers are subnormal", numbers=("tiny numbers",), H=_below(5)),
     _never("each layer makes tiny numbers smaller", numbers=("tiny numbers",), layers=("3 layers",)),
@@ -122,15 +124,11 @@ RULES: tuple[Rule, ...] = (
         "tiny numbers have no biases beside them", numbers=("tiny numbers",), projection=_with("projection", "bias")
     ),
     _never("a norm makes tiny numbers large", numbers=("tiny numbers",), norm=_but("norm")),
-    *(
-        _never("tiny numbers reach no bound", **{"numbers": ("tiny numbers",), option: _with(option, "clip")})
-        for option in ("gate_clip", "cell_clip", "projection")
-    ),
+    _never("wide states are not tiny", numbers=("tiny numbers",), cell_clip=("cell clip",)),
+    _never("the reference itself computes in float64", numbers=("tiny numbers",), dtype=("float64",)),
     _never("sums of tiny numbers keep their bits", numbers=("tiny numbers",), T=_above(8)),
     _never("sums of tiny numbers keep their bits", numbers=("tiny numbers",), B=_above(9)),
-    _never("large numbers are for wide formats", numbers=("large numbers",), dtype=_HALF),
     _never("large numbers stay bounded", numbers=("large numbers",), activations=("relu", "elu", "steep activations")),
     _never("a clip would bound every large number", numbers=("large numbers",), cell_clip=("cell clip",)),
-    _never("such numbers are in the states", numbers=_but("numbers"), states=_STATELESS),
 )
 """Every rule."""
