@@ -1,6 +1,6 @@
 """The reference, held to an LSTM of plain loops over Python floats, and to what must not change its answer.
 
-The options beyond the plain LSTM are in test_options.py, together with the oracle.
+The options beyond the plain LSTM are in test_options_*.py, together with the oracle.
 """
 
 import math
