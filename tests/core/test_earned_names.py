@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from diagnosing import diagnosed, made, named, wrong
 from harness import shipped_cases, shipped_vectors
-from test_diagnosis import diagnosed, made, named, wrong
 
 from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.lstm.mistakes import BY_ID

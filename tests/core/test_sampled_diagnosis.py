@@ -12,9 +12,9 @@ from random import Random
 
 import numpy as np
 import pytest
+from diagnosing import made, wrong
 from harness import shipped_cases, shipped_vectors
 from local_faults import faults, problems
-from test_diagnosis import made, wrong
 
 from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.model import Case
