@@ -1,14 +1,16 @@
-"""Fixtures of several modules: a small store of vectors, made once, and a project whose tests run cases."""
+"""Fixtures of several modules: vectors and results made once, a project whose tests run cases, and few adapters."""
 
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from command_line import conformance
 from harness import Suite
 from plugin_sessions import Project, project_in
 from stores import SPEC, cases_of, made
 
+from conformance.adapters import registry
 from conformance.case.model import Case
 
 
@@ -39,3 +41,18 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def project(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     with project_in(tmp_path_factory.mktemp("project"), suite) as project:
         yield project
+
+
+@pytest.fixture(scope="module")
+def whole(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of one adapter with all cases `tiny`."""
+    path = tmp_path_factory.mktemp("whole") / "r.jsonl"
+    result = conformance("run", "--adapter", "numpy", "--case", "tiny/*", "-o", path, *suite.folders)
+    assert result.exit_code == 0, result.output
+    return path
+
+
+@pytest.fixture
+def two_adapters(broken_adapters: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only `numpy` and `import-fails` are installed."""
+    monkeypatch.setattr(registry, "GROUP", "lstm_conformance.two")

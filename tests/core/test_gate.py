@@ -7,7 +7,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
+from command_line import conformance
 from harness import install_broken_adapters
 
 from conformance.case.errors import ConformanceError
@@ -17,10 +18,6 @@ from conformance.results.reading import Results, read_results
 from conformance.results.record import Header, Record, RecordedSuspect
 from conformance.run.environments import companions, own_requirements, parsed
 from conformance.views import gate as view
-
-
-def conformance(*arguments: Any) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 @pytest.fixture(scope="module")

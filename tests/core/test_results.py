@@ -8,36 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from command_line import conformance
 from harness import COMMAND, python, started
 
 from conformance.case.errors import ConformanceError
 from conformance.case.load import load_specs
 from conformance.case.select import shard
 from conformance.case.text import counted
-from conformance.cli import main
 from conformance.data import default_folders
 from conformance.results.reading import read_results
 from conformance.results.record import Record
 from conformance.run.parallel import run_in_parallel
 
 
-def conformance(*arguments: Any) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
 def told(path: Path) -> dict[tuple[str, str], Record]:
     """What a file says of each adapter and case, but for the time it took."""
     return {(r.adapter, r.case): r.model_copy(update={"seconds": 0.0}) for r in read_results(path).records}
-
-
-@pytest.fixture(scope="module")
-def whole(suite, tmp_path_factory) -> Path:
-    """The results of one adapter with all cases `tiny`."""
-    path = tmp_path_factory.mktemp("whole") / "r.jsonl"
-    result = conformance("run", "--adapter", "numpy", "--case", "tiny/*", "-o", path, *suite.folders)
-    assert result.exit_code == 0, result.output
-    return path
 
 
 def test_what_is_written_is_read_again(suite, whole):

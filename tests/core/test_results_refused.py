@@ -7,15 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from command_line import conformance
 
 from conformance.case.shards import shard_of
-from conformance.cli import main
 from conformance.results.reading import MOST_BYTES, read_results
-
-
-def conformance(*arguments: Any) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def refusal(*arguments: Any) -> str:
@@ -27,14 +22,6 @@ def refusal(*arguments: Any) -> str:
     assert "Traceback" not in done.stderr
     assert len(done.stderr) < 600
     return done.stderr
-
-
-@pytest.fixture(scope="module")
-def whole(suite, tmp_path_factory) -> Path:
-    """The results of one adapter with all cases `tiny`."""
-    path = tmp_path_factory.mktemp("whole") / "r.jsonl"
-    assert conformance("run", "--adapter", "numpy", "--case", "tiny/*", "-o", path, *suite.folders).exit_code == 0
-    return path
 
 
 Lines = list[dict[str, Any]]
