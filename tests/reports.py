@@ -16,7 +16,9 @@ from conformance.golden.vector import Vector
 from conformance.lstm.gradients import completed
 from conformance.lstm.mistakes import BY_ID
 from conformance.lstm.reference import Reference
+from conformance.report.content import Content
 from conformance.results.deviations import Deviation
+from conformance.results.reading import read_results
 from conformance.results.record import AdapterInfo, Header, Record, RecordedDeviation, selection_digest
 from conformance.results.result import Result
 from conformance.results.writing import write_results
@@ -140,6 +142,11 @@ def written(
     )
     write_results(path, header, records, complete=complete)
     return path
+
+
+def content(*paths: Path) -> Content:
+    """What a report is made of, of these results files."""
+    return Content([read_results(path) for path in paths], cases())
 
 
 def labelled(adapter: str, outcome_of: Callable[[Case], str]) -> list[Record]:

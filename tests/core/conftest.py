@@ -8,6 +8,7 @@ import pytest
 from command_line import conformance
 from harness import Suite
 from plugin_sessions import Project, project_in
+from reports import acme_records, right_records, written
 from stores import SPEC, cases_of, made
 
 from conformance.adapters import registry
@@ -50,6 +51,18 @@ def whole(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = conformance("run", "--adapter", "numpy", "--case", "tiny/*", "-o", path, *suite.folders)
     assert result.exit_code == 0, result.output
     return path
+
+
+@pytest.fixture(scope="session")
+def acme(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of an adapter that is wrong in every way."""
+    return written(tmp_path_factory.mktemp("reports") / "acme.jsonl", acme_records())
+
+
+@pytest.fixture(scope="session")
+def right(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same cases, all answered right."""
+    return written(tmp_path_factory.mktemp("reports") / "right.jsonl", right_records())
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import junitparser
 import pytest
-from reports import cases, labelled, written
+from reports import cases, content, labelled, written
 
 from conformance.case.model import Case
 from conformance.report import page
@@ -34,10 +34,6 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def results(folder) -> Path:
     return written(folder / "acme.jsonl", labelled("acme", outcome_of))
-
-
-def content(*paths: Path) -> Content:
-    return Content([read_results(path) for path in paths], cases())
 
 
 def test_the_page_says_it_of_unexpected_failures_and_of_known_deviations(results):
