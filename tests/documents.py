@@ -26,6 +26,7 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "examples").glob("*/README.md")),
 ]
+SPECS, ADAPTERS, FAILURE = (ROOT / "docs" / name for name in ("specs.md", "adapters.md", "reading-a-failure.md"))
 CI_FILES = sorted((ROOT / "examples" / "ci").rglob("*.yml"))
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _EXPRESSION = re.compile(r"\$\{\{ matrix\.(\w+) \}\}")
