@@ -1,10 +1,20 @@
-"""A real browser, for the pages that this project makes."""
+"""A real browser, and pages of the report to open in it.
+
+What needs more than pytest is imported where it is used: the tests of a vendor's package run with nothing else.
+"""
+
+from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from report_pages import Watched
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -28,3 +38,50 @@ def browser() -> Iterator:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory) -> Path:
+    """26 results: of an adapter that is wrong in every way, and of one that is right."""
+    from report_pages import made
+    from reports import acme_records, right_records, written
+
+    folder = tmp_path_factory.mktemp("pages")
+    return made(
+        folder,
+        "report",
+        written(folder / "acme.jsonl", acme_records()),
+        written(folder / "right.jsonl", right_records()),
+    )
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory) -> Path:
+    """10,000 results."""
+    from report_pages import made
+    from reports import many, written
+
+    folder = tmp_path_factory.mktemp("pages")
+    return made(folder, "large", written(folder / "many.jsonl", many(10_000)))
+
+
+@pytest.fixture(scope="module")
+def alike(tmp_path_factory) -> Path:
+    """The results of an adapter with two bugs, each with conditions of its own."""
+    from report_pages import made
+    from reports import labelled, written
+
+    folder = tmp_path_factory.mktemp("pages")
+    records = labelled("acme", lambda c: "failed" if c.calls else "crashed" if c.peephole and c.B > 3 else "passed")
+    return made(folder, "alike", written(folder / "alike.jsonl", records))
+
+
+@pytest.fixture
+def look(browser) -> Iterator[Watched]:
+    from report_pages import Watched
+
+    watched = Watched(browser)
+    yield watched
+    watched.close()
+    assert all(url.startswith("file://") for url in watched.asked)
+    assert watched.complaints == []
