@@ -78,6 +78,28 @@ def test_what_needs_numbers_of_its_own_shows_with_them(words: str, fields: dict[
     assert probe.x != case_of().x
 
 
+@pytest.mark.parametrize("words", ["grad-peephole:flushed:all:always", "back-h-initial:flushed:units-from-8:always"])
+def test_gradients_are_subnormal_where_those_of_the_outputs_are(words: str) -> None:
+    probe, _ = sampling.shown_by(sampled(words), lambda case: True)
+    assert probe is not None
+    assert probe.x == case_of().x
+    assert probe.dy != case_of(gradients="whole").dy
+
+
+def test_numbers_are_tiny_in_the_dtype_of_the_case() -> None:
+    probe, _ = sampling.shown_by(sampled("input-product:flushed:all:only-with-float16"), lambda case: True)
+    assert probe is not None
+
+
+def test_a_difference_between_numbers_that_no_case_can_have_is_not_shown() -> None:
+    def tiny_inputs(case: Case) -> bool:  # with which the gradient of a peephole is about 1e-72
+        return case.x != case_of().x
+
+    probe, most = sampling.shown_by(sampled("grad-peephole:flushed:all:always"), tiny_inputs)
+    assert probe is None
+    assert most == 0.0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("site", SITES)
 def test_every_locality_of_every_site_is_a_part_that_some_case_has(site: str) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 
+import ml_dtypes
 from pydantic import ValidationError
 
+from conformance.case.dtypes import numpy_dtype
 from conformance.case.model import Case
 from conformance.case.tensor_table import Keys
 from conformance.lstm.mistakes.base import Mistake
@@ -22,10 +24,21 @@ ALL_OVER, ALWAYS = 0.25, 1 / 3
 """The shares of mistakes that are made all over, and in every case. Most others are in one part, with one option."""
 
 _SMALL: Keys = {"T": 5, "B": 3, "I": 4, "H": 6}
-_TINY: Keys = {"uniform": {"low": -1e-38, "high": 1e-38}}
+
+
+def _tiny(dtype: str, times: float) -> tuple[Keys, Keys]:
+    """Inputs, and upstream gradients, up to so many smallest normal numbers.
+
+    Much of what is computed from them is subnormal, and the largest of it is not, so that all can be judged by it.
+    """
+    bound = times * float(ml_dtypes.finfo(numpy_dtype(dtype)).smallest_normal)
+    few: Keys = {"uniform": {"low": -bound, "high": bound}}
+    return {"x": few, "h0": few, "c0": few, "bias": False}, {"dy": few, "dh_n": few, "dc_n": few}
+
+
 _FOR_FAULTS: dict[str, tuple[Keys, ...]] = {
     "saturated": ({"x": {"uniform": {"low": -40.0, "high": 40.0}}, "c0": {"uniform": {"low": -20.0, "high": 20.0}}},),
-    "flushed": ({"x": _TINY, "h0": _TINY, "c0": _TINY, "bias": False},),
+    "flushed": (*_tiny("float32", 24.0), *_tiny("float16", 6.0)),
 }
 """Further numbers that a fault may need to show."""
 _BASES: tuple[Keys, ...] = (
