@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from conformance.case.model import Case
+from conformance.case.source import Source
 from conformance.golden.sampling import shown_by
 from conformance.lstm.mistakes.grammar.conditions import CONDITIONS
 from conformance.lstm.mistakes.grammar.faults import FAULTS
@@ -24,8 +25,9 @@ from conformance.lstm.mistakes.grammar.sites import SITES, Site
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 
-KINDS = ("any", "steps", "wide", "large", "tiny")
-"""What a fault needs of a case: nothing, a step before, a format that it narrows, large numbers, or tiny ones."""
+KINDS = ("any", "steps", "wide", "large", "tiny", "tiny gradients")
+"""What a fault needs of a case: nothing, a step before, a format that it narrows, large numbers, tiny ones, or tiny
+gradients of the outputs."""
 _SHOWN = 0.85
 _IN_HALF = 0.65
 _FADING = 0.4
@@ -64,7 +66,9 @@ def _kind_of(site: str, fault: str) -> str | None:
     if fault in ("in-bfloat16", "in-float16"):
         return "wide"
     if fault in ("saturated", "flushed"):
-        return "large" if fault == "saturated" else "tiny"
+        return (
+            "large" if fault == "saturated" else "tiny" if probe.dy is None or _bound(probe.x) < 1 else "tiny gradients"
+        )
     return "steps" if fault == "stale" else "any"
 
 
@@ -111,12 +115,18 @@ def _within(where: Locality, sizes: tuple[int, ...]) -> bool:
     return where.within(sizes)
 
 
+def _bound(source: Source | None) -> float:
+    """The largest number of a uniform source; about that of any other."""
+    return (
+        abs(source.uniform.high) if source is not None and source.uniform and source.uniform.high is not None else 1.0
+    )
+
+
 def _kinds(case: Case) -> Floats:
     """The chance that a case shows a fault of each kind, by its dtype and numbers."""
-    source = case.x.uniform
-    bound = abs(source.high) if source is not None and source.high is not None else 1.0
+    bound = _bound(case.x)
     usual = _IN_HALF if case.dtype in ("float16", "bfloat16") else _SHOWN
-    usual *= 0.3 if bound > 8 else 0.6 if bound < 1e-3 else 1.0
+    usual *= 0.3 if bound > 8 else 0.6 if bound < 1e-2 else 1.0
     steps = max(case.blocks or (case.T,)) > 1
     wide = case.dtype in ("float32", "float64")
     found = {
@@ -124,7 +134,8 @@ def _kinds(case: Case) -> Floats:
         "steps": usual * steps,
         "wide": usual * wide,
         "large": 0.7 * (bound > 8),
-        "tiny": 0.7 * (bound < 1e-3),
+        "tiny": 0.7 * (bound < 1e-2),
+        "tiny gradients": 0.7 * (_bound(case.dy) < 1e-1),
     }
     return np.array([found[kind] for kind in KINDS], np.float32)
 

@@ -85,15 +85,23 @@ def _large(n: Row, random: Random) -> Keys:
     return {"x": {"uniform": {"low": -40.0, "high": 40.0}}, "c0": {"uniform": {"low": -20.0, "high": 20.0}}}
 
 
-def _tiny(n: Row, random: Random) -> Keys:
+def _tiny_inputs(n: Row, random: Random) -> Keys:
     """Inputs and states so small that much of what is computed from them is subnormal in the dtype."""
+    return dict.fromkeys(("x", "h0", "c0"), _tiny(n))
+
+
+def _tiny_gradients(n: Row, random: Random) -> Keys:
+    """The same for dL/dy, dL/dh_n and dL/dc_n, and so for every gradient."""
+    return dict.fromkeys(("dy", "dh_n", "dc_n"), _tiny(n))
+
+
+def _tiny(n: Row) -> Keys:
     bound = _TINY * SMALLEST_NORMAL[n["dtype"]]
     if n["layers"] != "1 layer":
         bound *= 4.0
     if n["gradients"] != "no gradients":
         bound *= 8.0
-    source = {"uniform": {"low": -bound, "high": bound}}
-    return {"x": source, "h0": source, "c0": source}
+    return {"uniform": {"low": -bound, "high": bound}}
 
 
 _STEEP = {
@@ -192,7 +200,8 @@ OPTIONS: dict[str, dict[str, Level]] = {
     "numbers": {
         "usual numbers": _keys(),
         "large numbers": _large,
-        "tiny numbers": _tiny,
+        "tiny numbers": _tiny_inputs,
+        "tiny gradients": _tiny_gradients,
     },
 }
 """Option -> level -> what it means."""

@@ -17,6 +17,8 @@ from conformance.lstm.kappa import kappa
 
 _MOST_ALIKE = 0.75
 """The share of an output's elements that may have one magnitude: more of them at a bound hide what was bounded."""
+_ROOM = 1.5
+"""How much larger the noise may be than it is estimated here."""
 
 
 def unfit(case: Case) -> str | None:
@@ -28,7 +30,8 @@ def unfit(case: Case) -> str | None:
     arrays = make_arrays(case)
     with np.errstate(all="ignore"):
         outputs = reference_of(case.model_copy(update={"dtype": "float64"})).run(arrays.in_dtype(np.float64))
-    largest = float(ml_dtypes.finfo(case.np_dtype).max) / 4
+    info = ml_dtypes.finfo(case.np_dtype)
+    largest, least = float(info.max) / 4, float(info.smallest_normal)
     for name, array in outputs.items():
         magnitudes = np.abs(array[array != 0]) if case.masked else np.abs(array).ravel()
         if not np.all(np.isfinite(array)) or np.max(magnitudes, initial=0.0) > largest:
@@ -37,10 +40,13 @@ def unfit(case: Case) -> str | None:
             return f"{name} is zero"
         if magnitudes.size > 3 and np.max(np.unique(magnitudes, return_counts=True)[1]) > _MOST_ALIKE * magnitudes.size:
             return f"{name} has one magnitude nearly everywhere"
+        if not _risky(case) and np.max(magnitudes) < least:
+            return f"{name} vanishes in {case.dtype}"
     if not _risky(case):
         return None
+    noise = {name: _ROOM * each for name, each in kappa(case, arrays).items()}
     try:
-        demand_judgeable(case, Vector(arrays, outputs, kappa(case, arrays)))
+        demand_judgeable(case, Vector(arrays, outputs, noise))
     except GenerationError as error:
         return str(error)
     return None
@@ -48,5 +54,5 @@ def unfit(case: Case) -> str | None:
 
 def _risky(case: Case) -> bool:
     """Whether rounding may matter so much that it is worth the time to find out: in half formats, norms, extremes."""
-    usual = INPUTS["x"].source
-    return case.dtype in HALF or case.layer_norm is not None or case.x != usual
+    numbers = any(getattr(case, name) not in (None, INPUTS[name].source) for name in ("x", "dy"))
+    return case.dtype in HALF or case.layer_norm is not None or numbers

@@ -61,6 +61,7 @@ _LOSSES = _with("head", "cross-entropy")
 _LAST_STEP = _with("head", "last step")
 _STATELESS = ("no states", "no c0")
 _HARD = ("hard sigmoid", "hard sigmoid of Keras")
+_TINY = ("tiny numbers", "tiny gradients")
 _BENT = _but("activations", "usual activations", "softsign")
 
 RULES: tuple[Rule, ...] = (
@@ -125,9 +126,20 @@ RULES: tuple[Rule, ...] = (
     ),
     _never("a norm makes tiny numbers large", numbers=("tiny numbers",), norm=_but("norm")),
     _never("wide states are not tiny", numbers=("tiny numbers",), cell_clip=("cell clip",)),
-    _never("the reference itself computes in float64", numbers=("tiny numbers",), dtype=("float64",)),
-    _never("sums of tiny numbers keep their bits", numbers=("tiny numbers",), T=_above(8)),
-    _never("sums of tiny numbers keep their bits", numbers=("tiny numbers",), B=_above(9)),
+    _never("the reference itself computes in float64", numbers=_TINY, dtype=("float64",)),
+    # A weight's gradient is a sum over steps and rows, of which each term is rounded as the smallest numbers are.
+    *(
+        _never("sums of tiny numbers keep their bits", numbers=_TINY, gradients=_but("gradients"), **{size: _above(17)})
+        for size in "TB"
+    ),
+    _never("tiny gradients are gradients", numbers=("tiny gradients",), gradients=("no gradients",)),
+    _never("the gradient of a cross-entropy is not tiny", numbers=("tiny gradients",), head=_LOSSES),
+    _never(
+        "that of a peephole is tiny twice",
+        numbers=("tiny numbers",),
+        peephole=_but("peephole"),
+        gradients=_but("gradients"),
+    ),
     _never("large numbers stay bounded", numbers=("large numbers",), activations=("relu", "elu", "steep activations")),
     _never("a clip would bound every large number", numbers=("large numbers",), cell_clip=("cell clip",)),
 )
