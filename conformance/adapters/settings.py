@@ -38,9 +38,16 @@ def of_torch(torch: Any, device: str) -> Settings:
         found |= {
             "mkldnn": backends.mkldnn.is_available() and backends.mkldnn.enabled,
             "cpu_capability": backends.cpu.get_cpu_capability(),
+            "bf16_instructions": _has_bf16_instructions(torch),
             "threads": torch.get_num_threads(),
         }
     return _named("torch", found)
+
+
+def _has_bf16_instructions(torch: Any) -> bool:
+    """Whether the processor multiplies bfloat16 itself, which takes subnormal numbers for zeros."""
+    ask = getattr(torch.cpu, "get_capabilities", dict)  # PyTorch 2.5 has none
+    return bool(ask().get("avx512_bf16", False))
 
 
 def of_tensorflow(tf: Any) -> Settings:

@@ -71,7 +71,7 @@ def design(specs: Path, seed: int | None, adapters: tuple[str, ...], check_only:
     for name, text in texts.items():
         replace_file(specs / name, text)
     for family in families:
-        click.echo(f"{specs / family.name}.yaml: {len(family.rows)} cases")
+        click.echo(f"{specs / family.name}.yaml: {len(family.shipped)} cases")
 
 
 def _text(path: Path) -> str | None:

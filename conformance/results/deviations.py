@@ -8,13 +8,14 @@
         mistake: some-id                # what the diagnosis has to find; from the catalogue, docs/mistakes.md
         link: https://...               # where it was reported, if it was
         precision: bfloat16             # only where the answer is judged at this precision
+        settings: {torch.bf16: on}      # only where the adapter reports these: what depends on a processor
         versions: {keras: "<3.16"}      # package -> the versions that are known to do so
 
       - same_as: other-adapter          # all that is written down of another adapter holds for this one, too
 
 A deviation that does not show is as unexpected as a failure nobody wrote down, and so is another mistake than the one
-that is. Where the framework's digits are its own (an approximation, a coarser precision) they need not be those of the
-catalogue; it is enough that no other mistake explains them.
+that is. Where one of the mistakes leaves digits to the framework (an approximation, a coarser precision) they need not
+be those of the catalogue; it is enough that no other mistake explains them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -46,6 +47,9 @@ def _wrong(name: str) -> str:
     return name
 
 
+_NO_SETTINGS: Mapping[str, str] = {}
+
+
 class Deviation(Frozen):
     """One entry of a deviations file."""
 
@@ -56,6 +60,7 @@ class Deviation(Frozen):
     mistake: Annotated[Listed[str], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)] = ()
     link: str | None = None
     precision: Precision | None = None
+    settings: dict[str, str] = Field(default_factory=dict)
     versions: dict[str, str] = Field(min_length=1)
     where: str = ""
 
@@ -82,16 +87,20 @@ class Deviation(Frozen):
                 raise ValueError(unknown(mistake))
         return mistakes
 
-    def applies(self, case_id: str, versions: dict[str, str], precision: str | None) -> bool:
-        """Whether the case is among those named, every package of the versions named, and the precision the one named.
+    def applies(
+        self, case_id: str, versions: dict[str, str], precision: str | None, settings: Mapping[str, str] = _NO_SETTINGS
+    ) -> bool:
+        """Whether the case, the version of every package, the precision and the settings are among those named.
 
         Args:
             case_id: of the case.
             versions: of the packages that compute.
             precision: that at which the answer is judged; None if there is no answer.
+            settings: that the adapter reports.
         """
         named = any(fnmatch.fnmatchcase(case_id, pattern) for pattern in self.cases)
-        return named and self.precision in (None, precision) and self.holds_for(versions)
+        there = self.settings.items() <= settings.items()
+        return named and there and self.precision in (None, precision) and self.holds_for(versions)
 
     def holds_for(self, versions: dict[str, str]) -> bool:
         """Whether every package is of the versions named."""
@@ -111,7 +120,7 @@ class Deviation(Frozen):
             return False
         from conformance.lstm.mistakes import BY_ID
 
-        own_digits = all(BY_ID[m].approximate or BY_ID[m].precision is not None for m in self.mistake)
+        own_digits = any(BY_ID[m].approximate or BY_ID[m].precision is not None for m in self.mistake)
         return not own_digits or any(suspect.how == "reproduces" for suspect in outcome.suspects)
 
 
@@ -234,7 +243,11 @@ def _lies_in(version: str, text: str) -> bool:
 
 
 def find(
-    deviations: list[Deviation], case_id: str, versions: dict[str, str], precision: str | None = None
+    deviations: list[Deviation],
+    case_id: str,
+    versions: dict[str, str],
+    precision: str | None = None,
+    settings: Mapping[str, str] = _NO_SETTINGS,
 ) -> Deviation | None:
     """The first deviation that applies to a case, if any; the arguments are those of `Deviation.applies`."""
-    return next((d for d in deviations if d.applies(case_id, versions, precision)), None)
+    return next((d for d in deviations if d.applies(case_id, versions, precision, settings)), None)

@@ -195,7 +195,7 @@ class Runner:
         return self._result(each.case, found, deviation)
 
     def _deviation(self, case: Case, precision: str | None = None) -> Deviation | None:
-        return find(self._deviations, case.id, self.versions, precision)
+        return find(self._deviations, case.id, self.versions, precision, self.info.settings)
 
     def _result(self, case: Case, found: Assessment, deviation: Deviation | None) -> Result:
         return Result(

@@ -8,7 +8,7 @@ sums, and where rounding cannot turn the number that gives it its sign.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from conformance.lstm.reference import Reference
 _TENSORS = ("y", "h_n", "c_n")
 _SAMPLES = 8
 _MOVED = 4.0
-"""How far weights and inputs are moved to see whether rounding can turn a sign, in unit roundoffs."""
+"""How far weights, inputs and activations are moved to see whether rounding can turn a sign, in unit roundoffs."""
 _AT_ZERO = frozenset({"relu", "thresholded_relu", "hard_sigmoid"})
 """Activations made of comparisons with zero, which do not fix the sign of what is itself zero."""
 
@@ -76,7 +76,9 @@ def _others(case: Case, exact: Arrays, precision: str) -> Iterator[Outputs]:
         def moved(array: Array) -> Array:
             return array * (1.0 + _MOVED * UNIT_ROUNDOFF[precision] * generator.uniform(-1.0, 1.0, array.shape))
 
-        yield _run((_PositiveSums, _NegativeSums)[sample % 2], case, exact.mapped(moved))
+        # What an activation gives is rounded, too: f c + i g is 0 where both terms have become 1, which no input tells.
+        variant = type("Moved", ((_PositiveSums, _NegativeSums)[sample % 2],), {"moved": staticmethod(moved)})
+        yield _run(variant, case, exact.mapped(moved))
 
 
 def _run(variant: type[Reference], case: Case, arrays: Arrays) -> Outputs:
@@ -85,16 +87,17 @@ def _run(variant: type[Reference], case: Case, arrays: Arrays) -> Outputs:
 
 
 class _PositiveSums(Reference):
-    """The reference, with +0 for every sum of many terms that is zero."""
+    """The reference, with +0 for every sum of many terms that is zero, and the results of activations moved."""
 
     zero = 0.0
+    moved: Callable[[Array], Array]
 
     def product(self, rows: Array, matrix: Array) -> Array:
         found = super().product(rows, matrix)
         return np.where(found == 0.0, self.zero, found)
 
     def activation(self, activation: Activation, z: Array) -> Array:
-        found = super().activation(activation, z)
+        found = self.moved(super().activation(activation, z))
         if activation.name not in _AT_ZERO:
             return found
         beta = activation.beta or 0.0
@@ -103,7 +106,7 @@ class _PositiveSums(Reference):
 
 
 class _NegativeSums(_PositiveSums):
-    """The reference, with -0 for every sum of many terms that is zero."""
+    """The same with -0."""
 
     zero = -0.0
 

@@ -172,9 +172,14 @@ def _place(link: str) -> str:
     return repository[1] if repository else re.sub(r"^https?://(www\.)?", "", link).split("/")[0]
 
 
+def _column(case_id: str) -> str:
+    """The family of a case; those of the design, one for each interface, are one column."""
+    return re.sub("^designed-.*", "designed", case_id.split("/", maxsplit=1)[0])
+
+
 def _matrix(members: Sequence[Power], other: Caught) -> Iterator[str]:
     """Lines of a table: one row per mistake, one column per family that catches any of them."""
-    counts = {power.mistake.id: Counter(effect.case_id.split("/")[0] for effect in power.caught) for power in members}
+    counts = {power.mistake.id: Counter(_column(effect.case_id) for effect in power.caught) for power in members}
     families = sorted(set().union(*counts.values()))
     yield "| mistake | separation | best case | caught by | " + " | ".join(families) + " | ONNX |"
     yield "|---|---|---|---|" + "---|" * len(families) + "---|"

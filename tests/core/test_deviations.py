@@ -9,7 +9,17 @@ from conformance.adapters import registry
 from conformance.case.errors import SpecError
 from conformance.case.load import load_specs
 from conformance.case.model import Case
-from conformance.case.outcomes import Crashed, Difference, Errored, Failed, Outcome, Passed, TimedOut, Unsupported
+from conformance.case.outcomes import (
+    Crashed,
+    Difference,
+    Errored,
+    Failed,
+    Outcome,
+    Passed,
+    Suspect,
+    TimedOut,
+    Unsupported,
+)
 from conformance.data import default_folders
 from conformance.results.deviations import Deviation, find, idle, load_all, load_deviations, unread
 from conformance.results.result import Result
@@ -48,6 +58,24 @@ def test_a_deviation_excuses_the_outcome_it_names_and_no_other(expected, shown):
     result = result_of(OUTCOMES[shown], a_deviation(outcome=expected))
     assert result.deviates_as_known == (shown == expected)
     assert result.unexpected == (shown != expected)
+
+
+@pytest.mark.parametrize(
+    ("mistakes", "found", "known"),
+    [
+        ("lengths-ignored", "lengths-ignored", True),
+        ("lengths-ignored", None, False),
+        ("lengths-ignored", "peephole-ignored", False),
+        ("coarse-tanh", None, True),  # whose digits are the framework's own
+        ("coarse-tanh", "peephole-ignored", False),
+        (["lengths-ignored", "coarse-tanh"], None, True),
+        (["lengths-ignored", "coarse-tanh"], "lengths-ignored", False),
+    ],
+)
+def test_the_diagnosis_has_to_find_the_mistake_that_is_written_down(mistakes, found, known):
+    suspects = () if found is None else (Suspect((found,), "reproduces", 2.0, "float32"),)
+    failed = Failed(99.0, FAILED.differences, suspects=suspects)
+    assert a_deviation(mistake=mistakes).explains(failed) == known
 
 
 def test_a_pass_where_a_deviation_is_known_is_unexpected_and_says_what_to_do():
@@ -107,6 +135,16 @@ def test_an_entry_that_names_a_precision_counts_for_answers_judged_at_it(tmp_pat
     (entry,) = loaded(tmp_path, ENTRY.replace("  versions", "  precision: bfloat16\n  versions"))
     found = [p for p in (None, "bfloat16", "float16") if find([entry], "head/last-step", {"torch": "2.5"}, p)]
     assert found == ["bfloat16"]
+
+
+def test_an_entry_that_names_settings_counts_where_the_adapter_reports_them(tmp_path):
+    (entry,) = loaded(tmp_path, ENTRY.replace("  versions", '  settings: {torch.mkldnn: "on"}\n  versions'))
+    reported = ({}, {"torch.mkldnn": "off"}, {"torch.mkldnn": "on", "torch.threads": "2"})
+    assert [find([entry], "head/last-step", {"torch": "2.5"}, None, settings) is not None for settings in reported] == [
+        False,
+        False,
+        True,
+    ]
 
 
 def test_the_first_entry_that_applies_counts_and_knows_where_it_stands(tmp_path):

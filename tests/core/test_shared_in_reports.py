@@ -84,7 +84,7 @@ def test_what_is_said_of_an_adapter_is_not_said_of_its_groups_again(folder, outc
 def test_markdown_and_junit_say_it_of_what_is_unexpected(results):
     found = content(results)
     text = markdown(found)
-    assert re.search(rf"^- acme: all \d+ {FAILED} \d+ that passed has both$", text, re.MULTILINE)
+    assert re.search(rf"^- acme: all \d+ {FAILED} [\d,]+ that passed has both$", text, re.MULTILINE)
     assert re.search(r"^  - of those that passed, \d+ have lengths and ", text, re.MULTILINE)
     assert KNOWN not in text
     (suite,) = junitparser.JUnitXml.fromstring(junit(found))

@@ -121,6 +121,28 @@ def test_plus_zero_and_minus_zero_is_plus_zero():
     assert outcome.differences[0].problem == "6 of 6 zeros have the wrong sign; first at (0, 0, 0): got -0, not 0"
 
 
+def test_the_sign_of_a_sum_whose_terms_are_rounded_to_each_others_opposite_is_not_fixed():
+    """c is tanh(12.5) - tanh(40): -3e-11, and 0 where both are rounded to 1; o is 0."""
+
+    def saturated(tensors):
+        for name in ("weights.W.0", "weights.R.0", "weights.b_w.0", "weights.b_r.0"):
+            tensors[name][:] = 0.0
+        tensors["weights.W.0"][2] = 12.5
+        tensors["weights.b_w.0"][:] = [[10.0], [10.0], [0.0], [-10.0]]
+        tensors["inputs.x"][:] = [[[-3.2]], [[1.0]]]
+
+    fields = {
+        "T": 2,
+        "B": 1,
+        "I": 1,
+        "H": 1,
+        "activations": {"gate": {"name": "hard_sigmoid", "alpha": 0.2, "beta": 0.5}},
+        "h0": None,
+        "c0": None,
+    }
+    assert isinstance(verdict(fields, edit=saturated), Passed)
+
+
 def test_zeros_that_fill_a_step_left_out_may_have_any_sign():
     fields = {"lengths": [1, 2]}
     assert isinstance(verdict(fields, negative_zeros("y")), Passed)

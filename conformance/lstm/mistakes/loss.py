@@ -7,6 +7,7 @@ import numpy as np
 from conformance.case.tensors import Array, Inputs
 from conformance.lstm.gradients import Gradients
 from conformance.lstm.mistakes.base import Axis
+from conformance.lstm.mistakes.lengths import leaves_out
 from conformance.lstm.reference import Reference
 
 loss = Axis("loss")
@@ -31,6 +32,23 @@ class PaddingCounted(Gradients):
     def targets_counted(self, inputs: Inputs) -> tuple[Array, float]:
         counted, _ = super().targets_counted(inputs)
         return counted, 1.0 / counted.size
+
+
+@loss(
+    "loss-mask-reversed",
+    "takes the mask of the loss of a reverse scan in reverse, so that other steps count",
+    "https://github.com/keras-team/keras/issues/6022",
+    applies=lambda case: (
+        case.cross_entropy and leaves_out(case) and case.direction == "reverse" and case.head.after == "every_step"
+    ),
+)
+class LossMaskReversed(Gradients):
+    def targets_counted(self, inputs: Inputs) -> tuple[Array, float]:
+        counted, _ = super().targets_counted(inputs)
+        valid = self.valid(inputs.x, inputs)
+        assert valid is not None
+        counted = counted & valid[::-1]
+        return counted, 1.0 / max(int(counted.sum()), 1)
 
 
 @loss(

@@ -52,6 +52,23 @@ class SubnormalsFlushed(Flushing):
 
 
 @subnormals(
+    "subnormal-terms-flushed",
+    "takes subnormal numbers for zeros wherever one arises, in every term of a product or a sum too",
+    approximate=True,  # which terms are added first, and which products are not rounded, is an engine's own
+)
+class SubnormalTermsFlushed(SubnormalsFlushed):
+    def product(self, rows: Array, matrix: Array) -> Array:
+        rows, matrix = self.flushed(rows), self.flushed(matrix)
+        total = np.zeros((rows.shape[0], matrix.shape[0]), rows.dtype)
+        for of_rows, of_matrix in zip(rows.T, matrix.T, strict=True):
+            total = self.flushed(total + self.flushed(of_rows[:, None] * of_matrix))
+        return total
+
+    def cell(self, i: Array, f: Array, g: Array, old_c: Array) -> Array:
+        return self.flushed(self.flushed(i * g) + self.flushed(f * old_c))
+
+
+@subnormals(
     "subnormal-weights-flushed",
     "replaces subnormal weights by zeros when it reads them, and computes with subnormal inputs and states",
     "https://github.com/openvinotoolkit/openvino/pull/19360",
