@@ -28,7 +28,7 @@ def test_there_are_deviations_to_check():
 )
 def test_every_pattern_names_a_case_and_every_entry_its_proof(adapter, deviation, ids):
     assert adapter in registry.names()
-    assert deviation.mistake
+    assert deviation.mistake or "no mistake of the catalogue tells" in " ".join(deviation.reason.split())
     assert deviation.repro
     assert (ROOT / deviation.repro).exists()
     for pattern in deviation.cases:

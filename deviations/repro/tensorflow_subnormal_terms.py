@@ -1,0 +1,19 @@
+"""TensorFlow's CPU kernels flush a subnormal result to zero where it arises, whatever is computed from it afterwards.
+
+The inputs are normal numbers. Their product, 1e-39, is subnormal in float32; eight of them, summed and divided by
+1e-30, should be 8e-9. A product that is added to another without being rounded first is not flushed.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+
+@tf.function
+def scaled_sum(x, w):
+    """The terms x w, their sum by 1e-30."""
+    return tf.reduce_sum(x * w) * np.float32(1e30)
+
+
+got = float(scaled_sum(np.full(8, 1e-30, np.float32), np.full(8, 1e-9, np.float32)))
+print(f"sum of eight products of 1e-30 and 1e-9, times 1e30: got {got:g}, right 8e-09")
+raise SystemExit(0 if got == 0 else "does not deviate")
