@@ -18,9 +18,9 @@ from conformance.case.where import Pattern, Stage, Where
 from conformance.lstm.reference import Reference
 from conformance.lstm.step import Scan
 from conformance.verdict.answer import Answer
-from conformance.verdict.follow import follow, recoverable, top_scans
+from conformance.verdict.follow import follow, recoverable
 from conformance.verdict.gradient_axes import in_gradients
-from conformance.verdict.noise import allowed, error, times
+from conformance.verdict.noise import error, times
 from conformance.verdict.pattern import along, axis, plainer
 
 _CLEAR = 4.0
@@ -40,16 +40,12 @@ def locate(answer: Answer) -> Where | None:
 class _Search:
     def __init__(self, answer: Answer) -> None:
         self.case = case = answer.case
-        self.golden = answer.golden
-        self.got = {name: answer.outputs[name].astype(np.float64) for name in case.outputs}
-        self.allowed = {
-            n: allowed(answer.larger(n), answer.kappa[n], case.tolerance, answer.precision, case.np_dtype)
-            for n in case.outputs
-        }
+        self.answer, self.golden = answer, answer.golden
+        self.got = {name: answer.float64(name) for name in case.outputs}
+        self.allowed = {name: answer.allowed(name) for name in case.outputs}
         self.wrong = {n: error(self.got[n], answer.golden[n]) > self.allowed[n] for n in self.case.outputs}
         self.reference = Reference(self.case)
-        self.exact = answer.arrays.in_dtype(np.float64)
-        valid = self.reference.valid(self.exact.inputs.x, self.exact.inputs)
+        valid = self.reference.valid(answer.exact.inputs.x, answer.exact.inputs)
         self.valid = np.ones((self.case.T, self.case.B), dtype=bool) if valid is None else valid
         self.notes: dict[str, None] = {}
 
@@ -92,10 +88,9 @@ class _Search:
     def _top(self) -> Where:
         """The top layer, step by step."""
         case, layer = self.case, self.case.layers - 1
-        scans = top_scans(self.reference, self.exact)
         of_y = (self.got["y"], self.golden["y"], self.allowed["y"])
         halves = zip(*(np.split(each, case.D, axis=-1) for each in of_y), strict=True)
-        seen = [self._seen(scan, *half) for scan, half in zip(scans, halves, strict=True)]
+        seen = [self._seen(scan, *half) for scan, half in zip(self.answer.top_scans, halves, strict=True)]
         wrong, of_c = np.stack([each.wrong for each in seen]), np.stack([each.of_c for each in seen])
         worst = max(each.worst for each in seen)
         if worst < _CLEAR:
@@ -166,7 +161,7 @@ class _Search:
         """The wrong steps of a scan, by the explanation that needs the fewest."""
         taken = np.broadcast_to(self.valid[..., None], y.shape)
         off = np.where(taken, error(y, golden), 0.0)
-        carried = follow(self.reference, scan, y, allowed)
+        carried = self.answer.carried[scan.direction]
         of_c = self._final_is_wrong("c_n", scan.row, carried.c)
         apart = _Seen(off > allowed, taken, _most(off, allowed), np.zeros_like(of_c), later=True, returned=True)
         if not self.wrong["h_n"][scan.row].any() and not self.wrong["c_n"][scan.row].any():
