@@ -21,6 +21,7 @@ from conformance.verdict.answer import Answer
 from conformance.verdict.follow import follow, recoverable
 from conformance.verdict.gradient_axes import in_gradients
 from conformance.verdict.noise import error, times
+from conformance.verdict.one_gate import in_cell, in_output, in_words
 from conformance.verdict.pattern import along, axis, plainer
 
 _CLEAR = 4.0
@@ -119,6 +120,9 @@ class _Search:
             self.notes["the state is right: it is y as it is returned"] = None
         elif later and not of_c.any():
             self.notes["c is right: it is the output gate or what follows it"] = None
+        parts = {each.parts for each in seen if each.wrong.any()}
+        if len(parts) == 1 and (which := parts.pop()):
+            self.notes[in_words(which)] = None
         return self._where("step", ("y",), axes, later)
 
     def _unclear(self, layer: int, worst: float) -> Where:
@@ -171,15 +175,19 @@ class _Search:
                 return apart
         if recoverable(self.reference, scan.direction) and carried.wrong.any():
             recovered = follow(self.reference, scan, y, allowed, recovering=carried)
+            c_n = (self.got["c_n"][scan.row], self.allowed["c_n"][scan.row])
             steps = list(recovered.before)
             if of_c.any() or _count(recovered.wrong) < _count(carried.wrong[steps]):
                 # c is wrong somewhere even if its error has died away by the last step.
                 of_c = of_c | along(recovered.wrong, 1, 2)
                 most = _count(recovered.judged) * 2 > _count(taken[steps])
                 worst = _most(recovered.apart, allowed)
-                return _Seen(recovered.wrong, recovered.judged, worst, of_c, later=most)
-        later = not of_c.any() or not carried.wrong.any()
-        return _Seen(carried.wrong, carried.judged, _most(carried.apart, allowed), of_c, later)
+                parts = in_cell(self.reference, scan, allowed, recovered, c_n) if recovered.wrong.any() else ()
+                return _Seen(recovered.wrong, recovered.judged, worst, of_c, later=most, parts=parts)
+        later, parts = not of_c.any() or not carried.wrong.any(), ()
+        if self.case.P is None and carried.wrong.any() and not of_c.any():
+            parts = in_output(self.reference, scan, y, allowed, carried)
+        return _Seen(carried.wrong, carried.judged, _most(carried.apart, allowed), of_c, later, parts=parts)
 
     def _final_is_wrong(self, name: str, row: int, followed: Array) -> Array:
         found: Array = error(followed, self.got[name][row]) > self.allowed[name][row]
@@ -223,7 +231,8 @@ class _Seen:
     """A scan.
 
     wrong, judged (T, B, P): its steps. worst: the largest error of a step, in multiples of what is allowed.
-    of_c (B, H): where c is wrong. later: as in `Where`. returned: whether it is y alone, and not the state.
+    of_c (B, H): where c is wrong. later: as in `Where`. returned: whether it is y alone, and not the state. parts: the
+    parts of the step any one of which may alone be wrong (conformance.verdict.one_gate).
     """
 
     wrong: Array
@@ -232,6 +241,7 @@ class _Seen:
     of_c: Array
     later: bool
     returned: bool = False
+    parts: tuple[str, ...] = ()
 
 
 def _count(wrong: Array) -> int:
