@@ -13,8 +13,9 @@ method.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -24,6 +25,8 @@ from conformance.lstm.cell_gradients import CellGradients, Parts
 from conformance.lstm.reference import Reference
 from conformance.lstm.step import F, I, O, Scan, State, Step
 from conformance.lstm.tape import Recorded, Taped
+
+Computing = TypeVar("Computing", bound=Reference)
 
 
 class Gradients(Recorded, CellGradients):
@@ -215,15 +218,29 @@ def reference_of(case: Case) -> Reference:
     return Reference(case) if case.gradients is None else Gradients(case)
 
 
-def completed(variant: type[Reference], case: Case, arrays: Arrays) -> Outputs:
+def completed(
+    variant: type[Computing],
+    case: Case,
+    arrays: Arrays,
+    prepare: Callable[[Computing], object] = lambda reference: None,
+) -> Outputs:
     """Every tensor of `case.outputs` from a variant that may not compute losses and gradients itself.
 
     The loss is computed from the variant's logits. Gradients are the correct ones unless the variant changes them.
+
+    Args:
+        prepare: called with the variant's object before that computes.
     """
+
+    def run(case: Case) -> Outputs:
+        made = variant(case)
+        prepare(made)
+        return made.run(arrays)
+
     if not case.has_loss or issubclass(variant, Gradients):
-        return variant(case).run(arrays)
+        return run(case)
     head = None if case.head is None else case.head.model_copy(update={"softmax": False, "cross_entropy": False})
-    outputs = variant(case.model_copy(update={"gradients": None, "head": head})).run(arrays)
+    outputs = run(case.model_copy(update={"gradients": None, "head": head}))
     if head is not None:
         outputs |= variant(case).of_logits(outputs["logits"], arrays.inputs)
     return outputs if case.gradients is None else Gradients(case).run(arrays) | outputs
@@ -231,11 +248,14 @@ def completed(variant: type[Reference], case: Case, arrays: Arrays) -> Outputs:
 
 def has_the_right_forward_pass(variant: type[Reference]) -> bool:
     """Whether a variant replaces nothing but methods of the backward pass."""
-    return issubclass(variant, Gradients) and all(
-        getattr(variant, name) is getattr(Gradients, name) for name in _FORWARD
-    )
+    if variant not in _BACKWARD_ONLY:
+        _BACKWARD_ONLY[variant] = issubclass(variant, Gradients) and all(
+            getattr(variant, name) is getattr(Gradients, name) for name in _FORWARD
+        )
+    return _BACKWARD_ONLY[variant]
 
 
+_BACKWARD_ONLY: dict[type[Reference], bool] = {}
 _FORWARD = [
     name
     for name, value in {n: v for kind in Recorded.__mro__[:-1] for n, v in vars(kind).items()}.items()

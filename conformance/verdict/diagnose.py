@@ -12,6 +12,7 @@ first; if they produce the answer, nothing else is tried.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
@@ -20,17 +21,17 @@ from conformance.case.outcomes import Suspect
 from conformance.case.tensors import Array
 from conformance.case.where import Where
 from conformance.lstm.mistakes import BY_ID, CATALOGUE, Mistake
-from conformance.lstm.reference import Reference
+from conformance.lstm.mistakes.base import replaced
 from conformance.verdict.answer import Answer
 from conformance.verdict.inexact import Inexact, Shown, is_inexact
 from conformance.verdict.pairs import Pairs
 from conformance.verdict.reproduce import Trial
-from conformance.verdict.watch import NEAR, Budget, OutOfTime, keeps_the_order
+from conformance.verdict.watch import NEAR, Budget, OutOfTime, watchable
 
 SECONDS = 0.5
 """The time limit of a diagnosis; if it is too short, the least likely mistakes are left out."""
-_PAIRS = 400
-"""How many pairs are tried, the likeliest first; in 50 at random that could be told, nine of ten were among them."""
+_PAIRS = 200
+"""How many pairs are tried, the likeliest first; of 200 made at random that are named if all are, three come later."""
 _PLACES = {mistake.id: place for place, mistake in enumerate(CATALOGUE)}
 _NEARER, _MUCH_NEARER = 2.0, 30.0
 """A mistake explains an answer that is this many times closer to its own answer than to the golden one. The second
@@ -63,6 +64,7 @@ class _Search:
         self._trial, self._confined = trial, confined
         self._written = tuple(BY_ID[mistake] for mistake in written)
         self._shown: list[Shown] = []
+        self._rounded: list[Mistake] = []
         self._pairs = Pairs(trial)
 
     def written(self) -> list[Suspect]:
@@ -76,17 +78,29 @@ class _Search:
         for mistake in sorted(self._applicable, key=self._place):
             limit = None if mistake in self._written else budget
             try:
-                found = trial.computed(mistake.variant, budget=limit, watched=_watchable(mistake))
+                found = trial.computed(mistake.variant, budget=limit, against=trial.near)
             except OutOfTime:
                 break
             if found is not None and trial.distance(found, trial.golden) <= 1.0:
                 continue
             if not is_inexact(mistake):
                 self._pairs.add(mistake, found)
+                if found is None and not trial.refuted_entirely:
+                    self._rounded.append(mistake)
             if found is not None:
-                self._shown.append(Shown(mistake, found))
+                self._shown.append(Shown(mistake, functools.partial(_known, found)))
                 fitting += self._reproducing(found, mistake)
+            elif is_inexact(mistake):
+                self._shown.append(Shown(mistake, functools.partial(self._effective, mistake, limit)))
         return _best_first(fitting)
+
+    def _effective(self, mistake: Mistake, budget: Budget | None) -> Array | None:
+        """The whole answer of a mistake that was refuted; None if there is not the time, or if it has no effect."""
+        try:
+            found = self._trial.computed(mistake.variant, budget=budget)
+        except OutOfTime:
+            return None
+        return None if found is None or self._trial.distance(found, self._trial.golden) <= 1.0 else found
 
     @cached_property
     def _budget(self) -> Budget:
@@ -100,14 +114,14 @@ class _Search:
 
     def _together(self, mistakes: Sequence[Mistake], budget: Budget | None) -> list[Suspect]:
         variants = [mistake.variant for mistake in mistakes]
-        found = self._trial.computed(*variants, budget=budget, watched=True)
+        found = self._trial.computed(*variants, budget=budget, against=self._trial.near)
         # With padding of 1000 in bfloat16, a mistake's answer is hardly nearer than the right one. That is enough to
         # confirm a mistake that a deviation names, but not to guess one.
         nearer = 1.0 if budget is None else _MUCH_NEARER
         return [] if found is None else self._reproducing(found, *mistakes, nearer=nearer)
 
     def _place(self, mistake: Mistake) -> tuple[bool, bool, bool]:
-        return mistake not in self._written, not _watchable(mistake), is_inexact(mistake)
+        return mistake not in self._written, not watchable(mistake.variant), is_inexact(mistake)
 
     def _reproducing(self, found: Array, *mistakes: Mistake, nearer: float = _MUCH_NEARER) -> list[Suspect]:
         """The mistakes as a suspect, if their result `found` is the answer."""
@@ -133,13 +147,14 @@ class _Search:
 
     def precisions_of_others(self) -> list[Suspect]:
         """Coarser formats in which the answer is that of another mistake."""
-        for mistake in self._pairs.rounded():
+        trial = self._trial
+        for mistake in self._rounded:
             try:
-                found = self._trial.computed(mistake.variant, budget=self._budget, watched=False)
+                found = trial.computed(mistake.variant, budget=self._budget, against=trial.as_rounded)
             except OutOfTime:
                 break
             if found is not None:
-                self._shown.append(Shown(mistake, found))
+                self._shown.append(Shown(mistake, functools.partial(_known, found)))
         return self._inexact.precisions_of_others()
 
     @cached_property
@@ -164,23 +179,16 @@ class _Search:
         return next((found for order in _orders(one, other) if (found := self._together(order, self._budget))), [])
 
 
-def _watchable(mistake: Mistake) -> bool:
-    """Whether the answer may be compared with the mistake's while that is computed."""
-    return not is_inexact(mistake) and keeps_the_order(mistake.variant)
+def _known(found: Array) -> Array:
+    return found
 
 
 def _orders(one: Mistake, other: Mistake) -> Iterator[tuple[Mistake, Mistake]]:
     """The orders of inheritance in which two mistakes can be combined."""
     if not issubclass(other.variant, one.variant):
         yield one, other
-    if not issubclass(one.variant, other.variant) and _replaced(one.variant) & _replaced(other.variant):
+    if not issubclass(one.variant, other.variant) and replaced(one.variant) & replaced(other.variant):
         yield other, one
-
-
-def _replaced(variant: type[Reference]) -> set[str]:
-    """The methods that a variant replaces."""
-    own = {name for kind in variant.__mro__ if kind not in Reference.__mro__ for name in vars(kind)}
-    return {name for name in own if not name.startswith("__") and callable(getattr(Reference, name, None))}
 
 
 def _best_first(suspects: Sequence[Suspect]) -> list[Suspect]:

@@ -22,7 +22,7 @@ from conformance.lstm.step import O, Scan, State, Step
 from conformance.verdict.noise import error
 
 _Inverse = Callable[[Array, float, float], Array]
-_INVERSES: dict[str, _Inverse] = {
+INVERSES: dict[str, _Inverse] = {
     "tanh": lambda v, alpha, beta: np.arctanh(v),
     "scaled_tanh": lambda v, alpha, beta: np.arctanh(v / alpha) / beta,
     "sigmoid": lambda v, alpha, beta: np.log(v / (1.0 - v)),
@@ -58,7 +58,7 @@ def recoverable(reference: Reference, direction: int) -> bool:
     """Whether c can be recovered from h: with a projection, a clip or an output peephole in between, it cannot."""
     case = reference.case
     clipped = case.gate_clip is not None and case.gate_clip.reading == "all"
-    return case.P is None and not case.peephole and not clipped and _hidden(reference, direction).name in _INVERSES
+    return case.P is None and not case.peephole and not clipped and _hidden(reference, direction).name in INVERSES
 
 
 def top_scans(reference: Reference, arrays: Arrays) -> list[Scan]:
@@ -98,7 +98,7 @@ def follow(
         before[t] = state
         step = reference.step(act, from_input[t], state, given.weights)
         now = True if given.valid is None else given.valid[t][:, None]
-        unsure = step.f * slack  # of c, from the c recovered before it
+        unsure = np.abs(step.f) * slack  # of c, from the c recovered before it; f may be negative
         room = _of_h(step, unsure) if recover else np.zeros(1)
         judged[t] = (room < _UNKNOWN * allowed[t]) & now
         apart[t] = np.where(now, error(step.new.h, y[t]), 0.0)
@@ -125,7 +125,7 @@ def _recovered(step: Step, h: Array, allowed: Array, wrong: Array, unsure: Array
     """c with the value that gives h where h is wrong, and the uncertainty of c."""
     hidden = step.act.hidden
     value = h / step.gates[O].value
-    c = _INVERSES[hidden.name](value, hidden.alpha or 0.0, hidden.beta or 0.0)
+    c = INVERSES[hidden.name](value, hidden.alpha or 0.0, hidden.beta or 0.0)
     of_c = np.abs(allowed / (step.gates[O].value * slope(hidden, c, value)))
     there = wrong & np.isfinite(c) & np.isfinite(of_c)
     # A value at the end of the activation's range is that of any large c; one beyond it is not that of another c.

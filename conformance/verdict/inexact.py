@@ -9,8 +9,7 @@ They cannot be reproduced, so a name has to be earned otherwise:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from operator import itemgetter
 
@@ -40,12 +39,17 @@ _BELOW_HALF = UNIT_ROUNDOFF["float16"] / 16
 _NEARER = 2.0
 
 
-@dataclass(frozen=True)
 class Shown:
     """A mistake that has an effect on the case, with its answer, which differs from the right one."""
 
-    mistake: Mistake
-    found: Array
+    def __init__(self, mistake: Mistake, compute: Callable[[], Array | None]) -> None:
+        """`compute` gives the answer when it is needed, which most are not."""
+        self.mistake, self._compute = mistake, compute
+
+    @cached_property
+    def found(self) -> Array | None:
+        """The mistake's answer; None if there is none that differs from the right one."""
+        return self._compute()
 
 
 def is_inexact(mistake: Mistake) -> bool:
@@ -62,49 +66,54 @@ class Inexact:
 
     def roundings(self) -> list[Suspect]:
         """The coarser formats in which the answer is right, and other roundings that explain most of its error."""
-        trial, found = self._trial, self._formats(self._trial.golden)
+        trial, suspects = self._trial, self._formats(self._trial.golden)
+        if trial.noise(trial.got, trial.golden) * UNIT_ROUNDOFF[trial.precision] >= _OF_INTEGERS:
+            return _best(suspects)
         for shown in self._shown:
-            if shown.mistake.axis == "precision" and shown.mistake.approximate and self._of_its_size(shown):
-                small = trial.noise(trial.got, trial.golden) * UNIT_ROUNDOFF[trial.precision] < _OF_INTEGERS
-                same_way = self._same_way(trial.golden, shown) if small else 0.0
-                noise = trial.noise(trial.got, shown.found)
-                suspect = Suspect((shown.mistake.id,), "resembles", noise, trial.precision)
-                found += [(-same_way, suspect)] if same_way > 0.0 else []
-        return _best(found)
+            if shown.mistake.axis != "precision" or not shown.mistake.approximate or (found := shown.found) is None:
+                continue
+            if self._of_its_size(found) and (same_way := self._same_way(trial.golden, found)) > 0.0:
+                noise = trial.noise(trial.got, found)
+                suspects.append((-same_way, Suspect((shown.mistake.id,), "resembles", noise, trial.precision)))
+        return _best(suspects)
 
-    def _same_way(self, right: Array, shown: Shown) -> float:
+    def _same_way(self, right: Array, rounded: Array) -> float:
         """The cosine between the errors of the answer and of a rounding; 0 if it may be so by chance."""
         trial = self._trial
-        own = error(shown.found, trial.golden)
+        own = error(rounded, trial.golden)
         count = max(int(np.count_nonzero(own > trial.allowed)), 1)
-        cosine = trial.cosine(trial.got - right, shown.found - trial.golden)
+        cosine = trial.cosine(trial.got - right, rounded - trial.golden)
         return cosine if cosine >= max(_SAME_WAY, _BY_CHANCE / np.sqrt(count)) else 0.0
 
     def precisions_of_others(self) -> list[Suspect]:
         """The coarser formats in which the answer is that of another mistake."""
-        trial, found = self._trial, list[tuple[float, Suspect]]()
+        trial, suspects = self._trial, list[tuple[float, Suspect]]()
         for shown in self._shown:
-            apart = trial.distance(trial.got, shown.found)
-            if not is_inexact(shown.mistake) and apart * _NEARER <= trial.wrong:
-                found += self._formats(shown.found, shown.mistake)
-        return _best(found)
+            if is_inexact(shown.mistake) or (found := shown.found) is None:
+                continue
+            if trial.distance(trial.got, found) * _NEARER <= trial.wrong:
+                suspects += self._formats(found, shown.mistake)
+        return _best(suspects)
 
     def _formats(self, right: Array, *others: Mistake) -> list[tuple[float, Suspect]]:
         """The formats whose rounding error is the answer's distance from `right`, each with its unlikeness."""
-        trial, found = self._trial, list[tuple[float, Suspect]]()
+        trial, suspects = self._trial, list[tuple[float, Suspect]]()
+        apart = trial.noise(trial.got, right) * UNIT_ROUNDOFF[trial.precision]
         for shown in self._shown:
             name = shown.mistake.precision
             if name is None or UNIT_ROUNDOFF[name] <= UNIT_ROUNDOFF[trial.precision]:
                 continue
-            noise = trial.noise(trial.got, right) * UNIT_ROUNDOFF[trial.precision] / UNIT_ROUNDOFF[name]
-            if noise > NOISE_ALLOWED[name] or self._right_beside(right, shown.found) > _RIGHT:
+            noise = apart / UNIT_ROUNDOFF[name]
+            if noise > NOISE_ALLOWED[name] or (found := shown.found) is None:
+                continue
+            if self._right_beside(right, found) > _RIGHT:
                 continue
             # The numbers of a case may well be exact in float32; then there is no common rounding to compare.
-            same_way = 1.0 if name == "float32" else self._same_way(right, shown)
+            same_way = 1.0 if name == "float32" else self._same_way(right, found)
             if same_way > 0.0:
                 ids = (*(mistake.id for mistake in others), shown.mistake.id)
-                found.append((-same_way, Suspect(ids, "precision", noise, name)))
-        return found
+                suspects.append((-same_way, Suspect(ids, "precision", noise, name)))
+        return suspects
 
     def _right_beside(self, right: Array, rounded: Array) -> float:
         """The part of the elements that are right although the format gets them clearly wrong."""
@@ -115,34 +124,35 @@ class Inexact:
 
     def likenesses(self) -> list[Suspect]:
         """Approximations whose error at each step, given the step before, is about as large as the answer's."""
-        trial, found = self._trial, list[tuple[float, Suspect]]()
-        for shown in self._shown:
-            if not shown.mistake.approximate or shown.mistake.axis == "precision":
-                continue
-            if self._of_its_size(shown) and self._steps_of_its_size(shown):
-                noise = trial.noise(trial.got, shown.found)
+        trial, suspects = self._trial, list[tuple[float, Suspect]]()
+        approximations = [s for s in self._shown if s.mistake.approximate and s.mistake.axis != "precision"]
+        # An error as large as the rounding of a half-precision format may come from there.
+        if not approximations:
+            return []
+        if not np.max(self._local, initial=0.0) < _BELOW_HALF * np.max(np.abs(trial.y), initial=0.0):
+            return []
+        for shown in approximations:
+            if (found := shown.found) is not None and self._of_its_size(found) and self._steps_of_its_size(found):
+                noise = trial.noise(trial.got, found)
                 suspect = Suspect((shown.mistake.id,), "resembles", noise, trial.precision)
-                found.append((self._unlikeness(shown), suspect))
-        return _best(found)
+                suspects.append((self._unlikeness(found), suspect))
+        return _best(suspects)
 
-    def _of_its_size(self, shown: Shown) -> bool:
-        """Whether the error is at each element at most as large as the mistake's at that step, and not much smaller."""
+    def _of_its_size(self, found: Array) -> bool:
+        """Whether the error is at each element at most as large as a mistake's at that step, and not much smaller."""
         trial = self._trial
         wrong = error(trial.got, trial.golden)
-        near = error(trial.got, shown.found) <= trial.allowed
-        within = wrong <= _LARGER * trial.spread(_finite(error(shown.found, trial.golden))) + trial.allowed
-        return bool(np.all(near | within)) and trial.wrong >= trial.distance(shown.found, trial.golden) / _LARGER
+        near = error(trial.got, found) <= trial.allowed
+        within = wrong <= _LARGER * trial.spread(_finite(error(found, trial.golden))) + trial.allowed
+        return bool(np.all(near | within)) and trial.wrong >= trial.distance(found, trial.golden) / _LARGER
 
-    def _steps_of_its_size(self, shown: Shown) -> bool:
+    def _steps_of_its_size(self, found: Array) -> bool:
         """Whether this holds of each step given the answer's own step before, too, and of nearly all its elements.
 
-        An error that grows from step to step may end as large as one that is large from the first step on. One as large
-        as the rounding of a half-precision format may come from there.
+        An error that grows from step to step may end as large as one that is large from the first step on.
         """
         trial = self._trial
-        if not np.max(self._local, initial=0.0) < _BELOW_HALF * np.max(np.abs(trial.y), initial=0.0):
-            return False
-        own = trial.local_errors(trial.y_of(shown.found))
+        own = trial.local_errors(trial.tensor(found, "y"))
         worst = own.max(axis=(1, 2), initial=0.0)[:, None, None]
         clearly = own > 4.0 * trial.y_allowed
         beside = np.count_nonzero(clearly & (self._local <= trial.y_allowed))
@@ -151,12 +161,12 @@ class Inexact:
 
     @cached_property
     def _local(self) -> Array:
-        return self._trial.local_errors(self._trial.y)
+        return np.concatenate([each.apart for each in self._trial.judged.carried], axis=-1)
 
-    def _unlikeness(self, shown: Shown) -> float:
+    def _unlikeness(self, found: Array) -> float:
         """How far an error is from a mistake's own in size: the root mean square of the log ratio at each step."""
         trial = self._trial
-        each = (error(trial.got, trial.golden), error(shown.found, trial.golden))
+        each = (error(trial.got, trial.golden), error(found, trial.golden))
         sizes = [trial.spread(_finite(errors)) + trial.allowed for errors in each]
         with np.errstate(invalid="ignore", divide="ignore"):
             logs = _finite(np.log(sizes[0] / sizes[1]))

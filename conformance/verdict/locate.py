@@ -18,9 +18,10 @@ from conformance.case.where import Pattern, Stage, Where
 from conformance.lstm.reference import Reference
 from conformance.lstm.step import Scan
 from conformance.verdict.answer import Answer
-from conformance.verdict.follow import follow, recoverable, top_scans
+from conformance.verdict.follow import follow, recoverable
 from conformance.verdict.gradient_axes import in_gradients
-from conformance.verdict.noise import allowed, error, times
+from conformance.verdict.noise import error, times
+from conformance.verdict.one_gate import in_cell, in_output, in_words
 from conformance.verdict.pattern import along, axis, plainer
 
 _CLEAR = 4.0
@@ -40,16 +41,12 @@ def locate(answer: Answer) -> Where | None:
 class _Search:
     def __init__(self, answer: Answer) -> None:
         self.case = case = answer.case
-        self.golden = answer.golden
-        self.got = {name: answer.outputs[name].astype(np.float64) for name in case.outputs}
-        self.allowed = {
-            n: allowed(answer.larger(n), answer.kappa[n], case.tolerance, answer.precision, case.np_dtype)
-            for n in case.outputs
-        }
+        self.answer, self.golden = answer, answer.golden
+        self.got = {name: answer.float64(name) for name in case.outputs}
+        self.allowed = {name: answer.allowed(name) for name in case.outputs}
         self.wrong = {n: error(self.got[n], answer.golden[n]) > self.allowed[n] for n in self.case.outputs}
         self.reference = Reference(self.case)
-        self.exact = answer.arrays.in_dtype(np.float64)
-        valid = self.reference.valid(self.exact.inputs.x, self.exact.inputs)
+        valid = self.reference.valid(answer.exact.inputs.x, answer.exact.inputs)
         self.valid = np.ones((self.case.T, self.case.B), dtype=bool) if valid is None else valid
         self.notes: dict[str, None] = {}
 
@@ -92,10 +89,9 @@ class _Search:
     def _top(self) -> Where:
         """The top layer, step by step."""
         case, layer = self.case, self.case.layers - 1
-        scans = top_scans(self.reference, self.exact)
         of_y = (self.got["y"], self.golden["y"], self.allowed["y"])
         halves = zip(*(np.split(each, case.D, axis=-1) for each in of_y), strict=True)
-        seen = [self._seen(scan, *half) for scan, half in zip(scans, halves, strict=True)]
+        seen = [self._seen(scan, *half) for scan, half in zip(self.answer.top_scans, halves, strict=True)]
         wrong, of_c = np.stack([each.wrong for each in seen]), np.stack([each.of_c for each in seen])
         worst = max(each.worst for each in seen)
         if worst < _CLEAR:
@@ -124,6 +120,9 @@ class _Search:
             self.notes["the state is right: it is y as it is returned"] = None
         elif later and not of_c.any():
             self.notes["c is right: it is the output gate or what follows it"] = None
+        parts = {each.parts for each in seen if each.wrong.any()}
+        if len(parts) == 1 and (which := parts.pop()):
+            self.notes[in_words(which)] = None
         return self._where("step", ("y",), axes, later)
 
     def _unclear(self, layer: int, worst: float) -> Where:
@@ -166,7 +165,7 @@ class _Search:
         """The wrong steps of a scan, by the explanation that needs the fewest."""
         taken = np.broadcast_to(self.valid[..., None], y.shape)
         off = np.where(taken, error(y, golden), 0.0)
-        carried = follow(self.reference, scan, y, allowed)
+        carried = self.answer.carried[scan.direction]
         of_c = self._final_is_wrong("c_n", scan.row, carried.c)
         apart = _Seen(off > allowed, taken, _most(off, allowed), np.zeros_like(of_c), later=True, returned=True)
         if not self.wrong["h_n"][scan.row].any() and not self.wrong["c_n"][scan.row].any():
@@ -176,15 +175,19 @@ class _Search:
                 return apart
         if recoverable(self.reference, scan.direction) and carried.wrong.any():
             recovered = follow(self.reference, scan, y, allowed, recovering=carried)
+            c_n = (self.got["c_n"][scan.row], self.allowed["c_n"][scan.row])
             steps = list(recovered.before)
             if of_c.any() or _count(recovered.wrong) < _count(carried.wrong[steps]):
                 # c is wrong somewhere even if its error has died away by the last step.
                 of_c = of_c | along(recovered.wrong, 1, 2)
                 most = _count(recovered.judged) * 2 > _count(taken[steps])
                 worst = _most(recovered.apart, allowed)
-                return _Seen(recovered.wrong, recovered.judged, worst, of_c, later=most)
-        later = not of_c.any() or not carried.wrong.any()
-        return _Seen(carried.wrong, carried.judged, _most(carried.apart, allowed), of_c, later)
+                parts = in_cell(self.reference, scan, allowed, recovered, c_n) if recovered.wrong.any() else ()
+                return _Seen(recovered.wrong, recovered.judged, worst, of_c, later=most, parts=parts)
+        later, parts = not of_c.any() or not carried.wrong.any(), ()
+        if self.case.P is None and carried.wrong.any() and not of_c.any():
+            parts = in_output(self.reference, scan, y, allowed, carried)
+        return _Seen(carried.wrong, carried.judged, _most(carried.apart, allowed), of_c, later, parts=parts)
 
     def _final_is_wrong(self, name: str, row: int, followed: Array) -> Array:
         found: Array = error(followed, self.got[name][row]) > self.allowed[name][row]
@@ -228,7 +231,8 @@ class _Seen:
     """A scan.
 
     wrong, judged (T, B, P): its steps. worst: the largest error of a step, in multiples of what is allowed.
-    of_c (B, H): where c is wrong. later: as in `Where`. returned: whether it is y alone, and not the state.
+    of_c (B, H): where c is wrong. later: as in `Where`. returned: whether it is y alone, and not the state. parts: the
+    parts of the step any one of which may alone be wrong (conformance.verdict.one_gate).
     """
 
     wrong: Array
@@ -237,6 +241,7 @@ class _Seen:
     of_c: Array
     later: bool
     returned: bool = False
+    parts: tuple[str, ...] = ()
 
 
 def _count(wrong: Array) -> int:

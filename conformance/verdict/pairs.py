@@ -10,18 +10,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.tensors import Array
 from conformance.lstm.mistakes import Mistake
+from conformance.lstm.mistakes.base import kept
 from conformance.verdict.reproduce import Trial
+from conformance.verdict.watch import NEAR
 
 _LEFT = 5.0
 """The most that two effects may leave of an error, as a part of its square."""
-_ALIKE = 0.05**2
-"""The most that one effect may leave if the rest is rounding to a coarser format."""
-
-_ROUNDING = 4.0 * UNIT_ROUNDOFF["bfloat16"]
-"""The largest part of the largest value by which a rounding error changes a value."""
 
 
 class Pairs:
@@ -31,7 +27,6 @@ class Pairs:
         self._trial = trial
         self._mistakes: list[Mistake] = []
         self._effects: list[Array] = []
-        self._refuted: list[bool] = []
 
     def add(self, mistake: Mistake, found: Array | None) -> None:
         """Keeps a mistake with its answer, or with what is known of one that was refuted."""
@@ -39,7 +34,6 @@ class Pairs:
         if effect is not None:
             self._mistakes.append(mistake)
             self._effects.append(effect)
-            self._refuted.append(found is None)
 
     def likeliest_first(self) -> Iterator[tuple[Mistake, Mistake]]:
         """The pairs whose effects leave little of the error, the best first."""
@@ -50,23 +44,26 @@ class Pairs:
         squares = np.diag(products) - 2.0 * seen
         left = squares[:, None] + squares[None] + 2.0 * products + error @ error
         a, b = np.triu_indices(len(effects), 1)
+        if self._trial.probe is not None:
+            some = self._may_explain(effects)[a, b]
+            a, b = a[some], b[some]
         order = np.argsort(left[a, b], kind="stable")
         for n in order[left[a, b][order] <= _LEFT * (error @ error)].tolist():
             yield self._mistakes[a[n]], self._mistakes[b[n]]
 
-    def rounded(self) -> list[Mistake]:
-        """The refuted mistakes of which the answer may be that of a coarser format.
+    def _may_explain(self, effects: Array) -> Array:
+        """Which two of the effects (n, N) at the probe may be the error there: (n, n).
 
-        Either the effect leaves hardly anything of the error, or that begins as rounding, before the mistake shows.
+        One that does nothing there leaves it to the other: that has to explain the error alone, so far, unless it puts
+        numbers from other places there. Most mistakes without an effect are about something that the case does not
+        have, or that comes later.
         """
-        error, each = self._error, zip(self._mistakes, self._effects, self._refuted, strict=True)
-        size = np.max(np.abs(self._trial.golden[np.isfinite(self._trial.golden)]), initial=0.0)
-        begins = np.all(np.abs(error) <= _ROUNDING * size)
-        return [
-            mistake
-            for mistake, effect, refuted in each
-            if refuted and (begins or _square(effect - error) <= _ALIKE * _square(error))
-        ]
+        allowed = self._trial.allowed_there
+        idle = np.all(np.abs(effects) <= allowed, axis=1)
+        alone = np.all(np.abs(effects - self._error) <= NEAR * allowed, axis=1)
+        alone |= ~idle & ["y" not in kept(mistake.variant) for mistake in self._mistakes]
+        found: Array = ~(idle[:, None] | idle) | (idle[:, None] & alone) | (alone[:, None] & idle)
+        return found
 
     @property
     def _error(self) -> Array:
@@ -79,7 +76,3 @@ class Pairs:
         if self._trial.probe is not None:
             return self._trial.effect_there(found)
         return None if found is None else self._trial.effect(found)
-
-
-def _square(v: Array) -> float:
-    return float(v @ v)

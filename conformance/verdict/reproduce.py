@@ -9,7 +9,7 @@ that number float64 goes on with numbers, and float32 with infinities and NaN.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -20,67 +20,58 @@ from conformance.lstm.gradients import Gradients, completed, has_the_right_forwa
 from conformance.lstm.reference import Reference
 from conformance.lstm.tape import Recorded
 from conformance.verdict.answer import Answer
-from conformance.verdict.follow import follow, top_scans
-from conformance.verdict.noise import allowed, error, times, unit, within_range
-from conformance.verdict.watch import NEAR, Budget, OutOfTime, Probe, Timed, Watched, WatchedBackward, keeps_the_order
+from conformance.verdict.follow import follow
+from conformance.verdict.noise import error, within_range
+from conformance.verdict.numbers import Numbers, clipped
+from conformance.verdict.right_scans import Lent, RightScans, leaves_scans
+from conformance.verdict.watch import (
+    NEAR,
+    Budget,
+    Compared,
+    OutOfTime,
+    Probe,
+    Refuted,
+    Target,
+    Timed,
+    WatchedBackward,
+    together,
+    watching,
+)
 
 _SHORT_OF_OVERFLOW = 256.0
 """The terms of a sum may be about this many times larger than the sum."""
 
 
-class Trial:
-    """A wrong answer, with its tensors as one row of numbers, to which wrong computations are compared.
+class Trial(Numbers):
+    """A wrong answer, to which wrong computations are compared.
 
-    If the forward pass is wrong, gradients are wrong as its consequence, so they are left out.
-
-    The unit of an element is that of its golden value or of the answer, whichever is larger, because a mistake may
-    produce larger numbers than the right ones.
+    taken (T, B): the steps that count for a row. reached (B,): the rows with a step in the last block. probe: where the
+    answer is first wrong. seen: what the last computation had there. refuted_entirely: as in `Refuted`, of the last
+    computation that was refuted.
     """
 
     def __init__(self, answer: Answer) -> None:
-        case, self.precision, self._contracts = answer.case, answer.precision, answer.contracts
-        self._exact, self._by_default = answer.arrays.in_dtype(np.float64), answer.golden
-        judged = answer.under_contracts()
-        self.forward = case.gradients is None or _forward_is_wrong(judged)
-        self.case = case = case.model_copy(update={"gradients": None}) if self.forward else case
-        units, largest, sizes = {}, {}, {}
-        for name in case.outputs:
-            larger = judged.larger(name)
-            units[name] = unit(larger, judged.kappa[name], self.precision)
-            largest[name] = allowed(larger, judged.kappa[name], case.tolerance, self.precision, case.np_dtype)
-            sizes[name] = np.full(larger.shape, np.max(np.abs(larger), initial=0.0) * np.sqrt(max(larger.size, 1)))
-        self.got, self.golden = self._row(judged.outputs), self._row(judged.golden)
-        self._unit, self.allowed, self._size = self._row(units), self._row(largest), self._row(sizes)
-        self.noise_allowed = case.tolerance.terms(self.precision).get("noise", NOISE_ALLOWED[self.precision])
-        self.wrong = self.distance(self.got, self.golden)
+        super().__init__(answer)
+        self._contracts, self._by_default, case = answer.contracts, answer.golden, self.case
+        self._exact = self.judged.exact
         self._arrays = self._exact.in_dtype(np.float32) if self._overflows() else self._exact
-        self._borders = np.cumsum([math.prod(shape) for shape in case.outputs.values()])[:-1]
-        self.y, self.y_allowed = judged.outputs["y"].astype(np.float64), largest["y"]
         self.taken = np.zeros((case.T, case.B), dtype=bool)
         for row in range(case.B):
             self.taken[case.valid_steps(row), row] = True
         self.reached: Array = np.any(self.taken[case.block_steps[-1]], axis=0)
-        finals = {name: judged.outputs[name].astype(np.float64) for name in ("h_n", "c_n")}
         # Rows are missing (conformance.verdict.short_answer), so it is not known of which layer the others are.
-        unknown = any(np.isnan(got[-1]).all() for got in finals.values())
-        self.probe, self.seen = self._probe(judged, largest["h_n"], known=not unknown), None
-        ys, near_y = (np.split(each, case.D, axis=-1) for each in (self.y, self.y_allowed))
-        self.watched_y = [_watched(y, near, self.taken[..., None]) for y, near in zip(ys, near_y, strict=True)]
-        counted = np.zeros_like(self.reached[:, None]) if unknown else self.reached[:, None]
-        self.watched_finals = {name: _watched(got, largest[name], counted) for name, got in finals.items()}
+        self._unknown = any(np.isnan(self.tensor(self.got, name)[-1]).all() for name in ("h_n", "c_n"))
+        self.probe = self._probe()
+        self.seen: Array | None = None
+        self.refuted_entirely = False
 
-    def _probe(self, judged: Answer, largest: Array, *, known: bool) -> Probe | None:
-        """Where the answer is first wrong in the order of the computation; None if that is not in a layer.
-
-        Args:
-            largest: the error allowed in h_n. known: whether it is known of which layer each h_n is.
-        """
-        case = self.case
-        y = (error(self.y, judged.golden["y"]) > self.y_allowed) & self.taken[..., None]
+    def _probe(self) -> Probe | None:
+        """Where the answer is first wrong in the order of the computation; None if that is not in a layer."""
+        case, wrong = self.case, error(self.got, self.golden) > self.allowed
+        y = self.tensor(wrong, "y") & self.taken[..., None]
         if not y.any():
             return None
-        got = judged.outputs["h_n"].astype(np.float64)
-        final: Array = np.asarray((error(got, judged.golden["h_n"]) > largest)[:, self.reached] & known)
+        final: Array = np.asarray(self.tensor(wrong, "h_n")[:, self.reached] & (not self._unknown))
         for layer, of_layer in enumerate(np.split(final, case.layers)[:-1]):
             if of_layer.any():
                 return Probe(layer)
@@ -90,46 +81,99 @@ class Trial:
                 return Probe(case.layers - 1, direction, int(steps[-1] if case.reverse(direction) else steps[0]))
         return None
 
-    def there(self, row: Array) -> Array:
-        """The numbers at the probe, in a row of all numbers."""
-        assert self.probe is not None
-        y, h_n = (self._tensor(row, name) for name in ("y", "h_n"))
-        return self.probe.of(self.case, y, h_n)
-
-    def _tensor(self, row: Array, name: str) -> Array:
-        part = np.split(row, self._borders)[list(self.case.outputs).index(name)]
-        return part.reshape(self.case.outputs[name])
-
     def may_be(self, variant: type[Reference]) -> bool:
         """Whether a mistake is in the pass that is wrong, forward or backward."""
         return issubclass(variant, Gradients) != self.forward
 
-    def _row(self, tensors: Mapping[str, Array]) -> Array:
-        """All tensors concatenated.
+    def computed(
+        self, *variants: type[Reference], budget: Budget | None, against: Compared | None = None
+    ) -> Array | None:
+        """The result of the mistakes made together.
 
-        Raises:
-            ValueError: one does not have the shape of the case.
-        """
-        shapes = self.case.outputs
-        if any(tensors[name].shape != shape for name, shape in shapes.items()):
-            raise ValueError
-        return np.concatenate([tensors[name].astype(np.float64).reshape(-1) for name in shapes])
+        Args:
+            variants: the mistakes; an earlier one goes first.
+            budget: the time limit.
+            against: `near` or `as_rounded`, to stop at the first step or final state that is not near enough.
 
-    def computed(self, *variants: type[Reference], budget: Budget | None, watched: bool) -> Array | None:
-        """The result of the mistakes made together; None if they cannot be computed, or are refuted while `watched`.
+        Returns:
+            All numbers; None if the mistakes cannot be computed, or were stopped.
 
         Raises:
             OutOfTime: the budget is used up.
         """
-        mixin = Watched if watched and keeps_the_order(*variants) else Timed
         if budget is not None:
             budget.check()
-        self.seen = None
-        if len(variants) == 1 and has_the_right_forward_pass(variants[0]):
-            backward = type("Watched", (WatchedBackward, *variants), {"trial": self}) if watched else variants[0]
-            return self._row_of(lambda: self._from_right_forward_pass(backward))
-        variant = type("Watched", (mixin, *variants), {"trial": self, "budget": budget})
-        return self._row_of(lambda: completed(variant, self.case, self._arrays))
+        self.seen, self.refuted_entirely = None, True
+        single = len(variants) == 1
+        if single and has_the_right_forward_pass(variants[0]):
+            return self._row_of(lambda: self._from_right_forward_pass(variants[0], budget, against))
+        kind = Timed if against is None else self._watching(variants)
+        after = (Lent,) if kind is Timed and all(map(leaves_scans, variants)) else ()
+        variant = together(kind, *variants, *after, keep=single)
+
+        def prepare(made: Reference) -> None:
+            assert isinstance(made, Timed)
+            made.trial, made.budget, made.against = self, budget, against
+            if isinstance(made, Lent):
+                made.right = self._right_scans
+
+        return self._row_of(lambda: completed(variant, self.case, self._arrays, prepare))
+
+    def _watching(self, variants: Sequence[type[Reference]]) -> type[Timed]:
+        """How the mistakes are watched, as far as what they keep, and what has to be seen of them, allow it."""
+        below = self.probe is not None and self.probe.step is None
+        # If y is right, a mistake's effect is that on the whole answer, so it is not left at a wrong final state.
+        return watching(*variants, finals=self.probe is not None, below=below and len(variants) == 1)
+
+    @cached_property
+    def _right_scans(self) -> RightScans:
+        right = RightScans(self.case.model_copy(update={"gradients": None, "head": None}))
+        right.run(self._arrays)
+        return right
+
+    @cached_property
+    def near(self) -> Compared:
+        """What a mistake has to be near to, to be the answer though it may be ill-conditioned."""
+        return self._compared(NEAR * self.allowed)
+
+    @cached_property
+    def as_rounded(self) -> Compared:
+        """What a mistake has to be near to if the answer is the mistake's in a coarser format."""
+        return self._compared(self._further)
+
+    @cached_property
+    def _further(self) -> Array:
+        """How near a mistake is at least, (N,), if the answer is the mistake's in a coarser format.
+
+        The answer is then twice as near to the mistake as to the golden values, and within what honest arithmetic of
+        some format leaves.
+        """
+        coarser = [name for name, u in UNIT_ROUNDOFF.items() if u > UNIT_ROUNDOFF[self.precision]]
+        most = max((NOISE_ALLOWED[name] * UNIT_ROUNDOFF[name] for name in coarser), default=0.0)
+        half = self.wrong / 2.0 * self.allowed if np.isfinite(self.wrong) else np.inf
+        found: Array = np.minimum(most / UNIT_ROUNDOFF[self.precision] * self.unit, half)
+        return found
+
+    def _compared(self, near: Array) -> Compared:
+        """The answer's numbers, and how near a mistake has to be to each, (N,).
+
+        It may be anything where no value is promised, and where the answer is not a number.
+        """
+        finite = np.isfinite(self.got)
+        rows = (np.where(finite, self.got, 0.0), *(np.where(finite, each, np.inf) for each in (near, self._further)))
+
+        def target(name: str, counted: Array | np.bool_ = np.True_) -> Target:
+            got, near, further = (self.tensor(row, name) for row in rows)
+            return Target(got, np.where(counted, near, np.inf), np.where(counted, further, np.inf))
+
+        y = target("y", self.taken[..., None])
+        halves = (np.split(each, self.case.D, axis=-1) for each in (y.got, y.near, y.further))
+        reached = np.zeros_like(self.reached) if self._unknown else self.reached
+        return Compared(
+            [Target(*half) for half in zip(*halves, strict=True)],
+            {name: target(name, reached[:, None]) for name in ("h_n", "c_n")},
+            {name: target(name) for name in self.shapes if name.startswith("d_")},
+        )
 
     def _overflows(self) -> bool:
         """Whether the answer, but not the right one, comes near the largest number of float32."""
@@ -143,32 +187,25 @@ class Trial:
         try:
             with np.errstate(all="ignore"):
                 outputs = computation()
-                return within_range(self._row(self._under_contract(outputs)), self.case.np_dtype)
+                return within_range(self.row(self._under_contract(outputs)), self.case.np_dtype)
         except OutOfTime:
             raise
+        except Refuted as refuted:
+            self.refuted_entirely = refuted.entirely
+            return None
         except Exception:  # the mistake is for other cases, or the two cannot be combined: it did not cause the answer
             return None
 
-    def _from_right_forward_pass(self, variant: type[Reference]) -> Outputs:
+    def _from_right_forward_pass(
+        self, variant: type[Reference], budget: Budget | None, against: Compared | None
+    ) -> Outputs:
         """The result of a mistake of the backward pass alone; the forward pass is computed once for all of them."""
-        mistaken = variant(self.case)
+        mistaken = (variant if against is None else together(WatchedBackward, variant, keep=True))(self.case)
         assert isinstance(mistaken, Gradients)
+        if isinstance(mistaken, WatchedBackward) and against is not None:
+            mistaken.budget, mistaken.against = budget, against
         mistaken.tape = self._right[0].tape
         return mistaken.with_gradients(self._arrays, self._right[1])
-
-    @cached_property
-    def watched_gradients(self) -> dict[str, tuple[Array, Array]]:
-        """The answer's gradients, and how near those of a mistake have to be.
-
-        One that is further away is neither the answer, nor the answer in a coarser format: that is at least twice as
-        near to the answer as the golden values are.
-        """
-        further = max(1.0, self.wrong / (2.0 * NEAR))
-        return {
-            name: _watched(self._tensor(self.got, name), further * self._tensor(self.allowed, name), np.True_)
-            for name in self.case.outputs
-            if name.startswith("d_")
-        }
 
     @cached_property
     def _right(self) -> tuple[Gradients, Outputs]:
@@ -184,22 +221,9 @@ class Trial:
         right = {n: np.all(a == self._by_default[n], axis=-1, keepdims=True) for n, a in outputs.items()}
         under = {name: np.where(right[name], applied[name], array) for name, array in outputs.items()}
         for name in ("h_n", "c_n"):  # a row that has ended may hold what is agreed, whatever the mistake has carried on
-            kept = np.all(self._tensor(self.got, name) == applied[name], axis=-1, keepdims=True)
+            kept = np.all(self.tensor(self.got, name) == applied[name], axis=-1, keepdims=True)
             under[name] = np.where(kept, applied[name], under[name])
         return {n: self._contracts.settled(self.case, n, array, self._by_default[n]) for n, array in under.items()}
-
-    def distance(self, a: Array, b: Array) -> float:
-        """The worst error as a multiple of what is allowed: up to 1, the two are the same answer."""
-        return float(self.distances(a[None], b)[0])
-
-    def distances(self, some: Array, b: Array) -> Array:
-        """The distance of each of several rows of numbers (n, N) from one: (n,)."""
-        found: Array = np.max(times(error(some, b), self.allowed), axis=1, initial=0.0)
-        return found
-
-    def noise(self, a: Array, b: Array) -> float:
-        """The worst error in noise units."""
-        return float(np.max(times(error(a, b), self._unit), initial=0.0))
 
     def noise_as_computed(self, found: Array, *variants: type[Reference]) -> float:
         """The noise against the mistakes' answer, in the unit of their own rounding where that is larger.
@@ -207,54 +231,26 @@ class Trial:
         A mistake may be worse conditioned than the right computation: one that reads padding computes with 1000. A run
         in float32 shows how far rounding moves it.
         """
-        variant = type("Together", variants, {})
+        variant = together(*variants, keep=False)
         rounded = self._row_of(lambda: completed(variant, self.case, self._exact.in_dtype(np.float32)))
         if rounded is None:
             return math.inf
         moved = error(rounded, found) * (UNIT_ROUNDOFF[self.precision] / UNIT_ROUNDOFF["float32"])
-        own = np.where(np.isfinite(moved), moved, 0.0)
-        largest = [np.full(part.shape, np.max(part, initial=0.0)) for part in np.split(own, self._borders)]
-        units = np.maximum(self._unit, np.concatenate(largest))
-        return float(np.max(times(error(self.got, found), units), initial=0.0))
-
-    def cosine(self, one: Array, other: Array) -> float:
-        """The cosine between two errors, each element in its own unit; elements that are not finite are left out."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            a, b = one / self._unit, other / self._unit
-            both = np.isfinite(a) & np.isfinite(b)
-            a, b = a[both], b[both]
-            cosine = float(a @ b / np.sqrt((a @ a) * (b @ b)))
-        return cosine if math.isfinite(cosine) else 0.0
-
-    def y_of(self, row: Array) -> Array:
-        """y (T, B, D*P), in a row of all numbers."""
-        return self._tensor(row, "y")
+        own = self.largest_of_tensor(np.where(np.isfinite(moved), moved, 0.0))
+        return self.noise(self.got, found, np.maximum(self.unit, own))
 
     def local_errors(self, y: Array) -> Array:
         """How far each step of the top layer is from what follows from the step before in this y: (T, B, D*P)."""
-        reference = Reference(self.case)
+        reference, scans = Reference(self.case), self.judged.top_scans
         ys, allowed = (np.split(each, self.case.D, axis=-1) for each in (y, self.y_allowed))
         with np.errstate(all="ignore"):
-            scans = top_scans(reference, self._exact)
-            return np.concatenate(
-                [follow(reference, scan, ys[d], allowed[d]).apart for d, scan in enumerate(scans)], -1
-            )
+            apart = [follow(reference, scan, ys[d], allowed[d]).apart for d, scan in enumerate(scans)]
+        return np.concatenate(apart, axis=-1)
 
-    def spread(self, errors: Array) -> Array:
-        """For each element, the largest error over all batch rows and units of its step or state."""
-        parts = np.split(errors, self._borders)
-        shaped = [part.reshape(shape) for part, shape in zip(parts, self.case.outputs.values(), strict=True)]
-        axes = [tuple(range(max(a.ndim - 2, 0), a.ndim)) for a in shaped]  # a loss has no axis, a bias has one
-        largest = [
-            np.broadcast_to(np.max(a, axis=axis, keepdims=True, initial=0.0), a.shape)
-            for a, axis in zip(shaped, axes, strict=True)
-        ]
-        return np.concatenate([a.reshape(-1) for a in largest])
-
-    def effect(self, wrong: Array) -> Array:
-        """An answer's difference from the golden one, with equal weight for every tensor; 0 where it is not finite."""
-        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            return _clipped((wrong - self.golden) / self._size)
+    def there(self, row: Array) -> Array:
+        """The numbers at the probe, in a row of all numbers."""
+        assert self.probe is not None
+        return self.probe.of(self.case, self.tensor(row, "y"), self.tensor(row, "h_n"))
 
     def effect_there(self, found: Array | None) -> Array | None:
         """The difference from the golden answer at the probe; None if it is not known.
@@ -266,27 +262,13 @@ class Trial:
             return None
         golden = self.there(self.golden)
         with np.errstate(invalid="ignore", over="ignore"):
-            return _clipped((self.seen if found is None else self.there(found)) - golden).reshape(-1)
+            effect = (self.seen if found is None else self.there(found)) - golden
+        assert self.probe is not None
+        if self.probe.step is not None:  # what is computed for a row that leaves the step out is not its y
+            effect = np.where(self.taken[self.probe.step][:, None], effect, 0.0)
+        return clipped(effect).reshape(-1)
 
-
-def _watched(got: Array, largest: Array, counted: Array | np.bool_) -> tuple[Array, Array]:
-    """Numbers to compare a mistake with while it is computed, and how near it has to be: infinity if it may be any."""
-    compared = np.isfinite(got) & counted
-    return np.where(compared, got, 0.0), np.where(compared, NEAR * largest, np.inf)
-
-
-def _clipped(effect: Array) -> Array:
-    return np.clip(np.where(np.isfinite(effect), effect, 0.0), -1e3, 1e3)
-
-
-def _forward_is_wrong(judged: Answer) -> bool:
-    """Whether anything but a gradient is wrong."""
-    case = judged.case
-    return any(
-        np.any(
-            error(judged.outputs[name].astype(np.float64), judged.golden[name])
-            > allowed(judged.golden[name], judged.kappa[name], case.tolerance, judged.precision, case.np_dtype)
-        )
-        for name in case.outputs
-        if not name.startswith("d_")
-    )
+    @property
+    def allowed_there(self) -> Array:
+        """The largest error at the probe that counts as right, for the elements of `effect_there`."""
+        return self.there(self.allowed).reshape(-1)

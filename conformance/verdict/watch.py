@@ -7,14 +7,18 @@ answer is first wrong, the probe, is kept: two mistakes that together give the a
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import Protocol
 
 import numpy as np
 
 from conformance.case.model import Case
-from conformance.case.tensors import Array, Inputs, Outputs, Weights
-from conformance.lstm.gradients import Gradients
+from conformance.case.tensors import Array, Inputs, LayerWeights, Outputs, Weights
+from conformance.lstm.cell_gradients import Parts
+from conformance.lstm.gradients import Gradients, has_the_right_forward_pass
+from conformance.lstm.mistakes.base import kept, replaced
 from conformance.lstm.reference import Reference
 from conformance.lstm.step import Scan, State, Step
 
@@ -27,7 +31,14 @@ class OutOfTime(Exception):
 
 
 class Refuted(Exception):
-    """The computation differs from the answer, so the rest of it is not needed."""
+    """The computation differs from the answer, so the rest of it is not needed.
+
+    entirely: by so much that the answer is not that of the computation in a coarser format either.
+    """
+
+    def __init__(self, *, entirely: bool) -> None:
+        super().__init__()
+        self.entirely = entirely
 
 
 class Budget:
@@ -61,40 +72,61 @@ class Probe:
         return found
 
 
-class Watching(Protocol):
-    """What a watched computation is compared with.
+@dataclass(frozen=True, eq=False)
+class Target:
+    """Numbers of an answer, all of one shape: got, with how near to them a mistake has to be.
 
-    watched_y: for each direction, the answer's y and how near a mistake's has to be: infinity at steps that do not
-    count, because what y holds there is a matter of contracts. watched_finals: the same of h_n and c_n; there, rows
-    without a step in the last block do not count. seen: receives the numbers of the computation at the probe.
+    near: to be the answer; infinity where it may be anything. further: for the answer to be the mistake's in a coarser
+    format.
     """
 
-    watched_y: list[tuple[Array, Array]]
-    watched_finals: dict[str, tuple[Array, Array]]
+    got: Array
+    near: Array
+    further: Array
 
-    @property
-    def watched_gradients(self) -> dict[str, tuple[Array, Array]]:
-        """The same of the gradients."""
-        ...
+    def hold(self, found: Array, at: int | EllipsisType = ..., counted: Array | None = None) -> None:
+        """Compare what a mistake gives there, where it is `counted`.
 
+        Raises:
+            Refuted: it is not near enough.
+        """
+        off = np.abs(found - self.got[at])
+        away = off > self.near[at]
+        if (away if counted is None else away & counted).any():
+            beyond = off > self.further[at]
+            raise Refuted(entirely=bool((beyond if counted is None else beyond & counted).any()))
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """What a mistake is compared with while it is computed.
+
+    steps: y (T, B, P) of each direction. finals: h_n and c_n, (L*D, B, ...). gradients: d_x, d_W.0, and so on; none if
+    the forward pass is wrong.
+    """
+
+    steps: list[Target]
+    finals: dict[str, Target]
+    gradients: dict[str, Target]
+
+
+class Watching(Protocol):
+    """What a watched computation belongs to.
+
+    probe: where it is looked at. seen: receives its numbers there.
+    """
+
+    case: Case
     probe: Probe | None
     seen: Array | None
 
 
-_ORDER = ("run", "layer", "scan", "joined", "left_out")
-"""The methods that determine which h becomes which y."""
-
-
-def keeps_the_order(*variants: type[Reference]) -> bool:
-    """Whether the h of each step is the y of that step, as it is in the reference."""
-    return all(getattr(variant, name) is getattr(Reference, name) for variant in variants for name in _ORDER)
-
-
 class Timed(Reference):
-    """A mixin for a mistake: stops when the budget is used up."""
+    """A mixin for a mistake: stops when the budget is used up. Its attributes are set before it computes."""
 
     trial: Watching
     budget: Budget | None
+    against: Compared | None
 
     def observe(self, given: Scan, t: int, step: Step) -> None:
         """Checks the budget."""
@@ -103,20 +135,10 @@ class Timed(Reference):
         super().observe(given, t, step)
 
 
-class Watched(Timed):
-    """A mixin for a mistake: stops at the first step or final state that is not the answer's."""
+class WatchedSteps(Timed):
+    """A mixin for a mistake that keeps y: stops at the first step of the top layer that is not the answer's."""
 
-    def layer(self, layer: int, x: Array, weights: Weights, inputs: Inputs) -> tuple[Array, list[State]]:
-        """The layer, if its final states are the answer's."""
-        y, finals = super().layer(layer, x, weights, inputs)
-        if self.trial.probe == Probe(layer):
-            self.trial.seen = np.stack([state.h for state in finals])
-        for direction, state in enumerate(finals):
-            for name, found in (("h_n", state.h), ("c_n", state.c)):
-                got, near = (each[layer * self.case.D + direction] for each in self.trial.watched_finals[name])
-                if (np.abs(found - got) > near).any():
-                    raise Refuted
-        return y, finals
+    begins: int = 0
 
     def observe(self, given: Scan, t: int, step: Step) -> None:
         """Checks that h of the top layer is the answer's y."""
@@ -124,27 +146,107 @@ class Watched(Timed):
         layer = given.row // self.case.D
         if layer != self.case.layers - 1:
             return
+        at, valid = self.begins + t, given.valid
+        to_come = self._sees(layer, given.direction, at, step.new.h)
+        assert self.against is not None
+        try:
+            self.against.steps[given.direction].hold(step.new.h, at, None if valid is None else valid[t][:, None])
+        except Refuted:
+            if not to_come:
+                raise
+
+    def _sees(self, layer: int, direction: int, at: int, h: Array) -> bool:
+        """Keep h if it is that of the probe; whether the probe is a step that the mistake takes in another order."""
         probe = self.trial.probe
-        if probe is not None and (probe.layer, probe.direction, probe.step) == (layer, given.direction, t):
-            self.trial.seen = step.new.h
-        got, near = self.trial.watched_y[given.direction]
-        away = np.abs(step.new.h - got[t]) > near[t]
-        if (away if given.valid is None else away & given.valid[t][:, None]).any():
-            raise Refuted
+        if probe is None or probe.step is None or (probe.layer, probe.direction) != (layer, direction):
+            return False
+        if probe.step == at:
+            self.trial.seen = h
+        right = probe.step < at if self.trial.case.reverse(direction) else at < probe.step
+        return self.trial.seen is None and not right
+
+
+class Watched(WatchedSteps):
+    """A mixin for a mistake that keeps y and final states: stops at the first of either that is not the answer's."""
+
+    def layer(self, layer: int, x: Array, weights: Weights, inputs: Inputs) -> tuple[Array, list[State]]:
+        """The layer, if its final states are the answer's."""
+        y, finals = super().layer(layer, x, weights, inputs)
+        if self.trial.probe == Probe(layer):
+            self.trial.seen = np.stack([state.h for state in finals])
+        assert self.against is not None
+        for row, state in enumerate(finals, layer * self.case.D):
+            self.against.finals["h_n"].hold(state.h, row)
+            self.against.finals["c_n"].hold(state.c, row)
+        return y, finals
 
 
 class WatchedBackward(Gradients):
-    """A mixin for a mistake of the backward pass: stops at the first layer whose gradients are not the answer's."""
+    """A mixin for a mistake of the backward pass: stops at the first gradient that is not the answer's.
 
-    trial: Watching
+    budget, against: as in `Timed`. times: the steps of the scan that are still to come, if their dL/dx are outputs.
+    """
+
+    budget: Budget | None
+    against: Compared
+    times: Iterator[int] | None = None
 
     def layer_back(
         self, layer: int, dy: Array, dh_n: Array, dc_n: Array, starts: dict[int, State], found: Outputs
     ) -> Array:
         """The layer, if the gradients of its weights are the answer's, and those of the head."""
+        if self.case.layers * self.case.D == 1 and not _PAST_STEPS & replaced(type(self), Gradients):
+            self.times = reversed(list(self.tape[0].steps))
         dx = super().layer_back(layer, dy, dh_n, dc_n, starts, found)
         for name, gradient in found.items():
-            got, near = self.trial.watched_gradients[name]
-            if (np.abs(gradient - got) > near).any():
-                raise Refuted
+            self.against.gradients[name].hold(gradient)
         return dx
+
+    def step_back(self, step: Step, d: State, weights: LayerWeights) -> tuple[State, Parts]:
+        """The step, if its dL/dx is the answer's."""
+        if self.budget is not None:
+            self.budget.check()
+        before, parts = super().step_back(step, d, weights)
+        if self.times is not None:
+            self.against.gradients["d_x"].hold(self.input_back(parts["z"][None], weights)[0], next(self.times))
+        return before, parts
+
+
+_PAST_STEPS = {"gradients", "with_gradients", "scan_back", "dx_of"}
+"""The methods that determine which step's dL/dx becomes which part of d_x."""
+
+
+def watchable(variant: type[Reference]) -> bool:
+    """Whether a mistake can be compared with an answer while it is computed."""
+    return "y" in kept(variant) or has_the_right_forward_pass(variant)
+
+
+def watching(*variants: type[Reference], finals: bool, below: bool) -> type[Timed]:
+    """The mixin with which mistakes made together are watched, as far as they keep what is compared.
+
+    Args:
+        variants: the mistakes.
+        finals: whether to compare final states, too.
+        below: whether the probe, in a final state, has to be seen; without it, the mistakes are not refuted.
+    """
+    keep = frozenset.intersection(*map(kept, variants))
+    if "y" in keep and finals and "finals" in keep:
+        return Watched
+    return WatchedSteps if "y" in keep and not below else Timed
+
+
+_KEPT: dict[tuple[type[Reference], ...], type[Reference]] = {}
+
+
+def together(*variants: type[Reference], keep: bool) -> type[Reference]:
+    """A class with all of these mistakes and mixins; an earlier one goes first.
+
+    Args:
+        variants: the mistakes and mixins.
+        keep: whether it will be needed again. A new class costs as much as two steps computed with it, because Python
+            finds none of its methods quickly; but there are too many pairs to keep them all.
+    """
+    found = _KEPT.get(variants) or type("Together", variants, {})
+    if keep:
+        _KEPT[variants] = found
+    return found

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,10 @@ from conformance.lstm.gradients import completed
 from conformance.lstm.reference import Reference
 
 Variant = TypeVar("Variant", bound=type[Reference])
+Method = TypeVar("Method", bound=Callable[..., Any])
+Kept = Literal["y", "finals"]
+ORDER = ("run", "layer", "scan", "joined", "left_out")
+"""The methods that determine which h becomes which y, and which state which final state."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,47 @@ class Axis:
 
     def __iter__(self) -> Iterator[Mistake]:
         return iter(self._mistakes)
+
+
+def keeps(*what: Kept) -> Callable[[Method], Method]:
+    """A decorator for a method of `ORDER` in a variant: what it leaves as the steps and layers compute it.
+
+    y: h of each valid step of the top layer is the answer's y of that step. Where a stream is run block by block, steps
+    are counted from the block's first one, `begins`. finals: the final states that a layer returns are its rows of h_n
+    and c_n.
+
+    A diagnosis may then compare the computation with an answer while it goes on. A method without it keeps nothing.
+    """
+
+    def mark(method: Method) -> Method:
+        method.keeps = frozenset(what)  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+_KEPT: dict[type[Reference], frozenset[Kept]] = {}
+
+
+def kept(variant: type[Reference]) -> frozenset[Kept]:
+    """What every method of a variant keeps, see `keeps`."""
+    if variant not in _KEPT:
+        found: frozenset[Kept] = frozenset(("y", "finals"))
+        for method in [methods[name] for methods in _own(variant) for name in ORDER if name in methods]:
+            found &= getattr(method, "keeps", frozenset())
+        _KEPT[variant] = found
+    return _KEPT[variant]
+
+
+def replaced(variant: type[Reference], right: type[Reference] = Reference) -> set[str]:
+    """The methods of the reference, or of another right computation, that a variant replaces."""
+    own = {name for methods in _own(variant, right) for name, value in methods.items() if callable(value)}
+    return {name for name in own if name == "__init__" or (name[:2] != "__" and hasattr(right, name))}
+
+
+def _own(variant: type[Reference], right: type[Reference] = Reference) -> list[Mapping[str, Any]]:
+    """What the classes define that make a variant of a right computation."""
+    return [vars(kind) for kind in variant.__mro__ if kind not in right.__mro__]
 
 
 def cut_short(array: Array, rows: int) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
-from conformance.lstm.mistakes.base import Axis
+from conformance.lstm.mistakes.base import Axis, keeps
 from conformance.lstm.mistakes.lengths import leaves_out
 from conformance.lstm.reference import Reference
 from conformance.lstm.step import Scan, State
@@ -100,6 +100,7 @@ class ReverseYFlippedButNotX(ReverseYInOrderOfProcessing):
     applies=lambda case: case.direction != "forward",
 )
 class ReverseOverFeatures(Reference):
+    @keeps("y", "finals")
     def scan(self, given: Scan) -> tuple[Array, State]:
         if self.case.reverse(given.direction):
             given = replace(given, x=given.x[..., ::-1])
@@ -118,6 +119,7 @@ class ReverseOverFeatures(Reference):
 class ReverseStartsInPadding(Reference):
     reading_back: bool
 
+    @keeps("y", "finals")
     def scan(self, given: Scan) -> tuple[Array, State]:
         self.reading_back = self.case.reverse(given.direction)
         return super().scan(given)
@@ -133,6 +135,7 @@ class ReverseStartsInPadding(Reference):
     applies=lambda case: _goes_back(case) and leaves_out(case),
 )
 class ReverseReadsPaddingForSteps(Reference):
+    @keeps("y", "finals")
     def scan(self, given: Scan) -> tuple[Array, State]:
         if given.valid is not None and self.case.reverse(given.direction):
             given = replace(given, valid=given.valid[::-1])
@@ -189,6 +192,7 @@ class InitialStatesSwapped(Reference):
 class SecondStartsFromFirstsEnd(Reference):
     ended: State
 
+    @keeps("y", "finals")
     def scan(self, given: Scan) -> tuple[Array, State]:
         y, self.ended = super().scan(replace(given, start=self.ended) if given.direction else given)
         return y, self.ended
@@ -200,6 +204,7 @@ class SecondStartsFromFirstsEnd(Reference):
     applies=_bidirectional,
 )
 class FinalStatesSwapped(Reference):
+    @keeps("y")
     def run(self, arrays: Arrays) -> Outputs:
         outputs = super().run(arrays)
         if self.case.D == 1:
@@ -215,6 +220,7 @@ class FinalStatesSwapped(Reference):
     applies=lambda case: case.direction != "forward",
 )
 class ReverseFinalStateZero(Reference):
+    @keeps("y", "finals")
     def scan(self, given: Scan) -> tuple[Array, State]:
         y, final = super().scan(given)
         if not self.case.reverse(given.direction):

@@ -10,7 +10,7 @@ import numpy as np
 from conformance.case.model import Case
 from conformance.case.options import Activations
 from conformance.case.tensors import BY_GATE, Array, LayerWeights, Weights
-from conformance.lstm.mistakes.base import Axis
+from conformance.lstm.mistakes.base import Axis, keeps
 from conformance.lstm.reference import Reference
 from conformance.lstm.step import I, Scan, State, Step
 
@@ -149,6 +149,7 @@ class RecurrentPartIgnored(Reference):
 class InitialHAtEveryStep(Reference):
     first: State
 
+    @keeps("y", "finals")
     def scan(self, given: Scan) -> tuple[Array, State]:
         self.first = given.start
         return super().scan(given)

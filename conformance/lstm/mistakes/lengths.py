@@ -6,7 +6,7 @@ import numpy as np
 
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Arrays, Inputs, Outputs, Weights
-from conformance.lstm.mistakes.base import Axis
+from conformance.lstm.mistakes.base import Axis, keeps
 from conformance.lstm.reference import Reference
 from conformance.lstm.step import State
 
@@ -71,6 +71,7 @@ class LongestForAll(Counting):
     applies=lambda case: leaves_out(case) and case.layers > 1,
 )
 class FirstLayerOnly(Reference):
+    @keeps("y", "finals")
     def layer(self, layer: int, x: Array, weights: Weights, inputs: Inputs) -> tuple[Array, list[State]]:
         seen = inputs if layer == 0 else Inputs(inputs.x, None, None, inputs.h0, inputs.c0)
         return super().layer(layer, x, weights, seen)
@@ -145,6 +146,7 @@ class ZeroAsOne(Counting):
     applies=_has_empty_row,
 )
 class ZeroLeavesZeros(Reference):
+    @keeps("y")
     def run(self, arrays: Arrays) -> Outputs:
         outputs = super().run(arrays)
         valid = self.valid(arrays.inputs.x, arrays.inputs)
@@ -200,6 +202,7 @@ class RestoredBySamePermutation(Sorting):
     applies=_unsorted,
 )
 class FinalStatesNotRestored(Sorting):
+    @keeps("y")
     def run(self, arrays: Arrays) -> Outputs:
         outputs, order = super().run(arrays), self.order_of_rows(arrays.inputs)
         return outputs | {name: outputs[name][:, order] for name in ("h_n", "c_n")}

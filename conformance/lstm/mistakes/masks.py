@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from conformance.case.tensors import Array, Inputs, Weights
-from conformance.lstm.mistakes.base import Axis
+from conformance.lstm.mistakes.base import Axis, keeps
 from conformance.lstm.mistakes.lengths import leaves_out
 from conformance.lstm.mistakes.padding import PaddedYCarried
 from conformance.lstm.reference import Reference
@@ -20,6 +20,7 @@ masks = Axis("masks")
     applies=leaves_out,
 )
 class LeftOutStepsRunAsZeros(Reference):
+    @keeps("y", "finals")
     def layer(self, layer: int, x: Array, weights: Weights, inputs: Inputs) -> tuple[Array, list[State]]:
         valid = super().valid(x, inputs)
         if layer == 0 and valid is not None:

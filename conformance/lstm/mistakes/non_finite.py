@@ -11,7 +11,7 @@ from conformance.case.model import Case
 from conformance.case.options import Activation
 from conformance.case.tensors import Array, Arrays, LayerWeights, Outputs
 from conformance.lstm.mistakes.activations import uses
-from conformance.lstm.mistakes.base import Axis
+from conformance.lstm.mistakes.base import Axis, keeps
 from conformance.lstm.reference import Reference
 from conformance.lstm.step import PEEPHOLES
 
@@ -25,6 +25,7 @@ def largest(case: Case) -> float:
 
 @non_finite("nan-in-inputs-as-zero", "replaces a NaN in x, h0 or c0 by 0")
 class NanInInputsAsZero(Reference):
+    @keeps("y", "finals")
     def run(self, arrays: Arrays) -> Outputs:
         old = arrays.inputs
         x, h0, c0 = (None if a is None else np.where(np.isnan(a), np.zeros_like(a), a) for a in (old.x, old.h0, old.c0))

@@ -8,7 +8,7 @@ import numpy as np
 
 from conformance.case.model import Case
 from conformance.case.tensors import Array
-from conformance.lstm.mistakes.base import Axis
+from conformance.lstm.mistakes.base import Axis, keeps
 from conformance.lstm.mistakes.lengths import leaves_out
 from conformance.lstm.mistakes.stream import Streaming
 from conformance.lstm.reference import Reference
@@ -55,6 +55,7 @@ class PaddingLeaks(Reference):
     def held(self, valid: Array, new: State, old: State) -> State:
         return State(_mixed(valid, new.h, old.h), _mixed(valid, new.c, old.c))
 
+    @keeps("y", "finals")
     def left_out(self, valid: Array, new: State, old: State) -> Array:
         return _mixed(valid, new.h, np.zeros_like(new.h))
 
@@ -72,6 +73,7 @@ def _mixed(valid: Array, new: Array, old: Array) -> Array:
     applies=leaves_out,
 )
 class PaddedYComputed(Reference):
+    @keeps("y", "finals")
     def left_out(self, valid: Array, new: State, old: State) -> Array:
         return new.h
 
@@ -88,6 +90,7 @@ def _short(case: Case) -> bool:
     applies=lambda case: case.masked and _short(case),
 )
 class PaddedYFromMovingState(Streaming):
+    @keeps("y", "finals")
     def scan(self, given: Scan) -> tuple[Array, State]:
         y, final = super().scan(given)
         if given.valid is None:
@@ -100,6 +103,7 @@ class PaddedYFromMovingState(Streaming):
 class PaddedY(Streaming):
     """The reference with another y at the steps that a row leaves out; each block knows only its own steps."""
 
+    @keeps("y", "finals")
     def scan(self, given: Scan) -> tuple[Array, State]:
         y, final = super().scan(given)
         if (valid := given.valid) is not None:

@@ -12,7 +12,7 @@ from conformance.case.dtypes import UNIT_ROUNDOFF, numpy_dtype
 from conformance.case.model import Case
 from conformance.case.options import Activation, Activations
 from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
-from conformance.lstm.mistakes.base import Axis
+from conformance.lstm.mistakes.base import Axis, keeps
 from conformance.lstm.reference import Reference
 from conformance.lstm.step import State, Step
 
@@ -135,6 +135,7 @@ class WeightsInFloat16(Rounding):
     precision="float32",
 )
 class Float64InFloat32(Reference):
+    @keeps("y", "finals")
     def run(self, arrays: Arrays) -> Outputs:
         if self.case.dtype != "float64":
             return super().run(arrays)
@@ -177,6 +178,7 @@ class _TowardZero(np.ndarray[Any, np.dtype[np.float64]]):
     systematic=True,
 )
 class RoundsTowardZero(Reference):
+    @keeps("y", "finals")
     def run(self, arrays: Arrays) -> Outputs:
         if self.case.dtype == "float64":
             return super().run(arrays)

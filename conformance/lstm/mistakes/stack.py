@@ -9,7 +9,7 @@ import numpy as np
 
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Arrays, Inputs, LayerWeights, Outputs, Weights
-from conformance.lstm.mistakes.base import Axis, cut_short
+from conformance.lstm.mistakes.base import Axis, cut_short, keeps
 from conformance.lstm.reference import Reference
 from conformance.lstm.step import Scan, State
 
@@ -32,6 +32,7 @@ def _has_state(case: Case) -> bool:
     applies=lambda case: case.layers > 1 and case.D == 2,
 )
 class UpperLayersIgnoreReverse(Reference):
+    @keeps("y", "finals")
     def layer(self, layer: int, x: Array, weights: Weights, inputs: Inputs) -> tuple[Array, list[State]]:
         if layer > 0:
             x = x.copy()
@@ -48,10 +49,12 @@ class UpperLayersIgnoreReverse(Reference):
 class DirectionsStackedApart(Reference):
     upper: bool
 
+    @keeps("y", "finals")
     def layer(self, layer: int, x: Array, weights: Weights, inputs: Inputs) -> tuple[Array, list[State]]:
         self.upper = layer > 0
         return super().layer(layer, x, weights, inputs)
 
+    @keeps("y", "finals")
     def scan(self, given: Scan) -> tuple[Array, State]:
         if self.upper and self.case.D == 2:
             halves = np.split(given.x, 2, axis=-1)
@@ -67,6 +70,7 @@ class DirectionsStackedApart(Reference):
     applies=lambda case: case.layers > 1 and case.input_size(1) > case.I,
 )
 class UpperLayersAsWideAsFirst(Reference):
+    @keeps("y", "finals")
     def layer(self, layer: int, x: Array, weights: Weights, inputs: Inputs) -> tuple[Array, list[State]]:
         if layer > 0:
             x = x.copy()
@@ -134,6 +138,7 @@ def ending(row: Callable[[Case, int], int]) -> type[Reference]:
     """The reference that returns the final states of other rows."""
 
     class Ending(Reference):
+        @keeps("y")
         def run(self, arrays: Arrays) -> Outputs:
             outputs = super().run(arrays)
             rows = [row(self.case, each) for each in range(self.case.layers * self.case.D)]
@@ -158,6 +163,7 @@ def leaving_out(row: Callable[[Case, int], bool]) -> type[Reference]:
     """The reference that does not return the final states of some rows; the remaining ones move to the front."""
 
     class LeavingOut(Reference):
+        @keeps("y")
         def run(self, arrays: Arrays) -> Outputs:
             outputs = super().run(arrays)
             rows = [each for each in range(self.case.layers * self.case.D) if not row(self.case, each)]
@@ -210,6 +216,7 @@ class HeadReadsForwardOnly(Reference):
     applies=lambda case: case.head is not None and case.head.after == "last_step" and case.T > 1,
 )
 class HeadReadsFirstStep(Reference):
+    @keeps("y", "finals")
     def run(self, arrays: Arrays) -> Outputs:
         outputs = super().run(arrays)
         if self.case.head is None or self.case.head.after == "every_step":

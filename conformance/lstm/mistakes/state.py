@@ -8,7 +8,7 @@ import numpy as np
 
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Arrays, Inputs, Outputs
-from conformance.lstm.mistakes.base import Axis
+from conformance.lstm.mistakes.base import Axis, keeps
 from conformance.lstm.mistakes.lengths import leaves_out
 from conformance.lstm.reference import Reference
 from conformance.lstm.step import Scan, State
@@ -24,6 +24,7 @@ def _has_state(case: Case) -> bool:
 class Given(Reference):
     """The reference with changed initial states: `given` replaces h0 and c0."""
 
+    @keeps("y", "finals")
     def run(self, arrays: Arrays) -> Outputs:
         return super().run(replace(arrays, inputs=self.given(arrays.inputs)))
 
@@ -119,6 +120,7 @@ class RowsRolled(Reference):
     applies=lambda case: case.output_size == case.H,
 )
 class FinalSwapped(Reference):
+    @keeps("y")
     def run(self, arrays: Arrays) -> Outputs:
         outputs = super().run(arrays)
         if self.case.output_size != self.case.H:
@@ -128,6 +130,7 @@ class FinalSwapped(Reference):
 
 @state("final-c-is-h", "returns h_n as c_n too", applies=lambda case: case.output_size == case.H)
 class FinalCIsH(Reference):
+    @keeps("y")
     def run(self, arrays: Arrays) -> Outputs:
         outputs = super().run(arrays)
         return outputs | {"c_n": outputs["h_n"]} if self.case.output_size == self.case.H else outputs
@@ -140,6 +143,7 @@ class FinalCIsH(Reference):
     applies=lambda case: leaves_out(case) or (case.direction != "forward" and case.T > 1),
 )
 class FinalHIsLastY(Reference):
+    @keeps("y", "finals")
     def scan(self, given: Scan) -> tuple[Array, State]:
         y, final = super().scan(given)
         return y, State(y[-1], final.c)
@@ -147,6 +151,7 @@ class FinalHIsLastY(Reference):
 
 @state("final-state-is-initial", "returns the initial state as the final state")
 class FinalIsInitial(Reference):
+    @keeps("y", "finals")
     def scan(self, given: Scan) -> tuple[Array, State]:
         return super().scan(given)[0], given.start
 
@@ -156,6 +161,7 @@ class FinalIsInitial(Reference):
     "returns the state before a row's last step",
 )
 class FinalOneStepEarly(Reference):
+    @keeps("y", "finals")
     def scan(self, given: Scan) -> tuple[Array, State]:
         counted = np.ones(given.x.shape[:2], np.bool_) if given.valid is None else given.valid
         order = list(self.order(given.direction, given.x.shape[0]))

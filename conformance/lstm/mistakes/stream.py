@@ -9,7 +9,7 @@ import numpy as np
 
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Arrays, Inputs, Outputs
-from conformance.lstm.mistakes.base import Axis, cut_short
+from conformance.lstm.mistakes.base import Axis, cut_short, keeps
 from conformance.lstm.mistakes.lengths import leaves_out
 from conformance.lstm.reference import Reference
 from conformance.lstm.step import Scan, State
@@ -26,15 +26,18 @@ class Streaming(Reference):
     """The reference, run block by block.
 
     `block` selects a block's part of the inputs, `carried` adds the states that the blocks before it returned, and
-    `called` runs the block.
+    `called` runs the block, whose first step is `begins`.
     """
 
+    begins: int = 0
+
+    @keeps("y")
     def run(self, arrays: Arrays) -> Outputs:
         if self.case.blocks is None:
             return super().run(arrays)
         parts: list[Outputs] = []
         for steps in self.case.block_steps:
-            given = self.block(arrays.inputs, steps)
+            self.begins, given = steps.start, self.block(arrays.inputs, steps)
             parts.append(self.called(replace(arrays, inputs=self.carried(given, parts) if parts else given)))
         whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0] if name in self.per_step}
         return parts[-1] | whole
