@@ -46,7 +46,7 @@ def of_torch(torch: Any, device: str) -> Settings:
 
 def _has_bf16_instructions(torch: Any) -> bool:
     """Whether the processor multiplies bfloat16 itself, which takes subnormal numbers for zeros."""
-    ask = getattr(torch.cpu, "get_capabilities", dict)  # PyTorch 2.5 has none
+    ask: Any = getattr(torch.cpu, "get_capabilities", dict)  # PyTorch 2.5 has none
     return bool(ask().get("avx512_bf16", False))
 
 

@@ -14,8 +14,8 @@
       - same_as: other-adapter          # all that is written down of another adapter holds for this one, too
 
 A deviation that does not show is as unexpected as a failure nobody wrote down, and so is another mistake than the one
-that is. Where one of the mistakes leaves digits to the framework (an approximation, a coarser precision) they need not
-be those of the catalogue; it is enough that no other mistake explains them.
+that is. Where one of the mistakes is an approximation, or all are a coarser precision, the digits are the framework's
+own and need not be those of the catalogue; it is enough that no other mistake explains them.
 """
 
 from __future__ import annotations
@@ -120,7 +120,8 @@ class Deviation(Frozen):
             return False
         from conformance.lstm.mistakes import BY_ID
 
-        own_digits = any(BY_ID[m].approximate or BY_ID[m].precision is not None for m in self.mistake)
+        written = [BY_ID[mistake] for mistake in self.mistake]
+        own_digits = any(m.approximate for m in written) or all(m.precision is not None for m in written)
         return not own_digits or any(suspect.how == "reproduces" for suspect in outcome.suspects)
 
 

@@ -38,7 +38,7 @@ def test_a_forward_mistake_leaves_the_gradients_right() -> None:
 
 @pytest.fixture(scope="module")
 def shipped() -> list[Case]:
-    return [case for case in load_specs(FOLDERS.specs) if case.family in ("gradients", "loss")]
+    return [case for case in load_specs(FOLDERS.specs) if case.family in ("gradients", "loss", "designed")]
 
 
 @pytest.mark.parametrize("mistake", [*gradients, *flow, *loss], ids=lambda mistake: mistake.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from conformance.case.model import Case
 from conformance.case.tensors import Array, Inputs
 from conformance.lstm.gradients import Gradients
 from conformance.lstm.mistakes.base import Axis
@@ -11,6 +12,11 @@ from conformance.lstm.mistakes.lengths import leaves_out
 from conformance.lstm.reference import Reference
 
 loss = Axis("loss")
+
+
+def _masks_a_reverse_loss(case: Case) -> bool:
+    every_step = case.head is not None and case.head.after == "every_step"
+    return case.cross_entropy and every_step and leaves_out(case) and case.direction == "reverse"
 
 
 @loss(
@@ -38,15 +44,14 @@ class PaddingCounted(Gradients):
     "loss-mask-reversed",
     "takes the mask of the loss of a reverse scan in reverse, so that other steps count",
     "https://github.com/keras-team/keras/issues/6022",
-    applies=lambda case: (
-        case.cross_entropy and leaves_out(case) and case.direction == "reverse" and case.head.after == "every_step"
-    ),
+    applies=_masks_a_reverse_loss,
 )
 class LossMaskReversed(Gradients):
     def targets_counted(self, inputs: Inputs) -> tuple[Array, float]:
-        counted, _ = super().targets_counted(inputs)
+        counted, weight = super().targets_counted(inputs)
         valid = self.valid(inputs.x, inputs)
-        assert valid is not None
+        if valid is None or not _masks_a_reverse_loss(self.case):
+            return counted, weight
         counted = counted & valid[::-1]
         return counted, 1.0 / max(int(counted.sum()), 1)
 
