@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def generate(
     patterns: tuple[str, ...], specs: Path, vectors: Path, check_only: bool, every: int, jobs: int | None
 ) -> None:
-    """Make the golden vectors of the specs (needs the extra `generate`).
+    """Make the golden vectors of the specs.
 
     The suite's own vectors must separate every known mistake (see conformance mistakes) by 8 times the tolerance.
 

@@ -1,7 +1,7 @@
 """Random values that cannot be made by exact operations, computed in ball arithmetic and rounded once to float64.
 
 libm and LAPACK differ in their last bits from processor to processor; a correctly rounded value does not.
-Needs python-flint (the extra `generate`).
+Needs python-flint.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _rounded(compute: Callable[[Any], list[Any]]) -> Array:
         import flint
     except ImportError as error:
         raise GenerationError(
-            "normal and orthogonal sources need python-flint: pip install 'lstm-conformance[generate]'"
+            "normal and orthogonal sources need python-flint: pip install python-flint"
         ) from error
     from conformance.lstm.oracle.rounding import Undecided, nearest
 

@@ -47,7 +47,7 @@ def build(case: Case) -> Built:
         if error.name != "flint":
             raise
         raise GenerationError(
-            f"{case.id}: generating golden values needs python-flint: pip install 'lstm-conformance[generate]'"
+            f"{case.id}: generating golden values needs python-flint: pip install python-flint"
         ) from error
     arrays = make_arrays(case)
     proof = prove(case, arrays)
