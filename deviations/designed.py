@@ -113,7 +113,10 @@ def combined(record: dict[str, Any], entries: list[Deviation], words: set[str]) 
         if record["outcome"] == "failed" and len(mistakes) > 1 and known.keys() >= mistakes:
             parts = [known[mistake] for mistake in known if mistake in mistakes]
             reason = textwrap.fill("; ".join(part.reason for part in parts), WIDTH - 4, break_on_hyphens=False)
+            settings = ", ".join(f'{k}: "{v}"' for part in parts for k, v in part.settings.items())
             lines = [
+                *(f"  precision: {part.precision}" for part in parts if part.precision is not None),
+                *([f"  settings: {{{settings}}}"] if settings else []),
                 "  reason: >-",
                 textwrap.indent(reason, "    "),
                 f"  mistake: [{', '.join(part.mistake[0] for part in parts)}]",

@@ -62,9 +62,7 @@ def _rounded(compute: Callable[[Any], list[Any]]) -> Array:
     try:
         import flint
     except ImportError as error:
-        raise GenerationError(
-            "normal and orthogonal sources need python-flint: pip install python-flint"
-        ) from error
+        raise GenerationError("normal and orthogonal sources need python-flint: pip install python-flint") from error
     from conformance.lstm.oracle.rounding import Undecided, nearest
 
     before = flint.ctx.prec

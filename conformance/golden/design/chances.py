@@ -65,10 +65,10 @@ def _kind_of(site: str, fault: str) -> str | None:
         return None
     if fault in ("in-bfloat16", "in-float16"):
         return "wide"
-    if fault in ("saturated", "flushed"):
-        return (
-            "large" if fault == "saturated" else "tiny" if probe.dy is None or _bound(probe.x) < 1 else "tiny gradients"
-        )
+    if fault == "saturated":
+        return "large"
+    if fault == "flushed":
+        return "tiny" if probe.dy is None or _bound(probe.x) < 1 else "tiny gradients"
     return "steps" if fault == "stale" else "any"
 
 
