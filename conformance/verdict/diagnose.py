@@ -26,10 +26,11 @@ from conformance.verdict.answer import Answer
 from conformance.verdict.inexact import Inexact, Shown, is_inexact
 from conformance.verdict.pairs import Pairs
 from conformance.verdict.reproduce import Trial
+from conformance.verdict.right_scans import leaves_scans
 from conformance.verdict.watch import NEAR, Budget, OutOfTime, watchable
 
-SECONDS = 0.5
-"""The time limit of a diagnosis; if it is too short, the least likely mistakes are left out."""
+SECONDS = 0.4
+"""About how long a diagnosis takes at most; if that is too short, the least likely mistakes are left out."""
 _PAIRS = 200
 """How many pairs are tried, the likeliest first; of 200 made at random that are named if all are, three come later."""
 _PLACES = {mistake.id: place for place, mistake in enumerate(CATALOGUE)}
@@ -45,7 +46,7 @@ def diagnose(answer: Answer, written: Collection[str] = (), where: Where | None 
         answer: with outputs of the right form; missing steps or rows are NaN (conformance.verdict.short_answer).
         written: ids of the mistakes that a known deviation names; they are tried first, without a time limit, and if
             they produce the same answer when made together, nothing else is tried.
-        where: what conformance.verdict.locate says of it; without it, no pair of mistakes is ruled out beforehand.
+        where: what conformance.verdict.locate says of it; without it, nothing is ruled out beforehand.
     """
     search = _Search(Trial(answer), written, confined=where is not None and where.confined)
     steps = (
@@ -73,7 +74,7 @@ class _Search:
         return next((found for order in orders if (found := self._together(order, budget=None))), [])
 
     def singles(self) -> list[Suspect]:
-        """Single mistakes: those a deviation names first, then those that one step can refute."""
+        """Single mistakes: those a deviation names first."""
         trial, budget, fitting = self._trial, self._budget, list[Suspect]()
         for mistake in sorted(self._applicable, key=self._place):
             limit = None if mistake in self._written else budget
@@ -104,8 +105,8 @@ class _Search:
 
     @cached_property
     def _budget(self) -> Budget:
-        """The time limit, which starts at the first use."""
-        return Budget(SECONDS)
+        """The limit of all that is not written down."""
+        return Budget(self._trial.case, SECONDS)
 
     @cached_property
     def _applicable(self) -> list[Mistake]:
@@ -121,7 +122,9 @@ class _Search:
         return [] if found is None else self._reproducing(found, *mistakes, nearer=nearer)
 
     def _place(self, mistake: Mistake) -> tuple[bool, bool, bool]:
-        return mistake not in self._written, not watchable(mistake.variant), is_inexact(mistake)
+        """A sort key: what may be exact comes first, and of that, what does not have to be computed to its end."""
+        cheap = watchable(mistake.variant) or leaves_scans(mistake.variant)
+        return mistake not in self._written, is_inexact(mistake), not cheap
 
     def _reproducing(self, found: Array, *mistakes: Mistake, nearer: float = _MUCH_NEARER) -> list[Suspect]:
         """The mistakes as a suspect, if their result `found` is the answer."""
@@ -142,8 +145,8 @@ class _Search:
         return self._inexact.roundings()
 
     def likenesses(self) -> list[Suspect]:
-        """Approximations of which the answer has an error of that size."""
-        return self._inexact.likenesses()
+        """Approximations of which the answer has an error of that size; they are made everywhere."""
+        return [] if self._confined else self._inexact.likenesses()
 
     def precisions_of_others(self) -> list[Suspect]:
         """Coarser formats in which the answer is that of another mistake."""

@@ -34,6 +34,9 @@ _LARGER = 4.0
 """An error resembles that of an approximation if it is at most this many times larger or smaller."""
 _BESIDE = 0.3
 """The most elements, as a part of those that an approximation gets clearly wrong, that may be right."""
+_FAR, _ENOUGH = 32.0, 4
+"""The least error of an approximation, in multiples of what is allowed, that nothing else can well have right; and how
+many elements of that kind have to be right at a step or in a row to say that the approximation is not made there."""
 _BELOW_HALF = UNIT_ROUNDOFF["float16"] / 16
 """Below this part of the largest value, an error is not that of rounding to a half-precision format."""
 _NEARER = 2.0
@@ -157,7 +160,12 @@ class Inexact:
         clearly = own > 4.0 * trial.y_allowed
         beside = np.count_nonzero(clearly & (self._local <= trial.y_allowed))
         within = np.all(self._local <= _LARGER * worst + trial.y_allowed)
-        return bool(within and clearly.any() and beside <= _BESIDE * np.count_nonzero(clearly))
+        if not (within and clearly.any() and beside <= _BESIDE * np.count_nonzero(clearly)):
+            return False
+        # Digits differ, but an approximation is made at every step and in every row.
+        far = own > _FAR * trial.y_allowed
+        right = far & (self._local <= trial.y_allowed)
+        return not any(_all_of_some_index(right, far, axis) for axis in (0, 1))
 
     @cached_property
     def _local(self) -> Array:
@@ -171,6 +179,13 @@ class Inexact:
         with np.errstate(invalid="ignore", divide="ignore"):
             logs = _finite(np.log(sizes[0] / sizes[1]))
         return float(np.sqrt(np.mean(logs**2)))
+
+
+def _all_of_some_index(some: Array, of: Array, axis: int) -> bool:
+    """Whether at an index of an axis `some` is as many as `of`, and these are enough to say so."""
+    others = tuple(n for n in range(of.ndim) if n != axis)
+    counts = np.count_nonzero(of, axis=others)
+    return bool(np.any((counts >= _ENOUGH) & (np.count_nonzero(some, axis=others) == counts)))
 
 
 def _finite(values: Array) -> Array:

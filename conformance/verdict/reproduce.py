@@ -25,6 +25,7 @@ from conformance.verdict.noise import error, within_range
 from conformance.verdict.numbers import Numbers, clipped
 from conformance.verdict.right_scans import Lent, RightScans, leaves_scans
 from conformance.verdict.watch import (
+    AROUND,
     NEAR,
     Budget,
     Compared,
@@ -38,6 +39,8 @@ from conformance.verdict.watch import (
     watching,
 )
 
+_ROUGHLY = 1e-3
+"""The largest error, as a part of the largest value of a lower layer, that its top layer may well not show."""
 _SHORT_OF_OVERFLOW = 256.0
 """The terms of a sum may be about this many times larger than the sum."""
 
@@ -102,7 +105,7 @@ class Trial(Numbers):
             OutOfTime: the budget is used up.
         """
         if budget is not None:
-            budget.check()
+            budget.use(AROUND)
         self.seen, self.refuted_entirely = None, True
         single = len(variants) == 1
         if single and has_the_right_forward_pass(variants[0]):
@@ -130,6 +133,29 @@ class Trial(Numbers):
         right = RightScans(self.case.model_copy(update={"gradients": None, "head": None}))
         right.run(self._arrays)
         return right
+
+    @cached_property
+    def below(self) -> list[Target]:
+        """What h of the layers below the top one is, (T, B, P) for each direction; empty if nothing is known of it.
+
+        Where y is right, what it has been computed from is right as well, at least roughly: y of a stack in one
+        direction, up to its first wrong step; y of one in both, if it is right as a whole.
+        """
+        case, probe = self.case, self.probe
+        if case.layers == 1 or (probe is not None and (case.D > 1 or probe.step is None)):
+            return []
+        known = np.ones(case.T, dtype=bool)
+        if probe is not None and probe.step is not None:
+            known = np.arange(case.T) > probe.step if case.reverse(0) else np.arange(case.T) < probe.step
+        if not known.any():
+            return []
+        roughly = max(_ROUGHLY, NEAR * NOISE_ALLOWED[self.precision] * UNIT_ROUNDOFF[self.precision])
+
+        def target(y: Array) -> Target:
+            near = np.where((known[:, None] & self.taken)[..., None], roughly * np.max(np.abs(y), initial=0.0), np.inf)
+            return Target(y, near, near)
+
+        return [target(self._right_scans.scans[row][1][0]) for row in range((case.layers - 1) * case.D)]
 
     @cached_property
     def near(self) -> Compared:

@@ -6,7 +6,6 @@ answer is first wrong, the probe, is kept: two mistakes that together give the a
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import EllipsisType
@@ -26,6 +25,12 @@ NEAR = 100.0
 """The largest distance, in multiples of what is allowed, between an answer and an ill-conditioned mistake."""
 
 
+_STEP, _PRODUCT = 4e-5, 1e-10
+"""Seconds that a step takes, and each of its products in addition."""
+AROUND, BACK = 4, 2
+"""How many steps take as long as what is around the steps of a computation, and as a step of the backward pass."""
+
+
 class OutOfTime(Exception):
     """The time limit of a diagnosis is exceeded."""
 
@@ -42,16 +47,24 @@ class Refuted(Exception):
 
 
 class Budget:
-    """A limit on this thread's processor time, in seconds; other adapters running in parallel do not use it up."""
+    """A limit on the steps that a diagnosis computes, so that the same answer has the same names on every machine.
 
-    def __init__(self, seconds: float) -> None:
-        self._end = time.thread_time() + seconds
-        self._checks = 0
+    It is given in seconds of one core of a machine of 2024; what a step takes is estimated from its sizes.
+    """
 
-    def check(self) -> None:
-        """Raise OutOfTime if the limit is exceeded; the time is read at every 16th step only, as that takes a while."""
-        self._checks += 1
-        if self._checks % 16 == 0 and time.thread_time() > self._end:
+    def __init__(self, case: Case, seconds: float) -> None:
+        products = 4 * case.B * case.H * (case.H + case.I)
+        self._step = _STEP + products * _PRODUCT
+        self._left = seconds
+
+    def use(self, steps: int = 1) -> None:
+        """Count steps that are about to be computed, or have been.
+
+        Raises:
+            OutOfTime: there were more than the limit allows.
+        """
+        self._left -= steps * self._step
+        if self._left < 0.0:
             raise OutOfTime
 
 
@@ -113,12 +126,16 @@ class Compared:
 class Watching(Protocol):
     """What a watched computation belongs to.
 
-    probe: where it is looked at. seen: receives its numbers there.
+    probe: where it is looked at. seen: receives its numbers there. below: as in `Trial.below`.
     """
 
     case: Case
     probe: Probe | None
     seen: Array | None
+
+    @property
+    def below(self) -> list[Target]:
+        """What is known of the layers below the top one."""
 
 
 class Timed(Reference):
@@ -129,24 +146,26 @@ class Timed(Reference):
     against: Compared | None
 
     def observe(self, given: Scan, t: int, step: Step) -> None:
-        """Checks the budget."""
+        """Counts the step."""
         if self.budget is not None:
-            self.budget.check()
+            self.budget.use()
         super().observe(given, t, step)
 
 
 class WatchedSteps(Timed):
-    """A mixin for a mistake that keeps y: stops at the first step of the top layer that is not the answer's."""
+    """A mixin for a mistake that keeps y: stops at the first step that is not the answer's, as far as it is known."""
 
     begins: int = 0
 
     def observe(self, given: Scan, t: int, step: Step) -> None:
-        """Checks that h of the top layer is the answer's y."""
+        """Checks that h of the top layer is the answer's y, and of a lower layer what is known to be right of it."""
         super().observe(given, t, step)
         layer = given.row // self.case.D
-        if layer != self.case.layers - 1:
-            return
         at, valid = self.begins + t, given.valid
+        if layer != self.case.layers - 1:
+            if self.trial.below:
+                self.trial.below[given.row].hold(step.new.h, at, None if valid is None else valid[t][:, None])
+            return
         to_come = self._sees(layer, given.direction, at, step.new.h)
         assert self.against is not None
         try:
@@ -205,7 +224,7 @@ class WatchedBackward(Gradients):
     def step_back(self, step: Step, d: State, weights: LayerWeights) -> tuple[State, Parts]:
         """The step, if its dL/dx is the answer's."""
         if self.budget is not None:
-            self.budget.check()
+            self.budget.use(BACK)
         before, parts = super().step_back(step, d, weights)
         if self.times is not None:
             self.against.gradients["d_x"].hold(self.input_back(parts["z"][None], weights)[0], next(self.times))

@@ -19,7 +19,8 @@ from conformance.verdict.compare import judge
 from conformance.verdict.contracts import DEFAULTS, Contracts
 from conformance.verdict.diagnose import diagnose
 
-SECONDS = 1.0
+SECONDS = 3.0
+"""Three times the longest that was seen, as the processor may be shared."""
 
 
 def made(variant: type[Reference], case: Case, vector: Vector) -> Outputs:

@@ -110,6 +110,7 @@ RICH: dict[str, dict[str, Any]] = {
         "peephole": True,
         "weights": {"W": uniform(1e-39), "peephole": uniform(1e38)},
     },
+    "subnormal-terms": {"bias": False, "h0": None, "x": uniform(4e-38), "c0": uniform(4e-38)},
     "loss": {"head": {"O": 7, "softmax": True, "cross_entropy": True}, "lengths": [3, 5, 1, 4]},
     "large-logits": {
         "head": {"O": 7, "softmax": True, "cross_entropy": True},
@@ -122,6 +123,12 @@ RICH: dict[str, dict[str, Any]] = {
     "gradients-truncated": {"gradients": "truncated", "blocks": [2, 1, 2], "layers": 2},
     "gradients-of-ended-rows": {"gradients": "truncated", "blocks": [2, 1, 2], "lengths": [2, 5, 1, 4]},
     "gradients-of-loss": {"gradients": "whole", "head": {"O": 7, "cross_entropy": True}, "lengths": [3, 5, 1, 4]},
+    "gradients-of-reverse-loss": {
+        "gradients": "whole",
+        "direction": "reverse",
+        "head": {"O": 7, "cross_entropy": True},
+        "lengths": [3, 5, 1, 4],
+    },
     "gradients-of-options": {"gradients": "whole", "peephole": True, "P": 3, "cell_clip": 0.5, "layers": 2},
     "gradients-of-coupling": {"gradients": "whole", "coupling": "forget=1-input"},
     "gradients-of-norm": {"gradients": "whole", "layer_norm": "nnapi"},
@@ -179,6 +186,11 @@ def apart(a: Array, b: Array, name: str) -> float:
     with np.errstate(invalid="ignore", divide="ignore"):
         quotient = np.abs(a - b) / golden_and_unit(name)[1]
     return float(np.where(equal, 0.0, np.where(np.isnan(quotient), np.inf, quotient)).max(initial=0.0))
+
+
+def same(a: Array, b: Array, name: str) -> bool:
+    """Whether two answers are one: the last bit of a product may depend on the rows computed beside it."""
+    return apart(a, b, name) <= NOISE_ALLOWED["float32"]
 
 
 @cache

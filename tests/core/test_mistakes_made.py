@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from rich_cases import LARGE, MARGIN, RICH, apart, arrays_of, outputs_of, rich, right, row_of, shown_by, wrong
+from rich_cases import LARGE, MARGIN, RICH, apart, arrays_of, outputs_of, rich, right, row_of, same, shown_by, wrong
 
 from conformance.case.tensors import Array
 from conformance.lstm.mistakes import BY_ID, CATALOGUE, Mistake
@@ -37,7 +37,7 @@ def test_a_mistake_keeps_shapes_and_dtype_and_changes_nothing_where_it_does_not_
         assert {n: a.shape for n, a in outputs.items()} == case.outputs, name
         assert {a.dtype for a in outputs.values()} == {case.np_dtype}, name
         if not mistake.applies(case):
-            assert np.array_equal(row_of(outputs), right(name), equal_nan=True), name
+            assert same(row_of(outputs), right(name), name), name
 
 
 def test_arrays_in_float64_are_computed_in_float64_for_a_case_in_float32() -> None:
@@ -121,7 +121,7 @@ def test_a_flip_of_the_whole_sequence_that_skips_padding_is_no_mistake() -> None
             return y[::-1], final
 
     for name in ("reverse", "stack", "zero", "holes"):
-        assert np.array_equal(row_of(Flipping(rich(name)).run(arrays_of(name))), right(name)), name
+        assert same(row_of(Flipping(rich(name)).run(arrays_of(name))), right(name), name), name
 
 
 # Two at once.

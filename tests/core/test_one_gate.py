@@ -152,4 +152,4 @@ def test_no_gate_is_said_that_is_not_wrong():
         untrue += [f"{name}: {said}"] if said is not None and not true else []
     print(f"\n{FAILURES} failures of one gate, seed {SEED}: {dict(counts)}", *untrue, sep="\n")
     assert len(untrue) <= 0.03 * FAILURES, untrue
-    assert counts["its gate"] >= 0.15 * FAILURES  # a quarter; a third have a projection or peepholes, which hide c
+    assert counts["its gate"] >= 0.07 * FAILURES  # an eighth: most cases have what hides c, as a projection or a clip
