@@ -15,6 +15,10 @@ from conformance.cli import options
 SEED = 1
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conformance.case.model import Case
+    from conformance.golden.sampling import Drawn
     from conformance.lstm.mistakes import Mistake
 
 
@@ -42,6 +46,12 @@ if TYPE_CHECKING:
     metavar="PERCENT",
     help="With --sample: exit with 1 if a smaller share is caught.",
 )
+@click.option(
+    "--add-to",
+    type=options.NEW_FILE,
+    metavar="SPEC",
+    help="With --sample: write a case for each mistake that is not caught to this file, whose name is the family's.",
+)
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Number of processes.  [default: one per core]")
 def mistakes(
     ids: tuple[str, ...],
@@ -56,6 +66,7 @@ def mistakes(
     seed: int | None,
     adapter: str | None,
     at_least: float | None,
+    add_to: Path | None,
     jobs: int | None,
 ) -> None:
     """Explain a mistake that a failure looks like, or list all known ones, which cases catch them, and by how much.
@@ -65,7 +76,7 @@ def mistakes(
 
     A list can be tuned to the cases, or the cases to it. --sample therefore makes mistakes of an operation, a fault, a
     place and a condition, drawn at random, and counts how many of those that a case can show are caught. Each that is
-    not comes with such a case.
+    not comes with such a case, which --add-to writes to a spec; `conformance generate` then proves its values.
 
     Exit code: 0, or 1 if neither a mistake nor --case is given and the cases separate some mistake by less than 8 times
     the tolerance (1.5 times the bias allowed, if it is systematic), or if fewer mistakes of a sample are caught than
@@ -74,10 +85,11 @@ def mistakes(
     if count is not None:
         if ids or as_markdown or against:
             raise click.UsageError("--sample draws its own mistakes: leave out names, --markdown and --against")
-        _sample(count, SEED if seed is None else seed, adapter, (specs, patterns, vectors), as_json, at_least, jobs)
+        suite = specs, patterns, vectors
+        _sample(count, SEED if seed is None else seed, adapter, suite, as_json, at_least, add_to, jobs)
         return
-    if seed is not None or adapter is not None or at_least is not None:
-        raise click.UsageError("--seed, --adapter and --at-least are about --sample")
+    if seed is not None or adapter is not None or at_least is not None or add_to is not None:
+        raise click.UsageError("--seed, --adapter, --at-least and --add-to are about --sample")
     from conformance.case.select import select_cases
     from conformance.golden import onnx_node_tests, power
     from conformance.lstm.mistakes import CATALOGUE
@@ -142,6 +154,7 @@ def _sample(
     suite: tuple[Path, tuple[str, ...], Path],
     as_json: bool,
     at_least: float | None,
+    add_to: Path | None,
     jobs: int | None,
 ) -> None:
     """Draw mistakes, see which the cases of a suite (specs, patterns, vectors) catch, and print it."""
@@ -162,4 +175,25 @@ def _sample(
         task = progress.add_task("try", total=len(sample.drawn))
         sampling.measure(sample, cases, vectors, jobs=jobs, report=functools.partial(progress.advance, task))
     click.echo(json.dumps(view.as_json(sample), indent=1) if as_json else view.as_text(sample))
+    if add_to is not None:
+        _add(sample.survivors, select_cases(specs, ()), add_to)
     sys.exit(1 if at_least is not None and 100 * sample.share < at_least else 0)
+
+
+def _add(survivors: Sequence[Drawn], cases: Sequence[Case], path: Path) -> None:
+    """Write the cases that catch these mistakes to a spec, behind those that it has.
+
+    Raises:
+        ConformanceError: the spec was written by hand.
+    """
+    from conformance.case.errors import ConformanceError
+    from conformance.files import replace_file
+    from conformance.golden.design.survivors import WRITTEN, cases_for, spec_of
+
+    if path.exists() and not path.read_text(encoding="utf-8").startswith(WRITTEN):
+        raise ConformanceError(f"{path} was not written by this command; name another file")
+    there = [case for case in cases if case.family == path.stem]
+    new = cases_for(survivors, path.stem, there)
+    if new:
+        replace_file(path, spec_of(path.stem, [*there, *new]))
+    click.echo(f"{path}: {len(new)} cases added; {len(survivors)} mistakes were not caught", err=True)

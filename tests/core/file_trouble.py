@@ -1,7 +1,7 @@
 """Shared by the tests of files: a full disk, the commands that write a file, and what they say if they cannot."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,3 +46,12 @@ WRITERS: dict[str, Callable[[Path, Path | str], list[Any]]] = {
     "gate-junit": lambda whole, new: ["gate", whole, whole, "--junit", new],
 }
 """Commands that write a file from results."""
+
+
+def crossed(kinds: Mapping[str, tuple[Any, ...]], commands: Mapping[str, Any]) -> list[Any]:
+    """Each kind of trouble with each command, as parameters; a plain test run takes one command for each kind."""
+    return [
+        pytest.param(*kind, command, id=f"{name}-{by}", marks=[] if n % len(commands) == m else [pytest.mark.slow])
+        for n, (name, kind) in enumerate(kinds.items())
+        for m, (by, command) in enumerate(commands.items())
+    ]

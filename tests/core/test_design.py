@@ -2,15 +2,22 @@
 
 from random import Random
 
+import numpy as np
 import pytest
 
 from conformance.adapters import registry
+from conformance.case.load import load_specs
 from conformance.golden.design import choosing
 from conformance.golden.design.arrays import Open, levels
 from conformance.golden.design.factors import OPTIONS
 from conformance.golden.design.fitness import unfit
 from conformance.golden.design.rows import case_of, completed, keys_of, row_of, words
 from conformance.golden.design.rules import RULES
+from conformance.golden.design.survivors import cases_for, spec_of
+from conformance.golden.inputs import make_arrays
+from conformance.golden.sampling import Drawn, shown_by
+from conformance.lstm.gradients import reference_of
+from conformance.lstm.mistakes.grammar import sampled
 
 
 def any_row(random):
@@ -57,8 +64,9 @@ def test_a_bound_that_hides_everything_makes_a_case_unfit():
     assert "one magnitude" in unfit(bounded)
 
 
+@pytest.mark.slow
 def test_an_interface_gets_every_pair_of_its_options(monkeypatch):
-    monkeypatch.setattr(choosing, "_POOL", 60)
+    monkeypatch.setattr(choosing, "_POOL", 40)
     refusal = registry.load("torch-cell").capabilities.refusal
     rows = choosing.chosen(refusal, [], 1, least=0.01)
     candidates = [each for each in choosing.pool(refusal, 1) if unfit(each.case) is None]
@@ -68,3 +76,32 @@ def test_an_interface_gets_every_pair_of_its_options(monkeypatch):
         assert refusal(case_of(row)) is None
         left.take({name: row[name] for name in OPTIONS})
     assert not any(left.new({name: each.row[name] for name in OPTIONS}) for each in candidates)
+
+
+def test_survivors_get_cases_that_catch_them(tmp_path):
+    words = "recurrent-product:dropped:units-tail-4:only-with-holes", "cell-clip:doubled:all:only-with-stack"
+    drawn = [Drawn(mistake, shown_by(mistake, lambda case: True)[0]) for mistake in map(sampled, words)]
+    cases = cases_for(drawn, "more")
+    assert [case.id for case in cases] == [
+        "more/001-recurrent-product-dropped-units-tail-4-only-with-holes",
+        "more/002-cell-clip-doubled-all-only-with-stack",
+    ]
+    path = tmp_path / "more.yaml"
+    path.write_text(spec_of("more", cases))
+    read = load_specs(tmp_path)
+    assert [case.model_dump(exclude={"exempt", "origin"}) for case in read] == [
+        case.model_dump(exclude={"exempt", "origin"}) for case in cases
+    ]
+    assert [case.id for case in cases_for(drawn[1:], "more", read)] == [
+        "more/003-cell-clip-doubled-all-only-with-stack"
+    ]
+    for one, case in zip(drawn, read, strict=True):
+        arrays = make_arrays(case)
+        right, wrong = reference_of(case).run(arrays), one.mistake.mistake.outputs(case, arrays)
+        assert any(np.abs(right[name] - wrong[name]).max() > 1e-4 for name in right)
+
+
+def test_one_case_serves_for_several_survivors():
+    words = "recurrent-product:dropped:all:always", "recurrent-product:negated:all:always"
+    drawn = [Drawn(mistake, shown_by(mistake, lambda case: True)[0]) for mistake in map(sampled, words)]
+    assert len(cases_for(drawn, "more")) == 1

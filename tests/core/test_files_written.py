@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from command_line import conformance
-from file_trouble import WRITERS, files_of_at_most, names, refusal
+from file_trouble import WRITERS, crossed, files_of_at_most, names, refusal
 
 from conformance.files import replace_file
 
@@ -67,23 +67,25 @@ def below_a_file(folder: Path) -> Path:
 
 
 PLACES = {
-    device: "it is a device, not a regular file",
-    link_to_a_device: "it is a device, not a regular file",
-    pipe: "it is a pipe, not a regular file",
-    below_a_file: "Not a directory",
-    lambda folder: Path("/proc/file"): "No such file or directory",
-    lambda folder: folder / ("x" * 300): "File name too long",
+    "device": (device, "it is a device, not a regular file"),
+    "link-to-a-device": (link_to_a_device, "it is a device, not a regular file"),
+    "pipe": (pipe, "it is a pipe, not a regular file"),
+    "below-a-file": (below_a_file, "Not a directory"),
+    "nowhere": (lambda folder: Path("/proc/file"), "No such file or directory"),
+    "long": (lambda folder: folder / ("x" * 300), "File name too long"),
 }
 """Places where no file can be written, and what is said of them."""
+A_RUN = {"run": lambda whole, path: ["run", "--adapter", "numpy", "--case", "tiny/*", "-o", path]}
 
 
-@pytest.mark.parametrize(("place", "said"), PLACES.items())
-def test_a_place_that_cannot_be_written_is_named_in_one_line(whole, suite, tmp_path, place, said):
+@pytest.mark.parametrize(("place", "said", "command"), crossed(PLACES, A_RUN | WRITERS))
+def test_a_place_that_cannot_be_written_is_named_in_one_line(whole, suite, tmp_path, place, said, command):
     path = place(tmp_path)
     before = names(tmp_path)
-    run = ["run", "--adapter", "numpy", "--case", "tiny/*", *suite.folders, "-o", path]
-    for arguments in [run, *(command(whole, path) for command in WRITERS.values())]:
-        assert refusal(*arguments) == f"{path}: cannot be written: {said}\n"
+    arguments = command(whole, path)
+    assert refusal(*arguments, *(suite.folders if arguments[0] == "run" else [])) == (
+        f"{path}: cannot be written: {said}\n"
+    )
     assert names(tmp_path) == before
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from command_line import conformance
+from file_trouble import crossed
 
 from conformance.case.shards import shard_of
 from conformance.results.reading import MOST_BYTES, read_results
@@ -75,16 +76,15 @@ COMMANDS: dict[str, Callable[[Path, Path, Path], list[Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("change", "said"), NOT_OURS.values(), ids=NOT_OURS)
-def test_what_no_run_writes_is_refused_by_every_command(whole, tmp_path, change, said):
+@pytest.mark.parametrize(("change", "said", "command"), crossed(NOT_OURS, COMMANDS))
+def test_what_no_run_writes_is_refused_by_every_command(whole, tmp_path, change, said, command):
     lines = [json.loads(line) for line in whole.read_text().splitlines()]
     change(lines)
     changed, new = tmp_path / "changed.jsonl", tmp_path / "new"
     changed.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    for command in COMMANDS.values():
-        message = refusal(*command(changed, whole, new))
-        assert message.startswith(f"{changed}:") and said in message
-        assert not new.exists()
+    message = refusal(*command(changed, whole, new))
+    assert message.startswith(f"{changed}:") and said in message
+    assert not new.exists()
 
 
 DEEP = 100_000
@@ -105,29 +105,29 @@ UNREADABLE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 }
 
 
-@pytest.mark.parametrize(("change", "said"), UNREADABLE.values(), ids=UNREADABLE)
-def test_what_cannot_be_parsed_is_refused_by_every_command(whole, tmp_path, change, said):
+@pytest.mark.parametrize(("change", "said", "command"), crossed(UNREADABLE, COMMANDS))
+def test_what_cannot_be_parsed_is_refused_by_every_command(whole, tmp_path, change, said, command):
     changed, new = tmp_path / "changed.jsonl", tmp_path / "new"
     changed.write_bytes(change(whole.read_bytes()))
-    for command in COMMANDS.values():
-        message = refusal(*command(changed, whole, new))
-        assert message.startswith(f"{changed}:") and said in message
+    message = refusal(*command(changed, whole, new))
+    assert message.startswith(f"{changed}:") and said in message
 
 
-@pytest.mark.parametrize(
-    ("make", "said"),
-    [
-        (os.mkfifo, "it is a pipe, not a regular file"),
-        (lambda path: path.symlink_to("/dev/zero"), "it is a device, not a regular file"),
-        (lambda path: (path.touch(), os.truncate(path, MOST_BYTES + 1)), "it is larger than 512 MiB, the limit"),
-    ],
-    ids=["pipe", "device", "too-large"],
-)
-def test_what_is_not_a_file_of_a_fair_size_is_not_read(whole, tmp_path, make, said):
+NO_FILES: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "pipe": (os.mkfifo, "it is a pipe, not a regular file"),
+    "device": (lambda path: path.symlink_to("/dev/zero"), "it is a device, not a regular file"),
+    "too-large": (
+        lambda path: (path.touch(), os.truncate(path, MOST_BYTES + 1)),
+        "it is larger than 512 MiB, the limit",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "said", "command"), crossed(NO_FILES, COMMANDS))
+def test_what_is_not_a_file_of_a_fair_size_is_not_read(whole, tmp_path, make, said, command):
     path, new = tmp_path / "r.jsonl", tmp_path / "new"
     make(path)
-    for command in COMMANDS.values():
-        assert f"{path}: cannot be read: {said}" in refusal(*command(path, whole, new))
+    assert f"{path}: cannot be read: {said}" in refusal(*command(path, whole, new))
 
 
 # Shards

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -15,26 +16,37 @@ from conformance.golden.design.sizes import storable
 from conformance.golden.inputs import make_arrays
 
 WIDTH = 120
+_WRITTEN = "# Written by `conformance design`, which docs/design-of-cases.md describes: not to be changed by hand."
 _WHY = "the design combines all levels of a factor with all of another's"
 
 
 def spec_of(family: Family) -> str:
-    """The text of its file."""
-    exempt = sorted({rule for case in family.cases for rule in lint.findings(case, make_arrays(case))})
-    head = [
-        "# Written by `conformance design`, which docs/design-of-cases.md describes: not to be changed by hand.",
-        f"family: {family.name}",
+    """The text of a family's file."""
+    entries = [(case, keys_of(row) | {"seed": seed_of(row)}) for row, case in family.shipped]
+    return document(_WRITTEN, family.name, family.description, entries)
+
+
+def document(first: str, family: str, description: str, entries: Sequence[tuple[Case, Mapping[str, Any]]]) -> str:
+    """The text of a spec.
+
+    Args:
+        first: its first line, a comment. entries: the cases, each with its keys other than name and description.
+    """
+    exempt = sorted({rule for case, _ in entries for rule in lint.findings(case, make_arrays(case))})
+    lines = [
+        first,
+        f"family: {family}",
         "description: >-",
-        *textwrap.wrap(family.description, WIDTH - 2, initial_indent="  ", subsequent_indent="  "),
+        *textwrap.wrap(description, WIDTH - 2, initial_indent="  ", subsequent_indent="  "),
         "defaults:",
         "  remade: true",
-        "  exempt:",
+        *(["  exempt:"] if exempt else []),
         *(f"    {rule}: {_WHY}" for rule in exempt),
         "cases:",
     ]
-    for row, case in family.shipped:
-        head += _entry(case, keys_of(row) | {"seed": seed_of(row)})
-    return "\n".join(head) + "\n"
+    for case, keys in entries:
+        lines += _entry(case, keys)
+    return "\n".join(lines) + "\n"
 
 
 class _Dumper(yaml.SafeDumper):
@@ -44,9 +56,9 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def _entry(case: Case, keys: dict[str, Any]) -> list[str]:
+def _entry(case: Case, keys: Mapping[str, Any]) -> list[str]:
     """A case as a flow mapping in lines of at most WIDTH characters."""
     demand = {} if storable(case) else {"on_demand": True}
-    entry = {"name": case.id.partition("/")[2], "description": case.description} | keys | demand
+    entry = {"name": case.id.partition("/")[2], "description": case.description, **keys, **demand}
     flow = yaml.dump(entry, Dumper=_Dumper, default_flow_style=True, sort_keys=False, width=WIDTH - 6)
     return [("  - " if n == 0 else "    ") + line for n, line in enumerate(flow.rstrip("\n").split("\n"))]
