@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from conformance.case.model import Case
-    from conformance.golden.sampling import Drawn
+    from conformance.golden.design.choosing import Refusal
+    from conformance.golden.sampling import Sample
     from conformance.lstm.mistakes import Mistake
 
 
@@ -176,24 +177,28 @@ def _sample(
         sampling.measure(sample, cases, vectors, jobs=jobs, report=functools.partial(progress.advance, task))
     click.echo(json.dumps(view.as_json(sample), indent=1) if as_json else view.as_text(sample))
     if add_to is not None:
-        _add(sample.survivors, select_cases(specs, ()), add_to)
+        _add(sample, select_cases(specs, ()), refusal if adapter is not None else None, add_to, jobs)
     sys.exit(1 if at_least is not None and 100 * sample.share < at_least else 0)
 
 
-def _add(survivors: Sequence[Drawn], cases: Sequence[Case], path: Path) -> None:
-    """Write the cases that catch these mistakes to a spec, behind those that it has.
+def _add(sample: Sample, there: Sequence[Case], refusal: Refusal | None, path: Path, jobs: int | None) -> None:
+    """Write cases that catch the mistakes that passed to a spec, behind those that it has.
 
     Raises:
         ConformanceError: the spec was written by hand.
     """
     from conformance.case.errors import ConformanceError
     from conformance.files import replace_file
-    from conformance.golden.design.survivors import WRITTEN, cases_for, spec_of
+    from conformance.golden.design.rows import row_of
+    from conformance.golden.design.survivors import WRITTEN, rows_for, spec_of
 
     if path.exists() and not path.read_text(encoding="utf-8").startswith(WRITTEN):
         raise ConformanceError(f"{path} was not written by this command; name another file")
-    there = [case for case in cases if case.family == path.stem]
-    new = cases_for(survivors, path.stem, there)
+    rows = [row_of(case.description) for case in there if case.family == path.stem]
+    passed = [drawn.mistake.id for drawn in sample.survivors]
+    with options.progress() as progress:
+        task = progress.add_task("cases", total=None)
+        new = rows_for(passed, sample.seed, refusal, jobs=jobs, report=functools.partial(progress.advance, task))
     if new:
-        replace_file(path, spec_of(path.stem, [*there, *new]))
-    click.echo(f"{path}: {len(new)} cases added; {len(survivors)} mistakes were not caught", err=True)
+        replace_file(path, spec_of(path.stem, [*rows, *new]))
+    click.echo(f"{path}: {len(new)} cases added for {len(passed)} mistakes", err=True)

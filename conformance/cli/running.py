@@ -244,6 +244,8 @@ class Run:
         elif file is not None and found is not None and not found.complete:
             file.go_on(found)
         counts = {label: len(waiting) for label, waiting in left.items()}
+        if not self.settings.in_process:  # there, cases may be run to be looked at one by one
+            self._prove(runners, left)
         with RunProgress(counts, len(cases), shown=not self.settings.in_process) as progress:
 
             def report(result: Result) -> None:
@@ -272,3 +274,19 @@ class Run:
                 imports = {label: round(runner.import_seconds, 3) for label, runner in runners.items()}
                 file.footer = {"seconds": seconds, "import_seconds": imports, "shared": shared}
         return records, shared
+
+    def _prove(self, runners: Mapping[str, Runner], left: Mapping[str, Sequence[Case]]) -> None:
+        """Make the vectors that are not shipped, with all processors, before an adapter has to wait for them."""
+        from conformance.golden import cache
+
+        wanted = {case.id: case for label, waiting in left.items() for case in waiting if runners[label].supports(case)}
+        missing = cache.missing(wanted.values())
+        if len(missing) < 2:
+            return
+        click.echo(
+            f"proving {len(missing)} vectors that are too large to be shipped; next time they are there", err=True
+        )
+        with options.progress() as progress:
+            task = progress.add_task("vectors", total=len(missing))
+            for _ in cache.make(missing, self.jobs):
+                progress.advance(task)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
+import multiprocessing
+import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import platformdirs
@@ -16,6 +20,7 @@ from conformance.case.model import Case
 from conformance.files import MEBIBYTE, FileError, demand_writable, read_file, read_text, replace_file
 from conformance.golden.store import verified
 from conformance.golden.vector import Vector, most_bytes, tensors_of
+from conformance.golden.work import cost, end_with_parent
 
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -52,13 +57,42 @@ def _cached(case: Case) -> Vector:
     return Vector.from_bytes(data)
 
 
+def missing(cases: Iterable[Case]) -> list[Case]:
+    """Those of the cases whose vectors are made on demand and have not been."""
+    return [case for case in cases if case.on_demand and not _path(case).exists()]
+
+
+def make(cases: Sequence[Case], jobs: int | None = None) -> Iterator[Case]:
+    """Make vectors in several processes, and give each case whose vector is there, as it is.
+
+    Whatever hinders one is left to `cached`, which tries again and says what it is.
+    """
+    ordered = sorted(cases, key=cost, reverse=True)
+    workers = min(jobs or os.cpu_count() or 1, len(ordered))
+    # Not forked: the caller may have threads.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
+        try:
+            making = {pool.submit(_made, case): case for case in ordered}
+            for future in as_completed(making):
+                with contextlib.suppress(Exception):
+                    future.result()
+                    yield making[future]
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _made(case: Case) -> None:
+    cached(case)
+
+
 def demand_usable(cases: Iterable[Case]) -> None:
     """Check that the vectors of these cases are in the cache, or that the cache can be written.
 
     Raises:
         VectorError: a vector is missing and the cache cannot be written.
     """
-    if any(case.on_demand and not _path(case).exists() for case in cases):
+    if missing(cases):
         _demand_writable()
 
 

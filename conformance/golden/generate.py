@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
-
-import numpy as np
 
 from conformance.case.errors import ConformanceError
 from conformance.case.model import Case
@@ -17,6 +13,7 @@ from conformance.golden import lint
 from conformance.golden.build import Built, build
 from conformance.golden.store import VectorStore
 from conformance.golden.vector import Vector, remade_of
+from conformance.golden.work import cost, end_with_parent
 
 Report = Callable[[Case, "Built | None"], None]
 
@@ -145,21 +142,3 @@ def _build_all(cases: Sequence[Case], jobs: int | None, summary: Summary) -> Ite
                     yield case, None
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def end_with_parent() -> None:
-    """In a worker process: exit when the parent is killed, instead of waiting for its next task for ever."""
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def cost(case: Case) -> float:
-    """The approximate cost of a case, in operations; used to order the work."""
-    products = sum(float(np.prod(shape)) for shape in case.weight_shapes.values())
-    return case.T * case.B * (products + 200.0 * case.H * case.layers * case.D)

@@ -21,8 +21,8 @@ from conformance.case.dtypes import BIAS_ALLOWED
 from conformance.case.model import Case
 from conformance.case.tensors import Arrays, Outputs
 from conformance.golden.cache import cached
-from conformance.golden.generate import cost, end_with_parent
 from conformance.golden.store import VectorStore
+from conformance.golden.work import cost, end_with_parent
 from conformance.lstm.mistakes import CATALOGUE, Mistake, named
 from conformance.verdict.bias import bias_of
 from conformance.verdict.noise import allowed, error, noise, times, within_range

@@ -25,10 +25,10 @@ from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.model import CHECKED, Case
 from conformance.case.tensors import Arrays, Outputs
 from conformance.golden.cache import cached
-from conformance.golden.generate import cost, end_with_parent
 from conformance.golden.inputs import make_arrays
 from conformance.golden.power import effects
 from conformance.golden.store import VectorStore
+from conformance.golden.work import cost, end_with_parent
 from conformance.lstm.gradients import reference_of
 from conformance.lstm.mistakes.grammar import Sampled, draw, sampled
 from conformance.verdict.noise import error, times

@@ -86,6 +86,10 @@ class Runner:
             self._failures.clear()
         return self._worker
 
+    def supports(self, case: Case) -> bool:
+        """Whether the adapter, which has been started, accepts the case."""
+        return self._refusal(case) is None
+
     def _made(self) -> Endpoint:
         if self._settings.in_process:
             return InProcess(self.adapter)

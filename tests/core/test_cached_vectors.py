@@ -12,7 +12,7 @@ from stores import SPEC, UNJUDGEABLE, cases_of, contents, flip, snapshot
 
 from conformance.case.errors import GenerationError, VectorError
 from conformance.case.model import Case
-from conformance.golden.cache import cached
+from conformance.golden.cache import cached, make, missing
 from conformance.golden.cache import folder as cache_folder
 from conformance.golden.vector import Vector
 
@@ -96,3 +96,16 @@ def test_a_case_that_cannot_be_made_leaves_no_cache(on_demand: tuple[Case, bytes
     with pytest.raises(GenerationError, match="holds NaN or infinity"):
         cached(infinite)
     assert not cache_folder().exists() or cache_files() == []
+
+
+def test_several_are_made_beside_each_other_and_one_that_cannot_be_is_left(
+    on_demand: tuple[Case, bytes], tmp_path: Path
+) -> None:
+    plain, data = on_demand
+    cases = [case.model_copy(update={"on_demand": True}) for case in (plain, cases_of(SPEC + UNJUDGEABLE, tmp_path)[3])]
+    assert missing(cases) == cases
+    assert [case.id for case in make(cases, 2)] == [plain.id]
+    assert missing(cases) == cases[1:]
+    assert cached(cases[0]).to_bytes() == data
+    with pytest.raises(GenerationError):
+        cached(cases[1])

@@ -13,9 +13,8 @@ from conformance.golden.design.factors import OPTIONS
 from conformance.golden.design.fitness import unfit
 from conformance.golden.design.rows import case_of, completed, keys_of, row_of, words
 from conformance.golden.design.rules import RULES
-from conformance.golden.design.survivors import cases_for, spec_of
+from conformance.golden.design.survivors import rows_for, spec_of
 from conformance.golden.inputs import make_arrays
-from conformance.golden.sampling import Drawn, shown_by
 from conformance.lstm.gradients import reference_of
 from conformance.lstm.mistakes.grammar import sampled
 
@@ -79,29 +78,27 @@ def test_an_interface_gets_every_pair_of_its_options(monkeypatch):
 
 
 def test_survivors_get_cases_that_catch_them(tmp_path):
-    words = "recurrent-product:dropped:units-tail-4:only-with-holes", "cell-clip:doubled:all:only-with-stack"
-    drawn = [Drawn(mistake, shown_by(mistake, lambda case: True)[0]) for mistake in map(sampled, words)]
-    cases = cases_for(drawn, "more")
-    assert [case.id for case in cases] == [
-        "more/001-recurrent-product-dropped-units-tail-4-only-with-holes",
-        "more/002-cell-clip-doubled-all-only-with-stack",
-    ]
-    path = tmp_path / "more.yaml"
-    path.write_text(spec_of("more", cases))
-    read = load_specs(tmp_path)
-    assert [case.model_dump(exclude={"exempt", "origin"}) for case in read] == [
-        case.model_dump(exclude={"exempt", "origin"}) for case in cases
-    ]
-    assert [case.id for case in cases_for(drawn[1:], "more", read)] == [
-        "more/003-cell-clip-doubled-all-only-with-stack"
-    ]
-    for one, case in zip(drawn, read, strict=True):
-        arrays = make_arrays(case)
-        right, wrong = reference_of(case).run(arrays), one.mistake.mistake.outputs(case, arrays)
-        assert any(np.abs(right[name] - wrong[name]).max() > 1e-4 for name in right)
+    survivors = ["recurrent-product:dropped:units-from-32:only-with-holes", "cell-clip:doubled:all:only-with-stack"]
+    rows = rows_for(survivors, 1, jobs=1)
+    (tmp_path / "more.yaml").write_text(spec_of("more", rows))
+    cases = load_specs(tmp_path)
+    assert [row_of(case.description) for case in cases] == rows
+    for mistake in map(sampled, survivors):
+        most = 0.0
+        for case in filter(mistake.applies, cases):
+            arrays = make_arrays(case).in_dtype(np.float64)
+            right, wrong = reference_of(case).run(arrays), mistake.mistake.outputs(case, arrays)
+            most = max(most, *(float(np.abs(right[name] - wrong[name]).max()) for name in right))
+        assert most > 1e-4
+
+
+def test_survivors_of_an_interface_get_cases_that_it_accepts():
+    refusal = registry.load("torch-cell").capabilities.refusal
+    rows = rows_for(["recurrent-product:negated:rows-from-8:always"], 2, refusal, jobs=1)
+    assert rows
+    assert all(refusal(case_of(row)) is None for row in rows)
 
 
 def test_one_case_serves_for_several_survivors():
-    words = "recurrent-product:dropped:all:always", "recurrent-product:negated:all:always"
-    drawn = [Drawn(mistake, shown_by(mistake, lambda case: True)[0]) for mistake in map(sampled, words)]
-    assert len(cases_for(drawn, "more")) == 1
+    survivors = ["recurrent-product:dropped:all:always", "recurrent-product:negated:all:always"]
+    assert len(rows_for(survivors, 3, jobs=1)) == 1

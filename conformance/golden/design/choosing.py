@@ -60,14 +60,14 @@ def _accepted(part: Row, refusal: Refusal, random: Random) -> bool:
     """Whether some small case with this level, and little else that is not plain, is accepted."""
     small: dict[str, list[Any]] = {name: [3, 1, 2, 5] if name in "TBIH" else [0, 2] for name in SIZES}
     for _ in range(400):
-        row = completed(part, levels() | small, random, _mostly_plain(random, random.uniform(*_PLAIN)), affordable)
+        row = completed(part, levels() | small, random, mostly_plain(random, random.uniform(*_PLAIN)), affordable)
         case = case_of(row) if row is not None else None
         if case is not None and refusal(case) is None:
             return True
     return False
 
 
-def _mostly_plain(random: Random, plain: float) -> Callable[..., Sequence[Any]]:
+def mostly_plain(random: Random, plain: float) -> Callable[..., Sequence[Any]]:
     """Puts the plain level of an option in front, with this chance, and small sizes, but for one of any size."""
     free = random.choice(list(SIZES))
 
@@ -86,17 +86,17 @@ def pool(refusal: Refusal, seed: int) -> list[Candidate]:
     random, factors = Random(seed), offered(refusal)
     found: dict[str, Candidate] = {}
     for _ in range(_POOL * _TRIES):
-        row = completed({}, factors, random, _mostly_plain(random, random.uniform(*_PLAIN)), affordable)
+        row = completed({}, factors, random, mostly_plain(random, random.uniform(*_PLAIN)), affordable)
         case = case_of(row) if row is not None else None
         if row is None or case is None or case.description in found or refusal(case) is not None:
             continue
-        found[case.description] = Candidate(row, case, shows(case), _cost(case))
+        found[case.description] = Candidate(row, case, shows(case), cost_of(case))
         if len(found) == _POOL:
             break
     return list(found.values())
 
 
-def _cost(case: Case) -> float:
+def cost_of(case: Case) -> float:
     """What a case costs those who run it, about 1 for a small one; on demand, everyone who runs it has to prove it."""
     if storable(case):
         return 0.5 + stored_bytes(case) / 20_000 + operations(case) / 4e6

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from conformance.case.model import Case
-from conformance.golden.generate import cost
 from conformance.golden.vector import REMADE_FROM, tensors_of
+from conformance.golden.work import cost
 
 MOST_BYTES = 14_000
 """The most bytes of a stored vector, twice as many in float64; a larger one is made on demand."""
 MOST_OPERATIONS = 3e6
-"""The most operations of a stored vector (generate.cost, three times as many with gradients): seconds of proof."""
+"""The most operations of a stored vector (work.cost, three times as many with gradients): seconds of proof."""
 MOST_ON_DEMAND = 1.6e7
 """The same for one on demand."""
 _OF_GRADIENTS = 3.0

@@ -1,90 +1,136 @@
 """Cases for drawn mistakes that all other cases let pass, as a spec.
 
-A sample that is measured says what passes; the cases added for one sample also catch much of what passes in others. So
-the seeds of what is added and of what is measured have to differ.
+Most of them are made at a border that few cases reach, such as in the rows from 128 on, and only with some option. One
+case of the design that reaches the border with many options catches many of them, so such cases are drawn, and those
+are taken that catch most for what they cost. They also catch much of what passes in other samples; a share that is
+measured says something only if its seed is not one of those for which cases were added.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from random import Random
 
 import numpy as np
 
-from conformance.case.model import CHECKED, Case
+from conformance.case.model import Case
+from conformance.golden.design.arrays import levels
+from conformance.golden.design.choosing import Refusal, cost_of, mostly_plain, offered
+from conformance.golden.design.factors import Row
 from conformance.golden.design.fitness import unfit
-from conformance.golden.design.sizes import operations, storable, stored_bytes
+from conformance.golden.design.rows import case_of, completed, keys_of, row_of, seed_of, short
+from conformance.golden.design.sizes import affordable
 from conformance.golden.design.text import document
 from conformance.golden.inputs import make_arrays
 from conformance.golden.power import effects
-from conformance.golden.sampling import Drawn
+from conformance.golden.work import end_with_parent
 from conformance.lstm.gradients import reference_of
-from conformance.lstm.kappa import kappa
+from conformance.lstm.mistakes.grammar import Sampled, sampled
 
-WRITTEN = (
-    "# Written by `conformance mistakes --sample`, which docs/sampled-mistakes.md describes: not to be changed by hand."
-)
-_LONGEST = 60
-_NOT_SAID = {"id", "description", "remade", "exempt", "on_demand", "origin"}
+WRITTEN = "# Written by `conformance mistakes --sample`, as docs/sampled-mistakes.md says: not to be changed by hand."
+_ABOUT = "cases made for mistakes that were drawn at random and passed all other cases"
+_NUMBERS = {"flushed": ("tiny numbers", "tiny gradients"), "saturated": ("large numbers",)}
+"""What shows a fault that usual numbers hide."""
+_EACH, _TRIES = 5, 30
+"""Rows that are drawn for a mistake, and attempts for each."""
+_PLAIN = (0.2, 0.7)
+"""The chance with which an option has its plain level."""
 
 
-def cases_for(survivors: Iterable[Drawn], family: str, there: Sequence[Case] = ()) -> list[Case]:
-    """Cases that between them catch these mistakes, except those that no small case shows well enough.
+def rows_for(
+    survivors: Sequence[str],
+    seed: int,
+    refusal: Refusal | None = None,
+    *,
+    least: float = 0.0,
+    jobs: int | None = None,
+    report: Callable[[], None] = lambda: None,
+) -> list[Row]:
+    """Rows of the design that between them catch these mistakes, as far as rows that were drawn do.
 
     Args:
-        family: that of the cases. there: those that it has; numbers go on from theirs.
+        survivors: ids of the mistakes. refusal: the interface's; None for one that refuses nothing.
+        least: how many mistakes a row has to catch for each unit of what it costs (conformance.golden.design.choosing).
+        report: called for each row that has been tried.
     """
-    left, found = list(survivors), list[Case]()
-    while left:
-        drawn = left.pop(0)
-        for probe in sorted(_probes(drawn), key=_cost):
-            number = len(there) + len(found) + 1
-            case = _named(probe, f"{family}/{number:03d}-{_slug(drawn.mistake.id)}", f"it {drawn.mistake.what}")
-            alike = [each for each in left if _alike(each, drawn)]  # the only ones that it is likely to catch
-            if unfit(case) is None and drawn in (caught := _caught(case, [drawn, *alike])):
-                found.append(case)
-                left = [each for each in left if each not in caught]
-                break
+    draw = _Draw(Random(seed), refusal)
+    drawn = {case.description: (row, case) for words in survivors for row, case in draw.rows(sampled(words))}
+    catches: dict[str, set[str]] = {}
+    with ProcessPoolExecutor(jobs or os.cpu_count() or 1, initializer=end_with_parent) as pool:
+        try:
+            for words, caught in pool.map(_tried, drawn, [tuple(survivors)] * len(drawn), chunksize=4):
+                catches[words] = set(caught)
+                report()
+        finally:
+            pool.shutdown(cancel_futures=True)
+    found: list[Row] = []
+    while catches:
+        worth = {words: len(caught) / cost_of(drawn[words][1]) for words, caught in catches.items()}
+        best = max(worth, key=worth.__getitem__)
+        if worth[best] <= least:
+            break
+        (row, case), own = drawn[best], catches.pop(best)
+        if unfit(case) is None:
+            found.append(row)
+            catches = {words: others - own for words, others in catches.items()}
     return found
 
 
-def _probes(drawn: Drawn) -> list[Case]:
-    """The cases made for a mistake whose sizes are those of the one that shows it."""
-    sizes = "TBIH"
-    alike = [each for each in drawn.mistake.probes() if all(getattr(each, s) == getattr(drawn.probe, s) for s in sizes)]
-    return [drawn.probe, *(each for each in alike if each != drawn.probe)]
+class _Draw:
+    """Rows at random within an interface."""
+
+    def __init__(self, random: Random, refusal: Refusal | None) -> None:
+        self._random = random
+        self._refusal = refusal or (lambda case: None)
+        self._factors = levels() if refusal is None else offered(refusal)
+
+    def rows(self, mistake: Sampled) -> Iterator[tuple[Row, Case]]:
+        """Some that a mistake is made on, with the sizes that its part needs, and their cases."""
+        for _ in range(_EACH):
+            for _ in range(_TRIES):
+                ranked = mostly_plain(self._random, self._random.uniform(*_PLAIN))
+                row = completed(self._part(mistake), self._factors, self._random, ranked, affordable)
+                case = case_of(row) if row is not None else None
+                if row is not None and case is not None and self._refusal(case) is None and mistake.applies(case):
+                    yield row, case
+                    break
+
+    def _part(self, mistake: Sampled) -> Row:
+        """The levels that a mistake needs: sizes, and the kind of numbers that its fault is about."""
+        sizes = mistake.where.sizes()
+        if "I" in sizes and self._random.random() < 0.5:  # the columns of an operation are those of x, or of h
+            sizes = {"H": sizes["I"]}
+        part = {name: next((n for n in self._factors[name] if n >= size), size) for name, size in sizes.items()}
+        kinds = [kind for kind in _NUMBERS.get(mistake.fault.word, ()) if kind in self._factors["numbers"]]
+        return part | ({"numbers": self._random.choice(kinds)} if kinds else {})
 
 
-def _alike(one: Drawn, other: Drawn) -> bool:
-    """Whether two mistakes are made in the same part, or under the same condition at the same operation."""
-    same_part = one.mistake.where == other.mistake.where
-    return same_part or (one.mistake.site, one.mistake.when) == (other.mistake.site, other.mistake.when)
-
-
-def _cost(case: Case) -> tuple[bool, float]:
-    return not storable(case), stored_bytes(case) + operations(case) / 1e3
-
-
-def _named(case: Case, name: str, description: str) -> Case:
-    keys = case.model_dump(mode="json", exclude_defaults=True) | {"id": name, "description": description}
-    return Case.model_validate(keys | {"remade": True, "on_demand": not storable(case)}, context=CHECKED)
-
-
-def _slug(words: str) -> str:
-    return re.sub("[^a-z0-9]+", "-", words)[:_LONGEST].strip("-")
-
-
-def _caught(case: Case, drawn: Sequence[Drawn]) -> list[Drawn]:
-    """Those of the mistakes that a case catches, by golden values in float64 instead of proven ones."""
+def _tried(words: str, survivors: Sequence[str]) -> tuple[str, list[str]]:
+    """Those of the mistakes that a row catches, by a golden answer in float64, and as if it were well conditioned."""
+    case = case_of(row_of(words))
+    assert case is not None
+    some = [mistake for mistake in map(sampled, survivors) if mistake.applies(case) and _reaches(case, mistake)]
     arrays = make_arrays(case)
     with np.errstate(all="ignore"):
         golden = reference_of(case).run(arrays.in_dtype(np.float64))
-    found = effects(case, arrays, golden, kappa(case, arrays), [each.mistake.mistake for each in drawn])
-    return [each for each in drawn if each.mistake.id in found and found[each.mistake.id].caught]
+    well = {name: np.zeros_like(array) for name, array in golden.items()}
+    found = effects(case, arrays, golden, well, [mistake.mistake for mistake in some])
+    return words, [mistake_id for mistake_id, effect in found.items() if effect.caught]
 
 
-def spec_of(family: str, cases: Sequence[Case]) -> str:
-    """The text of a spec with these cases."""
-    about = "cases made for mistakes that were drawn at random and passed all other cases"
-    keys = [case.model_dump(mode="json", exclude_defaults=True, exclude=_NOT_SAID) for case in cases]
-    return document(WRITTEN, family, about, list(zip(cases, keys, strict=True)))
+def _reaches(case: Case, mistake: Sampled) -> bool:
+    """Whether a case may have the part that a mistake is made in; the columns of an operation are of x or h."""
+    sizes = {"T": case.T, "B": case.B, "H": case.H, "I": max(case.I, case.H), "O": case.head.O if case.head else 0}
+    return all(sizes.get(name, size) >= size for name, size in mistake.where.sizes().items())
+
+
+def spec_of(family: str, rows: Sequence[Row]) -> str:
+    """The text of a spec with the cases of these rows."""
+    entries: list[tuple[Case, dict[str, object]]] = []
+    for n, row in enumerate(rows, 1):
+        case = case_of(row, f"{family}/{n:03d}-{short(row)}")
+        assert case is not None
+        entries.append((case, keys_of(row) | {"seed": seed_of(row)}))
+    return document(WRITTEN, family, _ABOUT, entries)
