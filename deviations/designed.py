@@ -1,6 +1,6 @@
-"""Lists the designed cases in the known deviations, after they were drawn again.
+"""Lists the designed cases, and those made for samples, in the known deviations, after they were drawn.
 
-    conformance run --case 'designed*' -o results.jsonl     # several files will do
+    conformance run --case 'designed*' --case 'sampled/*' -o results.jsonl     # several files will do
     python deviations/designed.py results.jsonl
 
 An unexpected wrong answer joins the entry of its adapter's file that has its outcome and its mistakes. Where the
@@ -25,7 +25,7 @@ from conformance.results.deviations import Deviation, load_all
 
 FOLDER = Path(__file__).parent
 WIDTH = 120
-NAME = re.compile(r"designed[\w.-]*/\d{3}-")
+NAME = re.compile(r"(designed[\w.-]*|sampled)/\d{3}-")
 
 
 _ACTIVATIONS = dict.fromkeys(

@@ -86,7 +86,7 @@ class Trial(Numbers):
 
     def may_be(self, variant: type[Reference]) -> bool:
         """Whether a mistake is in the pass that is wrong, forward or backward."""
-        return issubclass(variant, Gradients) != self.forward
+        return not has_the_right_forward_pass(variant) if self.forward else issubclass(variant, Gradients)
 
     def computed(
         self, *variants: type[Reference], budget: Budget | None, against: Compared | None = None

@@ -13,7 +13,10 @@ from harness import shipped_cases, shipped_vectors
 
 from conformance.case.model import Case
 from conformance.case.tensors import Outputs
+from conformance.golden.inputs import make_arrays
 from conformance.golden.vector import Vector
+from conformance.lstm.gradients import reference_of
+from conformance.lstm.kappa import kappa
 from conformance.lstm.mistakes import BY_ID, CATALOGUE, Mistake
 from conformance.verdict.answer import Answer
 from conformance.verdict.diagnose import diagnose
@@ -95,6 +98,18 @@ def test_a_long_case_is_diagnosed_in_the_same_time(case_id, mistake):
     case = shipped_cases()[case_id]
     vector = shipped_vectors().load(case)
     assert named(diagnosed(case, vector, made(BY_ID[mistake].variant, case, vector)), mistake)
+
+
+@pytest.mark.parametrize("mistake", ["loss-summed", "loss-divided-by-padding-too", "loss-mask-reversed"])
+def test_a_mistake_of_the_loss_and_of_its_gradients_is_named(mistake):
+    keys = {"id": "own/loss", "T": 5, "B": 3, "I": 2, "H": 4, "direction": "reverse", "lengths": [5, 3, 4]}
+    head = {"head": {"O": 3, "cross_entropy": True}}
+    for gradients in ({}, {"gradients": "whole"}):
+        case = Case.model_validate(keys | head | gradients)
+        arrays = make_arrays(case)
+        golden = reference_of(case).run(arrays.in_dtype(np.float64))
+        vector = Vector(arrays, golden, kappa(case, arrays))
+        assert named(diagnosed(case, vector, made(BY_ID[mistake].variant, case, vector)), mistake)
 
 
 @pytest.mark.parametrize("mistake", ["final-h-and-c-swapped", "padding-moves-h"])

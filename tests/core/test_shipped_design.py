@@ -9,7 +9,7 @@ import pytest
 from conformance.adapters import registry
 from conformance.case.load import load_specs
 from conformance.data import default_folders
-from conformance.golden.design import choosing, draw
+from conformance.golden.design import choosing, draw, survivors
 from conformance.golden.design.arrays import Open, levels
 from conformance.golden.design.factors import OPTIONS
 from conformance.golden.design.fitness import unfit
@@ -60,7 +60,7 @@ def test_every_pair_of_options_that_an_adapter_has_is_in_a_case(adapter):
     covered = {pair for case, row in designed() if refusal(case) is None for pair in pairs(row)}
     random, found = Random(3), 0
     while found < 10:
-        row = completed({}, levels(), random, choosing._mostly_plain(random, 0.9))
+        row = completed({}, levels(), random, choosing.mostly_plain(random, 0.9))
         case = case_of(row) if row is not None else None
         if case is not None and refusal(case) is None and storable(case) and unfit(case) is None:
             assert set(pairs(row)) <= covered, case.description
@@ -76,3 +76,10 @@ def test_every_file_is_what_its_rows_give():
             about = next(line for line in text.splitlines() if line.startswith("  "))
             again = spec_of(draw.Family(name, about.strip(), rows))
             assert again.partition("defaults:")[2] == text.partition("defaults:")[2], name
+
+
+def test_the_cases_made_for_samples_are_what_their_rows_give():
+    cases = [case for case in shipped() if case.family == "sampled"]
+    assert len(cases) > 100
+    text = (default_folders().specs / "sampled.yaml").read_text()
+    assert survivors.spec_of("sampled", [row_of(case.description) for case in cases]) == text
