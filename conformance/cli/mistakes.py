@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from conformance.case.text import counted
 from conformance.cli import options
 
 SEED = 1
@@ -17,8 +18,8 @@ SEED = 1
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from conformance.case.model import Case
     from conformance.golden.design.choosing import Refusal
+    from conformance.golden.design.factors import Row
     from conformance.golden.sampling import Sample
     from conformance.lstm.mistakes import Mistake
 
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     "--add-to",
     type=options.NEW_FILE,
     metavar="SPEC",
-    help="With --sample: write a case for each mistake that is not caught to this file, whose name is the family's.",
+    help="With --sample: add cases for the mistakes that are not caught to this spec, named after its family.",
 )
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Number of processes.  [default: one per core]")
 def mistakes(
@@ -77,7 +78,8 @@ def mistakes(
 
     A list can be tuned to the cases, or the cases to it. --sample therefore makes mistakes of an operation, a fault, a
     place and a condition, drawn at random, and counts how many of those that a case can show are caught. Each that is
-    not comes with such a case, which --add-to writes to a spec; `conformance generate` then proves its values.
+    not comes with such a case. --add-to draws cases that catch several of them each, and adds them to a spec;
+    `conformance generate` then proves their values.
 
     Exit code: 0, or 1 if neither a mistake nor --case is given and the cases separate some mistake by less than 8 times
     the tolerance (1.5 times the bias allowed, if it is systematic), or if fewer mistakes of a sample are caught than
@@ -161,10 +163,15 @@ def _sample(
     """Draw mistakes, see which the cases of a suite (specs, patterns, vectors) catch, and print it."""
     from conformance.adapters import registry
     from conformance.case.select import select_cases
+    from conformance.files import demand_writable
     from conformance.golden import sampling
+    from conformance.golden.design.survivors import rows_in
     from conformance.views import sample as view
 
     specs, patterns, vectors = suite
+    rows = rows_in(add_to) if add_to is not None else []  # before the work: whether cases can be added there
+    if add_to is not None:
+        demand_writable(add_to.parent)
     refusal = registry.load(adapter).capabilities.refusal if adapter is not None else lambda case: None
     cases = [case for case in select_cases(specs, patterns) if refusal(case) is None]
     with options.progress() as progress:
@@ -177,28 +184,23 @@ def _sample(
         sampling.measure(sample, cases, vectors, jobs=jobs, report=functools.partial(progress.advance, task))
     click.echo(json.dumps(view.as_json(sample), indent=1) if as_json else view.as_text(sample))
     if add_to is not None:
-        _add(sample, select_cases(specs, ()), refusal if adapter is not None else None, add_to, jobs)
+        _add(sample, rows, refusal if adapter is not None else None, add_to, jobs)
     sys.exit(1 if at_least is not None and 100 * sample.share < at_least else 0)
 
 
-def _add(sample: Sample, there: Sequence[Case], refusal: Refusal | None, path: Path, jobs: int | None) -> None:
-    """Write cases that catch the mistakes that passed to a spec, behind those that it has.
+def _add(sample: Sample, rows: Sequence[Row], refusal: Refusal | None, path: Path, jobs: int | None) -> None:
+    """Write cases for the mistakes that passed to a spec, behind the rows that it has.
 
     Raises:
-        ConformanceError: the spec was written by hand.
+        ConformanceError: it cannot be written.
     """
-    from conformance.case.errors import ConformanceError
     from conformance.files import replace_file
-    from conformance.golden.design.rows import row_of
-    from conformance.golden.design.survivors import WRITTEN, rows_for, spec_of
+    from conformance.golden.design.survivors import rows_for, spec_of
 
-    if path.exists() and not path.read_text(encoding="utf-8").startswith(WRITTEN):
-        raise ConformanceError(f"{path} was not written by this command; name another file")
-    rows = [row_of(case.description) for case in there if case.family == path.stem]
     passed = [drawn.mistake.id for drawn in sample.survivors]
     with options.progress() as progress:
         task = progress.add_task("cases", total=None)
         new = rows_for(passed, sample.seed, refusal, jobs=jobs, report=functools.partial(progress.advance, task))
     if new:
         replace_file(path, spec_of(path.stem, [*rows, *new]))
-    click.echo(f"{path}: {len(new)} cases added for {len(passed)} mistakes", err=True)
+    click.echo(f"{path}: {counted(len(new), 'case')} added for {counted(len(passed), 'mistake')}", err=True)

@@ -284,9 +284,13 @@ class Run:
         if len(missing) < 2:
             return
         click.echo(
-            f"proving {len(missing)} vectors that are too large to be shipped; next time they are there", err=True
+            f"proving {len(missing)} vectors that are too large to be shipped; they are kept for the next run", err=True
         )
         with options.progress() as progress:
             task = progress.add_task("vectors", total=len(missing))
-            for _ in cache.make(missing, self.jobs):
-                progress.advance(task)
+            try:
+                for _ in cache.make(missing, self.jobs):
+                    progress.advance(task)
+            except KeyboardInterrupt:
+                click.echo("\ninterrupted; the vectors that were made are kept", err=True)
+                raise

@@ -37,8 +37,7 @@ def cached(case: Case) -> Vector:
 
 
 def _cached(case: Case) -> Vector:
-    path = _path(case)
-    digest_path = path.with_suffix(".sha256")
+    path, digest_path = _paths(case)
     try:
         digest, wanted = read_text(digest_path, MEBIBYTE), tensors_of(case)
         return verified(case, wanted, read_file(path, most_bytes(wanted)), digest, path, "")
@@ -59,13 +58,14 @@ def _cached(case: Case) -> Vector:
 
 def missing(cases: Iterable[Case]) -> list[Case]:
     """Those of the cases whose vectors are made on demand and have not been."""
-    return [case for case in cases if case.on_demand and not _path(case).exists()]
+    return [case for case in cases if case.on_demand and not all(path.exists() for path in _paths(case))]
 
 
 def make(cases: Sequence[Case], jobs: int | None = None) -> Iterator[Case]:
-    """Make vectors in several processes, and give each case whose vector is there, as it is.
+    """Make vectors in several processes; gives each case as soon as its vector is there.
 
-    Whatever hinders one is left to `cached`, which tries again and says what it is.
+    A vector that cannot be made is left out: `cached` tries again and says why. If this is interrupted, the processes
+    end at once, and what they have finished stays.
     """
     ordered = sorted(cases, key=cost, reverse=True)
     workers = min(jobs or os.cpu_count() or 1, len(ordered))
@@ -78,6 +78,10 @@ def make(cases: Sequence[Case], jobs: int | None = None) -> Iterator[Case]:
                 with contextlib.suppress(Exception):
                     future.result()
                     yield making[future]
+        except BaseException:
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -105,8 +109,10 @@ def _demand_writable() -> None:
         ) from error
 
 
-def _path(case: Case) -> Path:
-    return folder() / f"{case.digest()}-{_generator_digest()}.safetensors"
+def _paths(case: Case) -> tuple[Path, Path]:
+    """The vector and its digest."""
+    path = folder() / f"{case.digest()}-{_generator_digest()}.safetensors"
+    return path, path.with_suffix(".sha256")
 
 
 @functools.cache

@@ -4,6 +4,7 @@ from random import Random
 
 import numpy as np
 import pytest
+from command_line import conformance
 
 from conformance.adapters import registry
 from conformance.case.load import load_specs
@@ -13,7 +14,7 @@ from conformance.golden.design.factors import OPTIONS
 from conformance.golden.design.fitness import unfit
 from conformance.golden.design.rows import case_of, completed, keys_of, row_of, words
 from conformance.golden.design.rules import RULES
-from conformance.golden.design.survivors import rows_for, spec_of
+from conformance.golden.design.survivors import rows_for, rows_in, spec_of
 from conformance.golden.inputs import make_arrays
 from conformance.lstm.gradients import reference_of
 from conformance.lstm.mistakes.grammar import sampled
@@ -102,3 +103,41 @@ def test_survivors_of_an_interface_get_cases_that_it_accepts():
 def test_one_case_serves_for_several_survivors():
     survivors = ["recurrent-product:dropped:all:always", "recurrent-product:negated:all:always"]
     assert len(rows_for(survivors, 3, jobs=1)) == 1
+
+
+def test_what_is_written_for_survivors_can_be_generated(tmp_path):
+    pytest.importorskip("flint")
+    rows = [row_of("T=3 B=2 I=3 H=8, peepholes"), row_of("T=2 B=2 I=3 H=513, full lengths, gradients")]
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "more.yaml").write_text(spec_of("more", rows))
+    assert [case.on_demand for case in load_specs(tmp_path / "specs")] == [False, True]
+    done = conformance("generate", "--specs", tmp_path / "specs", "--vectors", tmp_path / "vectors")
+    assert done.exit_code == 0, done.output
+
+
+def test_cases_are_added_behind_those_that_the_file_has(tmp_path):
+    path = tmp_path / "more.yaml"
+    assert rows_in(path) == []
+    rows = [row_of("T=3 B=2 I=3 H=8, peepholes")]
+    path.write_text(spec_of("more", rows))
+    assert rows_in(path) == rows
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("mine.yaml", "was not written by this command"),
+        ("latin.yaml", "cannot be read"),
+        ("more.yml", "a spec is named after its family, as in "),
+        ("More Cases.yaml", "a spec is named after its family, as in "),
+        ("file/more.yaml", "cannot be written"),
+    ],
+)
+def test_what_cases_cannot_be_added_to_is_said_before_the_work(tmp_path, name, said):
+    (tmp_path / "mine.yaml").write_text("family: mine\n")
+    (tmp_path / "latin.yaml").write_bytes(b"\xff\xfe")
+    (tmp_path / "file").write_text("")
+    done = conformance("mistakes", "--sample", 1_000_000, "--add-to", tmp_path / name)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert isinstance(done.exception, SystemExit)

@@ -2,20 +2,27 @@
 
 Most of them are made at a border that few cases reach, such as in the rows from 128 on, and only with some option. One
 case of the design that reaches the border with many options catches many of them, so such cases are drawn, and those
-are taken that catch most for what they cost. They also catch much of what passes in other samples; a share that is
-measured says something only if its seed is not one of those for which cases were added.
+are taken that catch most for what they cost. They also catch much of what passes in other samples. Measure with a seed
+that no case was added for.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from random import Random
 
 import numpy as np
 
+from conformance.case.errors import ConformanceError
+from conformance.case.fields import FAMILY
+from conformance.case.load import load_spec
 from conformance.case.model import Case
+from conformance.files import MEBIBYTE, read_text
 from conformance.golden.design.arrays import levels
 from conformance.golden.design.choosing import Refusal, cost_of, mostly_plain, offered
 from conformance.golden.design.factors import Row
@@ -30,6 +37,7 @@ from conformance.lstm.gradients import reference_of
 from conformance.lstm.mistakes.grammar import Sampled, sampled
 
 WRITTEN = "# Written by `conformance mistakes --sample`, as docs/sampled-mistakes.md says: not to be changed by hand."
+MOST_BYTES = 16 * MEBIBYTE
 _ABOUT = "cases made for mistakes that were drawn at random and passed all other cases"
 _NUMBERS = {"flushed": ("tiny numbers", "tiny gradients"), "saturated": ("large numbers",)}
 """What shows a fault that usual numbers hide."""
@@ -58,7 +66,8 @@ def rows_for(
     draw = _Draw(Random(seed), refusal)
     drawn = {case.description: (row, case) for words in survivors for row, case in draw.rows(sampled(words))}
     catches: dict[str, set[str]] = {}
-    with ProcessPoolExecutor(jobs or os.cpu_count() or 1, initializer=end_with_parent) as pool:
+    context = multiprocessing.get_context("spawn")  # a progress bar has a thread, which must not be forked
+    with ProcessPoolExecutor(jobs or os.cpu_count() or 1, mp_context=context, initializer=end_with_parent) as pool:
         try:
             for words, caught in pool.map(_tried, drawn, [tuple(survivors)] * len(drawn), chunksize=4):
                 catches[words] = set(caught)
@@ -108,7 +117,10 @@ class _Draw:
 
 
 def _tried(words: str, survivors: Sequence[str]) -> tuple[str, list[str]]:
-    """Those of the mistakes that a row catches, by a golden answer in float64, and as if it were well conditioned."""
+    """Those of the mistakes that a row seems to catch.
+
+    The golden answer is that of the reference in float64, and kappa counts as 0, so a few may pass the proven case.
+    """
     case = case_of(row_of(words))
     assert case is not None
     some = [mistake for mistake in map(sampled, survivors) if mistake.applies(case) and _reaches(case, mistake)]
@@ -124,6 +136,21 @@ def _reaches(case: Case, mistake: Sampled) -> bool:
     """Whether a case may have the part that a mistake is made in; the columns of an operation are of x or h."""
     sizes = {"T": case.T, "B": case.B, "H": case.H, "I": max(case.I, case.H), "O": case.head.O if case.head else 0}
     return all(sizes.get(name, size) >= size for name, size in mistake.where.sizes().items())
+
+
+def rows_in(path: Path) -> list[Row]:
+    """The rows of a spec to which cases are to be added; none if it does not exist.
+
+    Raises:
+        ConformanceError: no spec can have this name, it cannot be read, or it was written by hand.
+    """
+    if path.suffix != ".yaml" or not re.fullmatch(FAMILY, path.stem):
+        raise ConformanceError(f"{path}: a spec is named after its family, as in {path.parent / 'sampled.yaml'}")
+    if not path.exists():
+        return []
+    if not read_text(path, MOST_BYTES).startswith(WRITTEN):
+        raise ConformanceError(f"{path} was not written by this command; name another file")
+    return [row_of(case.description) for case in load_spec(path)]
 
 
 def spec_of(family: str, rows: Sequence[Row]) -> str:
