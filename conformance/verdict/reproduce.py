@@ -138,8 +138,9 @@ class Trial(Numbers):
     def below(self) -> list[Target]:
         """What h of the layers below the top one is, (T, B, P) for each direction; empty if nothing is known of it.
 
-        Where y is right, what it has been computed from is right as well, at least roughly: y of a stack in one
-        direction, up to its first wrong step; y of one in both, if it is right as a whole.
+        Where y is right, what it has been computed from is taken to be right as well, at least roughly: y of a stack in
+        one direction, up to its first wrong step; y of one in both, if it is right as a whole. A top layer that hides
+        what is below it, because it is saturated or nearly zero, costs a name, but never gives a false one.
         """
         case, probe = self.case, self.probe
         if case.layers == 1 or (probe is not None and (case.D > 1 or probe.step is None)):

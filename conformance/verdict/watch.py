@@ -158,12 +158,15 @@ class WatchedSteps(Timed):
     begins: int = 0
 
     def observe(self, given: Scan, t: int, step: Step) -> None:
-        """Checks that h of the top layer is the answer's y, and of a lower layer what is known to be right of it."""
+        """Checks that h of the top layer is the answer's y, and of a lower layer what seems right of it.
+
+        What a deviation names, which has no limit, is held to the answer alone.
+        """
         super().observe(given, t, step)
         layer = given.row // self.case.D
         at, valid = self.begins + t, given.valid
         if layer != self.case.layers - 1:
-            if self.trial.below:
+            if self.budget is not None and self.trial.below:
                 self.trial.below[given.row].hold(step.new.h, at, None if valid is None else valid[t][:, None])
             return
         to_come = self._sees(layer, given.direction, at, step.new.h)

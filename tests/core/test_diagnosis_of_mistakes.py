@@ -141,3 +141,12 @@ def test_cases_on_which_mistakes_coincide_tell_them_apart_together():
         suspects = diagnosed(case, vector, made(BY_ID["padding-moves-state"].variant, case, vector))
         common &= {mistake for suspect in suspects for mistake in suspect.mistakes}
     assert common == {"padding-moves-state"}
+
+
+def test_what_is_written_down_is_found_though_the_top_layer_hides_it():
+    """The steps that count are nearly zero, whatever the layer below gives."""
+    case = shipped_cases()["designed-openvino-static/005-2-layers-batch-major-no-bias-no-states-empty-rows-calls"]
+    vector = shipped_vectors().load(case)
+    ids = ["activations-ignored", "lengths-ignored"]
+    outputs = made(type("Both", tuple(BY_ID[each].variant for each in ids), {}), case, vector)
+    assert named(diagnosed(case, vector, outputs, written=ids), *ids)
