@@ -182,7 +182,7 @@ class Inexact:
 
 
 def _all_of_some_index(some: Array, of: Array, axis: int) -> bool:
-    """Whether at an index of an axis `some` is as many as `of`, and these are enough to say so."""
+    """Whether, at some index of an axis, all elements of `of` are in `some`, and there are enough to say so."""
     others = tuple(n for n in range(of.ndim) if n != axis)
     counts = np.count_nonzero(of, axis=others)
     return bool(np.any((counts >= _ENOUGH) & (np.count_nonzero(some, axis=others) == counts)))

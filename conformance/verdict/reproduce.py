@@ -20,6 +20,7 @@ from conformance.lstm.gradients import Gradients, completed, has_the_right_forwa
 from conformance.lstm.reference import Reference
 from conformance.lstm.tape import Recorded
 from conformance.verdict.answer import Answer
+from conformance.verdict.below import below
 from conformance.verdict.follow import follow
 from conformance.verdict.noise import error, within_range
 from conformance.verdict.numbers import Numbers, clipped
@@ -39,8 +40,6 @@ from conformance.verdict.watch import (
     watching,
 )
 
-_ROUGHLY = 1e-3
-"""The largest error, as a part of the largest value of a lower layer, that its top layer may well not show."""
 _SHORT_OF_OVERFLOW = 256.0
 """The terms of a sum may be about this many times larger than the sum."""
 
@@ -136,27 +135,8 @@ class Trial(Numbers):
 
     @cached_property
     def below(self) -> list[Target]:
-        """What h of the layers below the top one is, (T, B, P) for each direction; empty if nothing is known of it.
-
-        Where y is right, what it has been computed from is taken to be right as well, at least roughly: y of a stack in
-        one direction, up to its first wrong step; y of one in both, if it is right as a whole. A top layer that hides
-        what is below it, because it is saturated or nearly zero, costs a name, but never gives a false one.
-        """
-        case, probe = self.case, self.probe
-        if case.layers == 1 or (probe is not None and (case.D > 1 or probe.step is None)):
-            return []
-        known = np.ones(case.T, dtype=bool)
-        if probe is not None and probe.step is not None:
-            known = np.arange(case.T) > probe.step if case.reverse(0) else np.arange(case.T) < probe.step
-        if not known.any():
-            return []
-        roughly = max(_ROUGHLY, NEAR * NOISE_ALLOWED[self.precision] * UNIT_ROUNDOFF[self.precision])
-
-        def target(y: Array) -> Target:
-            near = np.where((known[:, None] & self.taken)[..., None], roughly * np.max(np.abs(y), initial=0.0), np.inf)
-            return Target(y, near, near)
-
-        return [target(self._right_scans.scans[row][1][0]) for row in range((case.layers - 1) * case.D)]
+        """What h of the layers below the top one seems to be (`conformance.verdict.below`)."""
+        return below(self.case, self.probe, self.taken, self._right_scans, self.precision)
 
     @cached_property
     def near(self) -> Compared:

@@ -190,7 +190,7 @@ def apart(a: Array, b: Array, name: str) -> float:
 
 def same(a: Array, b: Array, name: str) -> bool:
     """Whether two answers are one: the last bit of a product may depend on the rows computed beside it."""
-    return apart(a, b, name) <= NOISE_ALLOWED["float32"]
+    return apart(a, b, name) <= 4.0
 
 
 @cache
