@@ -62,9 +62,10 @@ def _loss(
                 terms += [tape.dot(vector, list(leaves[name][place])) for place, vector in found.items()]
         return tape.total(terms)
     counted = classes(case, arrays)
+    head = tape.matrix([[*row, bias] for row, bias in zip(leaves["W_y"], leaves["b_y"], strict=True)])
     for place, k in counted:
         vector = y[place if len(place) == 2 else (case.T - 1, *place)]
-        logits = [tape.dot(row, vector, bias) for row, bias in zip(leaves["W_y"], leaves["b_y"], strict=True)]
+        logits = tape.product(head, [*vector, tape.leaf(arb(1))])
         # -log softmax(logits)[k] = log(1 + the sum over the other classes of e^(logit - logit[k]))
         differences = [logit - logits[k] for n, logit in enumerate(logits) if n != k]
         powers = tape.total([d.mapped(d.value.exp(), d.value.exp()) for d in differences])
@@ -80,6 +81,7 @@ def _forward(case: Case, tape: Tape, leaves: dict[str, Array]) -> tuple[Vectors,
     y: Vectors = {}
     h_n: Vectors = {}
     c_n: Vectors = {}
+    cells = [_Cell(case, row, tape, leaves) for row in range(case.layers * case.D)]
     for b in range(case.B):
         valid = case.valid_steps(b)
         steps = [list(leaves["x"][t, b]) for t in valid]
@@ -87,8 +89,6 @@ def _forward(case: Case, tape: Tape, leaves: dict[str, Array]) -> tuple[Vectors,
             sides = []
             for direction in range(case.D):
                 row = layer * case.D + direction
-                weights = {n.partition(".")[0]: leaf for n, leaf in leaves.items() if n.endswith(f".{row}")}
-                cell = _Cell(case, direction, tape, weights)
                 h = _initial(tape, leaves.get("h0"), row, b, case.output_size)
                 c = _initial(tape, leaves.get("c0"), row, b, case.H)
                 order = range(len(valid))[::-1] if case.reverse(direction) else range(len(valid))
@@ -97,7 +97,7 @@ def _forward(case: Case, tape: Tape, leaves: dict[str, Array]) -> tuple[Vectors,
                 for n in order:
                     h, c = _carried(case, tape, (before, valid[n]), h, c)
                     before = valid[n]
-                    h, c = cell.step(steps[n], h, c)
+                    h, c = cells[row].step(steps[n], h, c)
                     side[n] = h
                 # A row that has ended stays in the batch, and its state is carried over the remaining borders.
                 h_n[row, b], c_n[row, b] = _carried(case, tape, (before, case.T - 1), h, c)
@@ -121,42 +121,54 @@ def _carried(case: Case, tape: Tape, steps: tuple[int, int], h: Nodes, c: Nodes)
 
 
 class _Cell:
-    """One layer in one direction of one batch row; the weights are arrays of nodes, by name."""
+    """One layer in one direction; the weights are arrays of nodes, by name.
 
-    def __init__(self, case: Case, direction: int, tape: Tape, weights: dict[str, Array]) -> None:
-        self.case, self.tape, self.weights = case, tape, weights
-        act = case.activations_of(direction)
+    product: [W b_w b_r R] of all gates (4H, I_l + 2 + P); without the biases where there are none, and with a layer
+    norm, after which biases are added. projection: [projection, its bias], if the case has one.
+    """
+
+    def __init__(self, case: Case, row: int, tape: Tape, leaves: dict[str, Array]) -> None:
+        self.case, self.tape = case, tape
+        self.weights = w = {n.partition(".")[0]: leaf for n, leaf in leaves.items() if n.endswith(f".{row}")}
+        act = case.activations_of(row % case.D)
         self.S, self.G, self.Hh = (_activated(case, a) for a in (act.gate, act.cell, act.hidden))
+        biased = case.bias and case.layer_norm is None
+        self.ones = [tape.leaf(arb(1)) for _ in range(2 * biased)]
+        parts = [w[name].reshape(4 * case.H, -1) for name in ("W", *(("b_w", "b_r") if biased else ()), "R")]
+        self.product = tape.matrix(np.concatenate(parts, axis=1).tolist())
+        if case.P is not None:
+            rows: list[Nodes] = w["projection"].tolist()
+            biases = [[b] for b in w["projection_bias"]] if case.projection_bias else [[]] * case.P
+            self.projection = tape.matrix([[*row, *bias] for row, bias in zip(rows, biases, strict=True)])
 
     def step(self, x: Nodes, h: Nodes, c: Nodes) -> tuple[Nodes, Nodes]:
         """The new h and c."""
-        case = self.case
-        i = [self.S(v) for v in self.argument(0, x, h, c)]
-        f = [self.S(v) for v in self.argument(1, x, h, c)]
-        g = [self.G(v) for v in self.argument(2, x, h, c)]
+        case, H = self.case, self.case.H
+        z = self.tape.product(self.product, [*x, *self.ones, *h])
+        z_i, z_f, z_g, z_o = (z[k * H : (k + 1) * H] for k in range(4))
+        i = [self.S(v) for v in self.argument(0, z_i, c)]
+        f = [self.S(v) for v in self.argument(1, z_f, c)]
+        g = [self.G(v) for v in self.argument(2, z_g, c)]
         if case.coupling == "forget=1-input":
             f = [v.times(-1).plus(1) for v in i]
         elif case.coupling == "input=1-forget":
             i = [v.times(-1).plus(1) for v in f]
-        new_c = [f[j] * c[j] + i[j] * g[j] for j in range(case.H)]
+        new_c = [f[j] * c[j] + i[j] * g[j] for j in range(H)]
         if case.layer_norm == "basic-lstm-cell":
             new_c = self.norm(new_c, list(self.weights["gamma_cell"]), list(self.weights["beta_cell"]))
         new_c = self.within(new_c, case.cell_clip)
-        o = [self.S(v) for v in self.argument(3, x, h, new_c)]
+        o = [self.S(v) for v in self.argument(3, z_o, new_c)]
         literal = case.gate_clip is not None and case.gate_clip.reading == "all"
         shown = self.within(new_c, case.gate_clip.bound if literal and case.gate_clip else None)
-        m = [o[j] * self.Hh(shown[j]) for j in range(case.H)]
+        m = [o[j] * self.Hh(shown[j]) for j in range(H)]
         return self.projected(m), new_c
 
-    def argument(self, k: int, x: Nodes, h: Nodes, c: Nodes) -> Nodes:
-        """The argument of gate k's activation; c is the state its peephole sees."""
+    def argument(self, k: int, z: Nodes, c: Nodes) -> Nodes:
+        """The argument of gate k's activation, from its W x + R h; c is the state its peephole sees."""
         case, w = self.case, self.weights
-        biased = case.bias and case.layer_norm is None
-        z = []
-        for j in range(case.H):
-            more = [w["b_w"][k, j], w["b_r"][k, j]] if biased else []
-            more += [w["peephole"][min(k, 2), j] * c[j]] if case.peephole and k != 2 else []
-            z.append(self.tape.dot([*w["W"][k, j], *w["R"][k, j]], [*x, *h], *more))
+        if case.peephole and k != 2:
+            peephole = w["peephole"][min(k, 2)]
+            z = [z[j] + peephole[j] * c[j] for j in range(case.H)]
         if case.layer_norm == "basic-lstm-cell":
             z = self.norm(z, list(w["gamma"][k]), list(w["beta"][k]))
         elif case.layer_norm == "nnapi":
@@ -181,12 +193,10 @@ class _Cell:
 
     def projected(self, m: Nodes) -> Nodes:
         """The h projected from m = o Hh(c)."""
-        case, w = self.case, self.weights
-        if case.P is None:
+        if self.case.P is None:
             return m
-        biases = [[b] for b in w["projection_bias"]] if case.projection_bias else [[]] * case.P
-        h = [self.tape.dot(list(row), m, *bias) for row, bias in zip(w["projection"], biases, strict=True)]
-        return self.within(h, case.projection_clip)
+        one = [self.tape.leaf(arb(1))] if self.case.projection_bias else []
+        return self.within(self.tape.product(self.projection, [*m, *one]), self.case.projection_clip)
 
     def within(self, values: Nodes, bound: float | None) -> Nodes:
         """Values limited to [-bound, bound]; beyond the bound they are constants."""
