@@ -10,7 +10,7 @@ import re
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, create_model, field_validator
+from pydantic import Field, create_model, field_validator, model_validator
 
 from conformance.case.dtypes import DTypeName, numpy_dtype
 from conformance.case.options import (
@@ -43,7 +43,18 @@ if TYPE_CHECKING:
 
 else:
     _SOURCES = {name: (Source, tensor.source) for name, tensor in (LAYER_WEIGHTS | HEAD_WEIGHTS).items()}
-    WeightSources = create_model("WeightSources", __base__=Frozen, __module__=__name__, **_SOURCES)
+
+    class _AllFromOneFile(Frozen):
+        @model_validator(mode="before")
+        @classmethod
+        def _each(cls, given: Any) -> Any:
+            """`{file: weights.safetensors}` stands for that source for every weight that has no other."""
+            if not isinstance(given, dict) or "file" not in given:
+                return given
+            file = {key: given[key] for key in ("file", "sha256") if key in given}
+            return dict.fromkeys(_SOURCES, file) | {key: value for key, value in given.items() if key not in file}
+
+    WeightSources = create_model("WeightSources", __base__=_AllFromOneFile, __module__=__name__, **_SOURCES)
     WeightSources.__doc__ = (
         "A source for each weight tensor; the same source fills every layer and direction, with different numbers."
     )

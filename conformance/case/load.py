@@ -24,6 +24,7 @@ from pydantic import ValidationError
 
 from conformance.case.dtypes import SHORT
 from conformance.case.errors import SpecError
+from conformance.case.files import SpecFolder
 from conformance.case.model import Case
 from conformance.case.options import Frozen
 from conformance.case.source import Source
@@ -76,7 +77,7 @@ def load_spec(file: Path) -> list[Case]:
         try:
             for line, fields in _variations(spec, entry, shown):
                 try:
-                    cases.append(_case(fields, shown, line))
+                    cases.append(_case(fields, shown, line, SpecFolder(file.parent)))
                 except SpecError as error:
                     problems += [p for p in error.problems if p not in problems and _less(p, fields["id"]) not in told]
                     told |= {_less(p, fields["id"]) for p in error.problems}
@@ -177,9 +178,9 @@ def _setting(key: str, choice: Any, line: int) -> LocatedDict:
     return setting
 
 
-def _case(fields: LocatedDict, file: str, line: int) -> Case:
+def _case(fields: LocatedDict, file: str, line: int, folder: SpecFolder) -> Case:
     try:
-        return Case.model_validate(dict(fields) | {"origin": {"file": file, "line": line}})
+        return Case.model_validate(dict(fields) | {"origin": {"file": file, "line": line}}, context=folder)
     except ValidationError as error:
         raise SpecError([_readable(problem, fields, file) for problem in error.errors()]) from error
 

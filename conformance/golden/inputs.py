@@ -70,6 +70,8 @@ def _targets(case: Case, shape: tuple[int, ...]) -> Array:
 
 def _fill(case: Case, source: Source, name: str, shape: tuple[int, ...], row: int) -> Array:
     """One tensor from any source except torch, float64."""
+    if source.file is not None:
+        return _from_file(case, source, name, shape)
     if source.values is not None:
         own = _levels(source.values) > len(shape)  # one entry per layer and direction
         return np.array(source.values[row] if own else source.values, np.float64)
@@ -101,6 +103,18 @@ def _fill(case: Case, source: Source, name: str, shape: tuple[int, ...], row: in
     assert source.normal is not None
     normal = ball_random.normal(_stream(case, source.normal.seed, name), shape)
     return source.normal.mean + source.normal.deviation * normal
+
+
+def _from_file(case: Case, source: Source, name: str, shape: tuple[int, ...]) -> Array:
+    """A tensor of a file, whose numbers are those of the case: nothing is rounded unseen."""
+    found = source.from_file(name)
+    wanted = np.dtype(np.int64) if name == "targets" else case.np_dtype
+    if found.shape != shape or found.dtype != wanted:
+        raise GenerationError(f"{case.id}: {source.file}: {name} is {found.dtype} {found.shape}, not {wanted} {shape}")
+    numbers = found.astype(np.float64)
+    if not np.isfinite(numbers).all():
+        raise GenerationError(f"{case.id}: {source.file}: {name} holds NaN or infinity; put it there with poison")
+    return numbers
 
 
 def _levels(values: Any) -> int:

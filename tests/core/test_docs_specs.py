@@ -10,8 +10,11 @@ from documents import ROOT, SPECS, blocks
 from conformance.case.errors import SpecError
 from conformance.case.fields import WeightSources
 from conformance.case.load import CASE_KEYS, SPEC_KEYS, load_spec
+from conformance.case.model import Case
 from conformance.case.options import Tolerance
 from conformance.case.source import KINDS
+from conformance.case.tensors import to_bytes
+from conformance.golden.inputs import make_arrays
 from conformance.golden.lint import RULES
 
 
@@ -34,6 +37,20 @@ def test_fragments_load_in_a_case(text, tmp_path, monkeypatch):
     case = {"name": "fragment", "T": 3, "B": 2, "I": 2, "H": 4} | yaml.safe_load(text)
     spec = yaml.safe_dump({"family": "example", "cases": [case]})
     assert load_spec(written(tmp_path, spec, monkeypatch))
+
+
+@pytest.mark.parametrize("text", blocks(SPECS, "yaml with files"))
+def test_specs_with_files_load_and_make_their_arrays(text, tmp_path, monkeypatch):
+    path = written(tmp_path, text, monkeypatch)
+    for entry in yaml.safe_load(text)["cases"]:
+        case = Case(**{"id": "a/b"} | {key: entry[key] for key in "TBIH"})
+        for file in {source["file"] for source in (entry["weights"], entry["x"])}:
+            (path.parent / file).parent.mkdir(parents=True, exist_ok=True)
+            (path.parent / file).write_bytes(
+                to_bytes(make_arrays(case).weights.flat | {"x": make_arrays(case).inputs.x})
+            )
+    for case in load_spec(path):
+        assert make_arrays(case).weights.rows[0].W.shape == (4, case.H, case.I)
 
 
 def test_refused_specs_say_what_is_printed(tmp_path, monkeypatch):
