@@ -60,9 +60,10 @@ class OnnxEvaluator(Adapter):
 
     def prepare(self, case: Case, weights: Weights) -> Model:
         """An evaluator with the case's ONNX model."""
-        return onnx_model.prepare(case, weights, self._load)
+        return onnx_model.prepare(case, weights, self.load)
 
-    def _load(self, model: Any) -> onnx_model.Runner:
+    def load(self, case: Case, model: Any) -> onnx_model.Runner:
+        """An evaluator with an ONNX model."""
         evaluator = self._onnx.reference.ReferenceEvaluator(model)
 
         def run(feeds: Mapping[str, Array]) -> list[Array]:

@@ -31,7 +31,7 @@ IR_VERSION = 10
 Runner = Callable[[Mapping[str, Array]], list[Array]]
 """An engine with a model loaded: inputs by name -> the outputs, in the order of the graph."""
 
-_NAMES = {
+ACTIVATION_NAMES = {
     "sigmoid": "Sigmoid",
     "tanh": "Tanh",
     "relu": "Relu",
@@ -47,7 +47,7 @@ _NAMES = {
 _LINEAR = Activation(name="affine", alpha=1.0, beta=0.0)
 """ONNX has no identity activation; this is the same function."""
 
-_ALL = any_of("linear", *_NAMES)
+_ALL = any_of("linear", *ACTIVATION_NAMES)
 ACTIVATIONS = ActivationSupport(_ALL, _ALL, _ALL, per_direction=True, defaults=frozenset({"onnx"}))
 """Any three for each direction: "A list of 3 (or 6 if bidirectional) activation functions"; with parameters or without:
 "Default values are the same as of corresponding ONNX operators"."""
@@ -57,7 +57,7 @@ COUPLING = frozenset({"forget=1-input"})
 the two gates are coupled."""
 
 
-def prepare(case: Case, weights: Weights, load: Callable[[Any], Runner]) -> Model:
+def prepare(case: Case, weights: Weights, load: Callable[[Case, Any], Runner]) -> Model:
     """The case in an engine, called with canonical arrays. load: loads an ONNX model into the engine.
 
     A stream may begin without a state and continue with one, which is another graph: each is built when needed.
@@ -69,7 +69,7 @@ def prepare(case: Case, weights: Weights, load: Callable[[Any], Runner]) -> Mode
 
     def runner(has_h0: bool, has_c0: bool) -> Runner:
         if (has_h0, has_c0) not in runners:
-            runners[has_h0, has_c0] = load(build(case, weights, has_h0, has_c0))
+            runners[has_h0, has_c0] = load(case, build(case, weights, has_h0, has_c0))
         return runners[has_h0, has_c0]
 
     def model(inputs: Inputs) -> Outputs:
@@ -239,7 +239,7 @@ def _activation_attributes(case: Case) -> dict[str, Any]:
             "ONNX expresses linear as Affine with parameters 1 and 0, so the others cannot leave theirs out"
         )
     flat = [_LINEAR if activation.name == "linear" else activation for activation in flat]
-    found: dict[str, Any] = {"activations": [_NAMES[activation.name] for activation in flat]}
+    found: dict[str, Any] = {"activations": [ACTIVATION_NAMES[activation.name] for activation in flat]}
     for name in ("activation_alpha", "activation_beta"):
         # "The values are consumed in the order of activation functions": only activations that take one have one.
         given = (getattr(activation, name.removeprefix("activation_")) for activation in flat)

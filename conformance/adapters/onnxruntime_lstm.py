@@ -155,8 +155,8 @@ class OnnxRuntime(Adapter):
 
     def prepare(self, case: Case, weights: Weights) -> Model:
         """A session with the case's ONNX model."""
+        return onnx_model.prepare(case, weights, self.load)
 
-        def load(model: Any) -> onnx_model.Runner:
-            return self._engine.load(model.SerializeToString())
-
-        return onnx_model.prepare(case, weights, load)
+    def load(self, case: Case, model: Any) -> onnx_model.Runner:
+        """A session with an ONNX model."""
+        return self._engine.load(model.SerializeToString())

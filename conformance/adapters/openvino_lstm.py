@@ -98,13 +98,11 @@ class OpenVino(Adapter):
 
     def prepare(self, case: Case, weights: Weights) -> Model:
         """The case's ONNX model, compiled."""
+        return onnx_model.prepare(case, weights, self.load)
 
-        def load(model: Any) -> onnx_model.Runner:
-            return self._runner(case, self._core.read_model(model.SerializeToString()))
-
-        return onnx_model.prepare(case, weights, load)
-
-    def _runner(self, case: Case, model: Any) -> onnx_model.Runner:
+    def load(self, case: Case, model: Any) -> onnx_model.Runner:
+        """An ONNX model, compiled when it is called."""
+        model = self._core.read_model(model.SerializeToString())
         requests: dict[str, Any] = {}
 
         def run(feeds: Mapping[str, Array]) -> list[Array]:

@@ -1,0 +1,139 @@
+"""A layer that somebody brought, with the inputs it is to be tried on: from here on, no matter which file it was in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from conformance.case.errors import ConformanceError
+from conformance.case.fields import LONGEST_NAME
+from conformance.case.tensors import Array, Weights
+from conformance.models.onnx_layer import Layer
+
+DEFAULT_T, DEFAULT_B = 7, 3
+"""Sizes where the file says nothing: odd, different, and more than one."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user asks of the cases. T, B: None for those of the file, or chosen. low, high: the range of x."""
+
+    T: int | None = None
+    B: int | None = None
+    low: float = -1.0
+    high: float = 1.0
+    seed: int = 1
+    inputs: Mapping[str, Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Brought:
+    """One case to be.
+
+    where: where the layer stands in its file. name: that of the case. keys: those of a case, with its sizes. weights,
+    inputs: canonical, by the names of `Case.weight_shapes` and `Case.input_shapes`; what is not here is drawn. node:
+    the node itself as an ONNX model, if it came from one. notes: what was chosen or assumed, in words.
+    """
+
+    where: str
+    name: str
+    keys: dict[str, Any]
+    weights: Weights
+    inputs: dict[str, Array] = field(default_factory=dict)
+    node: bytes | None = None
+    notes: tuple[str, ...] = ()
+
+
+def slug(text: str) -> str:
+    """Text as the name of a case: lower case, with hyphens."""
+    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    return plain[-(LONGEST_NAME - 10) :].strip("-") or "lstm"
+
+
+def from_onnx(layer: Layer, name: str, node: bytes, wanted: Wanted) -> Brought:
+    """A node of an ONNX model, with its sizes, states and lengths.
+
+    Raises:
+        ConformanceError: the inputs that were given do not fit the node, or each other.
+    """
+    keys, notes, inputs = dict(layer.keys), list(layer.notes), dict(wanted.inputs)
+    D = len(layer.weights.rows)
+    batch_major = keys.get("layout") == "batch_major"
+    for ours, theirs in (("h0", "initial_h"), ("c0", "initial_c")):
+        if theirs in layer.stored:
+            stored = layer.stored[theirs]
+            inputs[ours] = np.ascontiguousarray(stored.swapaxes(0, 1) if batch_major else stored)
+        elif theirs not in layer.open:
+            if ours in inputs:
+                raise ConformanceError(f"{layer.where}: has no {theirs}, but {ours} is given")
+            keys[ours] = None
+    lengths = layer.stored.get("sequence_lens")
+    lengths = inputs.pop("lengths", None) if lengths is None else lengths
+    told_T, told_B = _told("T", wanted.T, layer.T, inputs, 0), _told("B", wanted.B, layer.B, inputs, 1)
+    if told_B is None and lengths is not None:
+        told_B = len(lengths)
+    T, B = told_T or DEFAULT_T, told_B or DEFAULT_B
+    if chosen := [f"{axis} = {size}" for axis, told, size in (("T", told_T, T), ("B", told_B, B)) if not told]:
+        notes.append(f"the file leaves sizes open; chosen: {', '.join(chosen)} (--size T=N, --size B=N for others)")
+    if "sequence_lens" in layer.open or lengths is not None:
+        given = [max(T - 2 * b, 1) for b in range(B)] if lengths is None else [int(n) for n in lengths]
+        keys["lengths"] = given
+        if lengths is None:
+            notes.append(f"lengths chosen: {', '.join(map(str, given))}")
+    keys |= {"T": T, "B": B, "seed": wanted.seed}
+    if "x" not in inputs:
+        keys["x"] = {"uniform": {"low": wanted.low, "high": wanted.high}}
+        notes.append(f"x drawn from {wanted.low:g} to {wanted.high:g} with seed {wanted.seed}")
+    _demand_shapes(layer, inputs, {"x": (T, B, keys["I"]), "h0": (D, B, keys["H"]), "c0": (D, B, keys["H"])})
+    return Brought(layer.where, name, keys, layer.weights, inputs, node, tuple(notes))
+
+
+def _told(axis: str, wanted: int | None, in_file: int | None, inputs: Mapping[str, Array], place: int) -> int | None:
+    """A size as the user, the inputs or the file say it."""
+    if "x" in inputs and inputs["x"].ndim == 3:
+        found = int(inputs["x"].shape[place])
+        if wanted not in (None, found):
+            raise ConformanceError(f"--size {axis}={wanted}, but x has {axis} = {found}")
+        return found
+    if wanted is not None:
+        return wanted
+    if in_file is not None:
+        return in_file
+    states = [inputs[name] for name in ("h0", "c0") if axis == "B" and name in inputs]
+    return int(states[0].shape[1]) if states and states[0].ndim == 3 else None
+
+
+def _demand_shapes(layer: Layer, inputs: Mapping[str, Array], wanted: Mapping[str, tuple[int, ...]]) -> None:
+    for name, array in inputs.items():
+        if name not in wanted:
+            raise ConformanceError(f"{layer.where}: has no input {name}; it has {', '.join(wanted)} and lengths")
+        if array.shape != wanted[name]:
+            raise ConformanceError(f"{layer.where}: {name} is {array.shape}, not {wanted[name]}")
+
+
+def distinct(names: list[str]) -> list[str]:
+    """The names with a number behind those that occur before."""
+    seen: dict[str, int] = {}
+    found = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        found.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
+    return found
+
+
+def in_dtype(brought: Brought) -> Brought:
+    """The same with its inputs in the dtype of its weights, if that changes no number.
+
+    Raises:
+        ConformanceError: it would round a number.
+    """
+    dtype = brought.weights.rows[0].W.dtype
+    converted = {name: array.astype(dtype) for name, array in brought.inputs.items()}
+    for name, array in brought.inputs.items():
+        if not np.array_equal(converted[name].astype(np.float64), array.astype(np.float64)):
+            raise ConformanceError(f"{brought.where}: {name} holds numbers that {dtype} cannot hold; convert it first")
+    return replace(brought, inputs=converted)

@@ -1,0 +1,84 @@
+"""Writes layers that people brought as a suite of their own: a folder to run in CI ever after.
+
+my-suite/specs/<family>.yaml                what each case is
+my-suite/specs/<family>/<case>.safetensors  its weights, and the inputs that were given
+my-suite/vectors/                           its golden values, once they are proven
+my-suite/nodes/<case>.onnx                  the node as the file has it
+my-suite/engines.py                         adapters that run these nodes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from conformance.case.errors import ConformanceError
+from conformance.case.load import load_spec
+from conformance.case.model import Case
+from conformance.case.tensors import to_bytes
+from conformance.files import replace_file
+from conformance.golden import lint
+from conformance.golden.inputs import make_arrays
+from conformance.models.brought import Brought
+
+WHY = "the numbers are those of the file"
+_ENGINES = '''"""The nodes of the model files in the engines that read them. Written by `conformance import`."""
+
+from pathlib import Path
+
+from conformance.models import engines
+
+NODES = Path(__file__).parent / "nodes"
+
+
+class OnnxRuntime(engines.OnnxRuntimeNode):
+    nodes = NODES
+
+
+class OnnxReference(engines.OnnxReferenceNode):
+    nodes = NODES
+
+
+class OpenVino(engines.OpenVinoNode):
+    nodes = NODES
+'''
+
+
+def write(folder: Path, family: str, described: str, layers: Sequence[Brought]) -> list[Case]:
+    """Write the specs of these layers; the cases that they are. Their vectors are not made here.
+
+    Raises:
+        ConformanceError: a folder with this family is there already, or a layer cannot be a case.
+        FileError: a file cannot be written.
+    """
+    spec = folder / "specs" / f"{family}.yaml"
+    if spec.exists():
+        raise ConformanceError(f"{spec} is there already: remove it, or give another name with --family")
+    entries = [_entry(folder, family, layer) for layer in layers]
+    replace_file(spec, _text(family, described, entries))
+    exempt = {case.id: lint.findings(case, make_arrays(case)) for case in load_spec(spec)}
+    for entry in entries:
+        if rules := exempt[f"{family}/{entry['name']}"]:
+            entry["exempt"] = dict.fromkeys(rules, WHY)
+    replace_file(spec, _text(family, described, entries))
+    if any(layer.node is not None for layer in layers):
+        replace_file(folder / "engines.py", _ENGINES)
+    return load_spec(spec)
+
+
+def _entry(folder: Path, family: str, layer: Brought) -> dict[str, Any]:
+    """A case of the spec; what belongs to it is written beside it."""
+    file = f"{family}/{layer.name}.safetensors"
+    replace_file(folder / "specs" / file, to_bytes(layer.weights.flat | layer.inputs))
+    if layer.node is not None:
+        replace_file(folder / "nodes" / f"{layer.name}.onnx", layer.node)
+    given = {name: {"file": file} for name in layer.inputs}
+    return {"name": layer.name, "description": layer.where, **layer.keys, "weights": {"file": file}, **given}
+
+
+def _text(family: str, described: str, entries: Sequence[dict[str, Any]]) -> str:
+    content = {"family": family, "description": described, "cases": list(entries)}
+    return yaml.safe_dump(content, sort_keys=False, width=120, allow_unicode=False, default_flow_style=None)

@@ -1,0 +1,95 @@
+"""What came of a check of model files, as text and as JSON."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+from conformance.case.text import counted
+from conformance.models.checking import Answer, Checked, CheckedLayer
+
+_WIDTH = 100
+
+
+def as_text(checked: Checked) -> str:
+    """File by file and layer by layer: what it is, what was chosen, who computes it rightly."""
+    parts = []
+    for file, layers in checked.files:
+        lines = [f"{file.path}: {counted(len(layers), 'LSTM layer')}"]
+        lines += [f"  {note}" for note in file.notes]
+        for where, why in file.left_out:
+            lines += _wrapped(f"not checked: {where}: {why}", "  ")
+        if not layers and not file.left_out:
+            lines.append("  there is no LSTM in it, neither as an operator nor made of single ones")
+        for layer in layers:
+            lines += ["", *_layer(layer)]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _layer(layer: CheckedLayer) -> list[str]:
+    lines = _wrapped(layer.layer.where, "")
+    if layer.case is not None:
+        lines += _wrapped(layer.case.summary(), "  ")
+    for note in layer.layer.notes:
+        lines += _wrapped(note, "  ")
+    if layer.problem:
+        return [*lines, *_wrapped(f"not checked: {layer.problem}", "  ")]
+    width = max((len(_name(answer)) for answer in layer.answers), default=0)
+    for answer in layer.answers:
+        lines.append(f"  {_name(answer):{width}}  {_verdict(answer)}")
+        if answer.record.outcome_class.wrong and answer.record.message:
+            lines += textwrap.indent(answer.record.message, "    ").split("\n")
+        if answer.known:
+            lines += _wrapped(f"this is known: {answer.known}", "    ")
+    for warning in layer.warnings:
+        lines += _wrapped(warning, "  ")
+    return lines
+
+
+def _name(answer: Answer) -> str:
+    return f"{answer.adapter}, the file's own node" if answer.own_node else answer.adapter
+
+
+def _verdict(answer: Answer) -> str:
+    record = answer.record
+    if record.outcome == "passed":
+        return f"right: noise {record.noise:.2g} of {record.allowed:g}" if record.noise is not None else "right"
+    if record.outcome == "unsupported":
+        return f"not supported: {(record.message or '').strip()}"
+    return record.outcome.upper()
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=indent + "  ", break_on_hyphens=False)
+
+
+def as_json(checked: Checked) -> list[dict[str, Any]]:
+    """The same for programs."""
+    return [
+        {
+            "file": str(file.path),
+            "notes": file.notes,
+            "not_checked": [{"where": where, "why": why} for where, why in file.left_out],
+            "layers": [
+                {
+                    "where": each.layer.where,
+                    "case": None if each.case is None else each.case.model_dump(mode="json", exclude={"origin"}),
+                    "notes": list(each.layer.notes),
+                    "problem": each.problem or None,
+                    "warnings": each.warnings,
+                    "answers": [
+                        {
+                            "adapter": answer.adapter,
+                            "own_node": answer.own_node,
+                            "known": answer.known or None,
+                            **answer.record.model_dump(mode="json", exclude={"adapter", "profile"}),
+                        }
+                        for answer in each.answers
+                    ],
+                }
+                for each in layers
+            ],
+        }
+        for file, layers in checked.files
+    ]
