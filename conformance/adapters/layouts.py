@@ -64,6 +64,10 @@ TF_BLOCK = Layout("igfo", _TF_BLOCK, transposed=True, peephole="wc{gate}")
 TF_BLOCK_V2 = Layout("ifgo", _TF_BLOCK, transposed=True, peephole="wc{gate}")
 _TF1_CELL = {"kernel": ("W", "R"), "bias": ("b",)}
 TF1_CELL = Layout("igfo", _TF1_CELL, transposed=True, peephole="w_{gate}_diag", projection="projection/kernel")
+_FLAX = {"i{gate}/kernel": ("W",), "h{gate}/kernel": ("R",), "h{gate}/bias": ("b",)}
+FLAX = Layout("ifgo", _FLAX, transposed=True, separate=True)
+_ONE_PER_GATE = {"W_{gate}": ("W",), "R_{gate}": ("R",), "b_w_{gate}": ("b_w",), "b_r_{gate}": ("b_r",)}
+ONE_PER_GATE = Layout("ifgo", _ONE_PER_GATE, separate=True, peephole="peephole_{gate}", projection="projection")
 DEEP_BREATHE = Layout("figo", {"weights": ("b", "R", "W")})
 
 
@@ -171,7 +175,9 @@ def _unpacked_options(layout: Layout, tensors: Mapping[str, Array], hidden_size:
 
 def _part(weights: LayerWeights, part: str) -> Array:
     if part == "b":
-        return weights.bias
+        # What came from a single bias goes back as it was: -0.0 + 0.0 would be 0.0.
+        single = weights.b_w is not None and (weights.b_r is None or not weights.b_r.any())
+        return weights.b_w if single and weights.b_w is not None else weights.bias
     array: Array | None = getattr(weights, part)
     return array if array is not None else np.zeros(weights.W.shape[:2], weights.W.dtype)
 

@@ -29,14 +29,14 @@ LITERT = Layout(
     peephole="cell_to_{gate}",
     projection="projection",
 )
-_CELL = (
+CELL = (
     *(f"{kind}_{gate}" for kind in ("input_to", "recurrent_to") for gate in "ifgo"),
     *(f"cell_to_{gate}" for gate in "ifo"),
     *(f"bias_{gate}" for gate in "ifgo"),
     *("projection", "projection_bias"),
 )
 """The tensors of one direction in the order of the operators' inputs."""
-_NORM = tuple(f"norm_{gate}" for gate in "ifgo")
+NORM = tuple(f"norm_{gate}" for gate in "ifgo")
 _AUXILIARY = 9
 """The last inputs of BIDIRECTIONAL_SEQUENCE_LSTM, a second input and its weights, which are never used here."""
 
@@ -140,10 +140,10 @@ class _Graph:
         tensors = [self.packed(row) for row in rows]
         inputs = [x]
         for direction, packed in enumerate(tensors):
-            inputs += [self.constant(f"{name}.{direction}.{kind}", packed.get(kind)) for kind in _CELL]
+            inputs += [self.constant(f"{name}.{direction}.{kind}", packed.get(kind)) for kind in CELL]
         inputs += [state for pair in states for state in pair]
         if case.D == 1:
-            inputs += [self.constant(f"{name}.{kind}", tensors[0].get(kind)) for kind in _NORM]
+            inputs += [self.constant(f"{name}.{kind}", tensors[0].get(kind)) for kind in NORM]
             chosen = schema.UnidirectionalSequenceLSTMOptionsT(**options)
             self.operator("UNIDIRECTIONAL_SEQUENCE_LSTM", chosen, inputs, [y])
         else:
@@ -158,7 +158,7 @@ class _Graph:
         if row.projection_bias is not None:
             packed["projection_bias"] = row.projection_bias
         if row.gamma is not None:
-            packed |= zip(_NORM, row.gamma, strict=True)
+            packed |= zip(NORM, row.gamma, strict=True)
         coupled = self.case.coupling is not None
         return {name: array for name, array in packed.items() if not (coupled and name.endswith("_i"))}
 

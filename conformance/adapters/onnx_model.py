@@ -31,7 +31,7 @@ IR_VERSION = 10
 Runner = Callable[[Mapping[str, Array]], list[Array]]
 """An engine with a model loaded: inputs by name -> the outputs, in the order of the graph."""
 
-ACTIVATION_NAMES = {
+NAMES = {
     "sigmoid": "Sigmoid",
     "tanh": "Tanh",
     "relu": "Relu",
@@ -47,7 +47,7 @@ ACTIVATION_NAMES = {
 _LINEAR = Activation(name="affine", alpha=1.0, beta=0.0)
 """ONNX has no identity activation; this is the same function."""
 
-_ALL = any_of("linear", *ACTIVATION_NAMES)
+_ALL = any_of("linear", *NAMES)
 ACTIVATIONS = ActivationSupport(_ALL, _ALL, _ALL, per_direction=True, defaults=frozenset({"onnx"}))
 """Any three for each direction: "A list of 3 (or 6 if bidirectional) activation functions"; with parameters or without:
 "Default values are the same as of corresponding ONNX operators"."""
@@ -239,7 +239,7 @@ def _activation_attributes(case: Case) -> dict[str, Any]:
             "ONNX expresses linear as Affine with parameters 1 and 0, so the others cannot leave theirs out"
         )
     flat = [_LINEAR if activation.name == "linear" else activation for activation in flat]
-    found: dict[str, Any] = {"activations": [ACTIVATION_NAMES[activation.name] for activation in flat]}
+    found: dict[str, Any] = {"activations": [NAMES[activation.name] for activation in flat]}
     for name in ("activation_alpha", "activation_beta"):
         # "The values are consumed in the order of activation functions": only activations that take one have one.
         given = (getattr(activation, name.removeprefix("activation_")) for activation in flat)

@@ -13,7 +13,7 @@ import ml_dtypes
 import numpy as np
 
 from conformance.adapters.layouts import ONNX, unpack
-from conformance.adapters.onnx_model import ACTIVATION_NAMES
+from conformance.adapters.onnx_model import NAMES
 from conformance.case.options import PARAMETERS
 from conformance.case.tensors import Array, LayerWeights, Weights
 from conformance.case.text import shortened
@@ -34,7 +34,7 @@ _ATTRIBUTES = {
     *_PARAMETERS,
 }
 _DTYPES = {np.dtype(t): t.__name__ for t in (np.float16, np.float32, np.float64, ml_dtypes.bfloat16)}
-_FROM_ONNX = {name.lower(): ours for ours, name in ACTIVATION_NAMES.items()}
+_FROM_ONNX = {name.lower(): ours for ours, name in NAMES.items()}
 """The operator's names are compared without case, as engines do."""
 
 
@@ -177,7 +177,7 @@ class _Read:
         for name in names:
             ours = _FROM_ONNX.get(name.lower())
             if ours is None:
-                known = ", ".join(ACTIVATION_NAMES.values())
+                known = ", ".join(NAMES.values())
                 self.refuse(f"has the activation {shortened(repr(name))}; ONNX has {known}")
             takes = PARAMETERS.get(str(ours), ())
             parameters = {
