@@ -50,8 +50,18 @@ given = click.option(
 )
 
 
+prefix = click.option("--prefix", default="", metavar="TEXT", help="Only layers whose name in the file begins so.")
+said = click.option(
+    "--set",
+    "said",
+    multiple=True,
+    metavar="KEY=YAML",
+    help="An option that a file of weights does not tell, by its key in a spec: forget_bias=1, direction=reverse.",
+)
+
+
 def _drawing(command: Callable[..., None]) -> Callable[..., None]:
-    for option in (given, seed, value_range, sizes, files):
+    for option in (said, prefix, given, seed, value_range, sizes, files):
         command = option(command)
     return command
 
@@ -75,6 +85,8 @@ def check(
     limits: tuple[float, float],
     seed: int,
     input_file: Path | None,
+    prefix: str,
+    said: tuple[str, ...],
     adapters: tuple[str, ...],
     as_json: bool,
     settings: RunSettings,
@@ -90,7 +102,7 @@ def check(
     from conformance.views import checked as view
 
     with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
-        found = _brought(files, _wanted(sizes, limits, seed, input_file))
+        found = _brought(files, _wanted(sizes, limits, seed, input_file, prefix, said))
         result = check_all(Path(folder), found, adapters, settings, _run)
     if as_json:
         click.echo(json.dumps(view.as_json(result), indent=1))
@@ -110,6 +122,8 @@ def import_files(
     limits: tuple[float, float],
     seed: int,
     input_file: Path | None,
+    prefix: str,
+    said: tuple[str, ...],
     output: Path,
 ) -> None:
     """Keep the LSTM layers of model files as a suite of your own: specs, weights, golden values, engines.
@@ -121,7 +135,7 @@ def import_files(
     from conformance.models import bring
     from conformance.models.checking import prove
 
-    found = _brought(files, _wanted(sizes, limits, seed, input_file))
+    found = _brought(files, _wanted(sizes, limits, seed, input_file, prefix, said))
     cases = bring.write(output, found)
     problems = prove(output, cases) if cases else []
     for file in found:
@@ -145,7 +159,14 @@ def _brought(files: Sequence[Path], wanted: Wanted) -> list[BroughtFile]:
     return [bring(path, wanted) for path in files]
 
 
-def _wanted(sizes: Sequence[str], limits: tuple[float, float], seed: int, input_file: Path | None) -> Wanted:
+def _wanted(
+    sizes: Sequence[str],
+    limits: tuple[float, float],
+    seed: int,
+    input_file: Path | None,
+    prefix: str,
+    said: Sequence[str],
+) -> Wanted:
     from conformance.models.brought import Wanted
 
     low, high = limits
@@ -157,7 +178,18 @@ def _wanted(sizes: Sequence[str], limits: tuple[float, float], seed: int, input_
         if axis.lower() not in _SIZES or not number.isascii() or not number.isdigit() or not 1 <= int(number) <= 10**6:
             raise click.UsageError(f"--size {text!r}: give T=N (steps) or batch=N, N from 1 to 1,000,000")
         chosen[_SIZES[axis.lower()]] = int(number)
-    return Wanted(chosen.get("T"), chosen.get("B"), low, high, seed, _inputs(input_file))
+    return Wanted(
+        chosen.get("T"), chosen.get("B"), low, high, seed, _inputs(input_file), prefix, dict(map(_setting, said))
+    )
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    from conformance.case.yaml_lines import parse
+
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise click.UsageError(f"--set {text}: give KEY=VALUE, like --set direction=reverse")
+    return key, parse(value, f"--set {key}")
 
 
 def _inputs(path: Path | None) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from conformance.case.errors import ConformanceError
 from conformance.case.model import Case
 from conformance.models import brought, suite
 from conformance.models.brought import Brought, Wanted
+from conformance.weights.finding import find
+from conformance.weights.reading import read
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,19 @@ def bring(path: Path, wanted: Wanted) -> BroughtFile:
     Raises:
         ConformanceError: the file cannot be read, or is of no kind that is known here.
     """
-    if path.suffix.lower() != ".onnx":
-        raise ConformanceError(f"{path}: is of no kind that is read here; the kinds are: .onnx")
-    return _onnx(path, wanted)
+    return _onnx(path, wanted) if path.suffix.lower() == ".onnx" else _weights(path, wanted)
+
+
+def _weights(path: Path, wanted: Wanted) -> BroughtFile:
+    """The layers of a file that holds weights, by the names and shapes of its tensors."""
+    held = read(path)
+    found = find(held, prefix=wanted.prefix, options=wanted.options)
+    names = brought.distinct([brought.slug(layer.where or path.stem) for layer in found.layers])
+    layers = [
+        brought.in_dtype(brought.from_weights(layer, name, wanted))
+        for layer, name in zip(found.layers, names, strict=True)
+    ]
+    return BroughtFile(path, layers, [(each, "") for each in found.others], list(held.left_out))
 
 
 def _onnx(path: Path, wanted: Wanted) -> BroughtFile:

@@ -13,6 +13,7 @@ from conformance.case.errors import ConformanceError
 from conformance.case.fields import LONGEST_NAME
 from conformance.case.tensors import Array, Weights
 from conformance.models.onnx_layer import Layer
+from conformance.weights.found import FoundLayer
 
 DEFAULT_T, DEFAULT_B = 7, 3
 """Sizes where the file says nothing: odd, different, and more than one."""
@@ -20,7 +21,11 @@ DEFAULT_T, DEFAULT_B = 7, 3
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the user asks of the cases. T, B: None for those of the file, or chosen. low, high: the range of x."""
+    """What the user asks of the cases.
+
+    T, B: None for those of the file, or chosen. low, high: the range of x. inputs: canonical; what is missing is drawn.
+    prefix: only layers whose name begins so. options: keys of a case that a file of weights does not tell.
+    """
 
     T: int | None = None
     B: int | None = None
@@ -28,6 +33,8 @@ class Wanted:
     high: float = 1.0
     seed: int = 1
     inputs: Mapping[str, Array] = field(default_factory=dict)
+    prefix: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,6 @@ def from_onnx(layer: Layer, name: str, node: bytes, wanted: Wanted) -> Brought:
         ConformanceError: the inputs that were given do not fit the node, or each other.
     """
     keys, notes, inputs = dict(layer.keys), list(layer.notes), dict(wanted.inputs)
-    D = len(layer.weights.rows)
     batch_major = keys.get("layout") == "batch_major"
     for ours, theirs in (("h0", "initial_h"), ("c0", "initial_c")):
         if theirs in layer.stored:
@@ -76,20 +82,64 @@ def from_onnx(layer: Layer, name: str, node: bytes, wanted: Wanted) -> Brought:
     told_T, told_B = _told("T", wanted.T, layer.T, inputs, 0), _told("B", wanted.B, layer.B, inputs, 1)
     if told_B is None and lengths is not None:
         told_B = len(lengths)
-    T, B = told_T or DEFAULT_T, told_B or DEFAULT_B
-    if chosen := [f"{axis} = {size}" for axis, told, size in (("T", told_T, T), ("B", told_B, B)) if not told]:
-        notes.append(f"the file leaves sizes open; chosen: {', '.join(chosen)} (--size T=N, --size B=N for others)")
+    T, B = _chosen(told_T, told_B, notes)
     if "sequence_lens" in layer.open or lengths is not None:
         given = [max(T - 2 * b, 1) for b in range(B)] if lengths is None else [int(n) for n in lengths]
         keys["lengths"] = given
         if lengths is None:
             notes.append(f"lengths chosen: {', '.join(map(str, given))}")
-    keys |= {"T": T, "B": B, "seed": wanted.seed}
+    sized = _sized(layer.where, keys, len(layer.weights.rows), T, B, inputs, wanted, notes)
+    return Brought(layer.where, name, sized, layer.weights, inputs, node, tuple(notes))
+
+
+def from_weights(layer: FoundLayer, name: str, wanted: Wanted) -> Brought:
+    """A layer of a file of weights, with sizes; states are drawn.
+
+    Raises:
+        ConformanceError: the inputs that were given do not fit the layer, or each other.
+    """
+    notes, inputs = list(layer.notes), dict(wanted.inputs)
+    for key, why in (layer.asked or {}).items():
+        notes.append(f"the file does not tell {key}: {why}; taken as in a plain LSTM (--set {key}=... for another)")
+    T, B = _chosen(_told("T", wanted.T, None, inputs, 0), _told("B", wanted.B, None, inputs, 1), notes)
+    keys = dict(layer.keys)
+    if "lengths" in inputs:
+        keys["lengths"] = [int(n) for n in inputs.pop("lengths")]
+    where = f"{layer.where or 'the layer'} ({layer.layout})"
+    sized = _sized(where, keys, len(layer.weights.rows), T, B, inputs, wanted, notes)
+    return Brought(where, name, sized, layer.weights, inputs, notes=tuple(notes))
+
+
+def _chosen(T: int | None, B: int | None, notes: list[str]) -> tuple[int, int]:
+    """T and B, those chosen here where the file leaves them open."""
+    found = T or DEFAULT_T, B or DEFAULT_B
+    if chosen := [f"{axis} = {size}" for axis, told, size in zip("TB", (T, B), found, strict=True) if not told]:
+        notes.append(f"the file leaves sizes open; chosen: {', '.join(chosen)} (--size T=N, --size B=N for others)")
+    return found
+
+
+def _sized(
+    where: str,
+    keys: dict[str, Any],
+    rows: int,
+    T: int,
+    B: int,
+    inputs: Mapping[str, Array],
+    wanted: Wanted,
+    notes: list[str],
+) -> dict[str, Any]:
+    """The keys with sizes and with where x comes from. rows: layers times directions."""
+    keys = {**keys, "T": T, "B": B, "seed": wanted.seed}
     if "x" not in inputs:
         keys["x"] = {"uniform": {"low": wanted.low, "high": wanted.high}}
         notes.append(f"x drawn from {wanted.low:g} to {wanted.high:g} with seed {wanted.seed}")
-    _demand_shapes(layer, inputs, {"x": (T, B, keys["I"]), "h0": (D, B, keys["H"]), "c0": (D, B, keys["H"])})
-    return Brought(layer.where, name, keys, layer.weights, inputs, node, tuple(notes))
+    shapes = {"x": (T, B, keys["I"]), "h0": (rows, B, keys.get("P") or keys["H"]), "c0": (rows, B, keys["H"])}
+    for name, array in inputs.items():
+        if name not in shapes:
+            raise ConformanceError(f"{where}: has no input {name}; it has {', '.join(shapes)} and lengths")
+        if array.shape != shapes[name]:
+            raise ConformanceError(f"{where}: {name} is {array.shape}, not {shapes[name]}")
+    return keys
 
 
 def _told(axis: str, wanted: int | None, in_file: int | None, inputs: Mapping[str, Array], place: int) -> int | None:
@@ -105,14 +155,6 @@ def _told(axis: str, wanted: int | None, in_file: int | None, inputs: Mapping[st
         return in_file
     states = [inputs[name] for name in ("h0", "c0") if axis == "B" and name in inputs]
     return int(states[0].shape[1]) if states and states[0].ndim == 3 else None
-
-
-def _demand_shapes(layer: Layer, inputs: Mapping[str, Array], wanted: Mapping[str, tuple[int, ...]]) -> None:
-    for name, array in inputs.items():
-        if name not in wanted:
-            raise ConformanceError(f"{layer.where}: has no input {name}; it has {', '.join(wanted)} and lengths")
-        if array.shape != wanted[name]:
-            raise ConformanceError(f"{layer.where}: {name} is {array.shape}, not {wanted[name]}")
 
 
 def distinct(names: list[str]) -> list[str]:

@@ -12,7 +12,7 @@ _ZIP = b"PK"
 _TFLITE = b"TFL3"
 _PICKLE = b"\x80"
 """The first byte of a pickle of protocol 2 or later, as torch.save wrote before PyTorch 1.6."""
-_FORMS = "safetensors, npz, HDF5, .keras, a PyTorch state_dict, ONNX or TensorFlow Lite"
+_FORMS = "safetensors, npz, HDF5, .keras, a PyTorch state_dict, TorchScript, ONNX or TensorFlow Lite"
 
 
 def read(path: Path) -> Held:
@@ -54,6 +54,7 @@ def _is_safetensors(data: bytes) -> bool:
 
 
 def _read_zip(path: Path, data: bytes) -> Held:
+    from conformance.weights.torchscript_file import is_torchscript, read_torchscript
     from conformance.weights.zipped import Zip
 
     archive = Zip(path, data)
@@ -62,12 +63,8 @@ def _read_zip(path: Path, data: bytes) -> Held:
         from conformance.weights.hdf5_file import read_keras
 
         return read_keras(archive)
-    if any(name.endswith("/constants.pkl") for name in names) and any("/code/" in name for name in names):
-        raise refused(
-            path,
-            "it is a TorchScript archive, whose code would have to run; save its weights alone: "
-            "torch.save(torch.jit.load(FILE).state_dict(), 'weights.pt')",
-        )
+    if is_torchscript(names):
+        return read_torchscript(archive)
     if any(name.endswith("data.pkl") for name in names):
         from conformance.weights.torch_file import read_torch
 
