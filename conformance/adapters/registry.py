@@ -1,4 +1,7 @@
-"""Finds adapters. Each, built-in or a vendor's, is an entry point in the group `lstm_conformance.adapters`."""
+"""Finds adapters. Each, built-in or a vendor's, is an entry point in the group `lstm_conformance.adapters`.
+
+One that is in no package is named by its file and class, `./mine.py:Mine` (conformance.adapters.from_file).
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from conformance.adapters import from_file
 from conformance.case.errors import AdapterUnavailable
 from conformance.case.text import shortened, visible
 
@@ -19,32 +24,57 @@ if TYPE_CHECKING:
 GROUP = "lstm_conformance.adapters"
 
 _LABEL = re.compile(r"(?:(?P<place>[\w.-]+):)?(?P<name>[\w.-]+)(?:@(?P<device>[!-~]+))?", re.ASCII)
+_FILE = re.compile(r"(?:(?P<place>[\w.-]+):)?(?P<file>.+\.py):(?P<kind>[^\W\d]\w*)(?:@(?P<device>[!-~]+))?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Label:
-    """The parts of `[PLACE:]NAME[@DEVICE]`; place is empty for this interpreter."""
+    """The parts of `[PLACE:]NAME[@DEVICE]` or `[PLACE:]FILE.py:CLASS[@DEVICE]`.
+
+    place: empty for this interpreter. name: of the adapter; the file's without `.py`, where it is one. file, kind: the
+    file and the class in it; empty for an installed adapter.
+    """
 
     place: str
     name: str
     device: str
+    file: str = ""
+    kind: str = ""
+
+    @property
+    def here(self) -> str:
+        """What `load` takes: the name of an installed adapter, or the file, from the root, and the class."""
+        return f"{Path(self.file).absolute()}:{self.kind}" if self.file else self.name
 
     @property
     def there(self) -> str:
         """The label without its place, as it is known there: `NAME@DEVICE`."""
-        return f"{self.name}@{self.device}"
+        return f"{self.here}@{self.device}"
+
+    @property
+    def identity(self) -> str:
+        """What names the same adapter in two runs: `NAME`, or `FILE:CLASS` wherever the file is; `@DEVICE` if any."""
+        name = f"{self.name}:{self.kind}" if self.file else self.name
+        return name if self.device == "cpu" else f"{name}@{self.device}"
 
 
 def parse(label: str) -> Label:
-    """`torch` -> here, torch, cpu; `board:mine@npu:1` -> board, mine, npu:1.
+    """`torch` -> here, torch, cpu; `board:mine@npu:1` -> board, mine, npu:1; `./a.py:Mine` -> here, a, cpu, ./a.py, Mine.
 
     Raises:
         AdapterUnavailable: not of that form.
     """
+    if (found := _FILE.fullmatch(label)) is not None and label.isprintable():
+        return Label(
+            found["place"] or "", Path(found["file"]).stem, found["device"] or "cpu", found["file"], found["kind"]
+        )
     found = _LABEL.fullmatch(label)
+    if label.endswith(".py"):
+        raise AdapterUnavailable(f"'{shortened(label)}' is a file; name the class in it, too: {shortened(label)}:CLASS")
     if found is None:
         raise AdapterUnavailable(
-            f"'{shortened(label)}' is not an adapter; give [PLACE:]NAME[@DEVICE], like torch, torch@cuda or board:torch"
+            f"'{shortened(label)}' is not an adapter; give [PLACE:]NAME[@DEVICE], like torch, torch@cuda or "
+            "board:torch, or [PLACE:]FILE.py:CLASS[@DEVICE], like ./mine.py:Mine"
         )
     return Label(found["place"] or "", found["name"], found["device"] or "cpu")
 
@@ -73,6 +103,19 @@ def check(name: str, known: Sequence[str] | None = None) -> None:
         raise AdapterUnavailable(f"no adapter '{shortened(name)}'{hint} installed: {', '.join(known)}")
 
 
+def demand(label: Label, known: Sequence[str] | None = None) -> None:
+    """Raises AdapterUnavailable if there is no adapter of this label: no such name, or no such file. Imports nothing.
+
+    Args:
+        label: its device is not looked at.
+        known: the names that exist at its place; None for those of this interpreter.
+    """
+    if label.file:
+        from_file.demand_file(label.file)
+    else:
+        check(label.name, known)
+
+
 def make(spec: str) -> Adapter:
     """The adapter `name` or `name@device` of this interpreter, its framework imported.
 
@@ -84,32 +127,35 @@ def make(spec: str) -> Adapter:
     label = parse(spec)
     if label.place:
         raise AdapterUnavailable(f"{spec}: {label.place} is another place; only a worker can go there")
-    adapter = _loaded(label.name, lambda entry: _class(entry)(label.device))
+    adapter = _loaded(label, lambda kind: kind(label.device))
     if not isinstance(adapter, Adapter):
+        named = "it is" if label.file else f"its entry point names {_found()[label.name].value}, which makes"
         raise AdapterUnavailable(
-            f"{label.name} cannot load: its entry point names {_found()[label.name].value}, which makes a "
-            f"{type(adapter).__name__}; it must name a subclass of conformance.adapters.base.Adapter"
+            f"{label.here} cannot load: {named} a "
+            f"{type(adapter).__name__}; it must {'be' if label.file else 'name'} a subclass of "
+            "conformance.adapters.base.Adapter"
         )
     if not isinstance(getattr(adapter, "name", None), str):
-        raise AdapterUnavailable(f"{label.name} cannot load: {type(adapter).__name__}.name is not a text")
+        raise AdapterUnavailable(f"{label.here} cannot load: {type(adapter).__name__}.name is not a text")
     if not hasattr(adapter, "capabilities"):
-        raise AdapterUnavailable(f"{label.name} cannot load: {type(adapter).__name__} has no capabilities")
+        raise AdapterUnavailable(f"{label.here} cannot load: {type(adapter).__name__} has no capabilities")
     return adapter
 
 
-def load(name: str) -> Any:
-    """The object that the entry point of this name refers to: the adapter's class, if it is right.
+def load(spec: str) -> Any:
+    """The object that the entry point of this name, or a file and class, refers to: the adapter's class, if it is right.
 
     Raises:
         AdapterUnavailable: unknown name, or its module cannot be imported.
     """
-    return _loaded(name, _class)
+    return _loaded(parse(spec), lambda kind: kind)
 
 
-def _loaded(name: str, how: Callable[[EntryPoint], Any]) -> Any:
-    check(name)
+def _loaded(label: Label, how: Callable[[Any], Any]) -> Any:
+    demand(label)
+    name = label.here
     try:
-        return how(_found()[name])
+        return how(from_file.load(label.file, label.kind) if label.file else _class(_found()[label.name]))
     except (AdapterUnavailable, KeyboardInterrupt):
         raise
     except ImportError as error:
@@ -120,6 +166,12 @@ def _loaded(name: str, how: Callable[[EntryPoint], Any]) -> Any:
     # A framework may raise anything while it is imported, even a Rust panic, which is not an Exception.
     except BaseException as error:
         raise AdapterUnavailable(f"{name} cannot load: {type(error).__name__}: {said(error)}") from error
+
+
+def text_of(label: str) -> dict[str, str]:
+    """Which text of a file an adapter was made from, as one of its settings; {} for one that is installed."""
+    file = parse(label).file if label else ""
+    return {f"sha256 of {Path(file).name}": from_file.digest(file)[:16]} if file else {}
 
 
 def said(error: BaseException) -> str:

@@ -41,7 +41,7 @@ def design(specs: Path, seed: int | None, adapters: tuple[str, ...], check_only:
     from conformance.golden.design.text import spec_of
 
     chosen = adapters or tuple(name for name in registry.names() if registry.is_built_in(name))
-    refusals = {name: registry.load(name).capabilities.refusal for name in chosen}
+    refusals = {registry.parse(name).name: registry.load(name).capabilities.refusal for name in chosen}
     cases = select_cases(specs, ())
     families: list[Family]
     number = draw.SEED if seed is None else seed
@@ -54,7 +54,7 @@ def design(specs: Path, seed: int | None, adapters: tuple[str, ...], check_only:
             progress.advance(tasks[family])  # type: ignore[arg-type]
 
         if adapters:
-            own = {draw.family_of(name) for name in adapters}
+            own = {draw.family_of(name) for name in refusals}
             others = [case for case in cases if case.family not in own]
             families = draw.of_interfaces(refusals, others, number, report)
         else:

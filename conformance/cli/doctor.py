@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     "--adapter",
     "adapters",
     multiple=True,
-    metavar="[PLACE:]NAME[@DEVICE]",
+    metavar="[PLACE:]NAME[@DEVICE]|FILE.py:CLASS",
     help="Adapter to load; repeatable.  [default: all]",
 )
 @options.worker

@@ -26,8 +26,8 @@ LOG_WIDTH = 100
     "--adapter",
     "adapters",
     multiple=True,
-    metavar="[PLACE:]NAME[@DEVICE]",
-    help="Adapter to run; repeatable.  [default: all that load, here and at each --worker]",
+    metavar="[PLACE:]NAME[@DEVICE]|FILE.py:CLASS",
+    help="Adapter to run, installed or in a file; repeatable.  [default: all that load, here and at each --worker]",
 )
 @options.worker
 @options.case

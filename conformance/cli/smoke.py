@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("adapter", metavar="[PLACE:]ADAPTER[@DEVICE]")
+@click.argument("adapter", metavar="[PLACE:]ADAPTER[@DEVICE]|FILE.py:CLASS")
 @click.option("--check", "patterns", multiple=True, metavar="GLOB", help="Only checks whose id matches; repeatable.")
 @options.worker
 @options.deviations

@@ -39,7 +39,7 @@ class ConformanceSession:
     def __init__(self, config: pytest.Config, adapters: list[str]) -> None:
         for label in map(registry.parse, adapters):
             if not label.place:  # what another place has, it says when the adapter's turn comes
-                registry.check(label.name)
+                registry.demand(label)
         self.config = config
         settings = _settings(config)
         if (path := self._results_path()) is not None:

@@ -154,8 +154,7 @@ def _by_another_mistake(before: Record, after: Record) -> bool:
 
 
 def _adapter(label: str) -> str:
-    parsed = registry.parse(label)
-    return parsed.name if parsed.device == "cpu" else f"{parsed.name}@{parsed.device}"
+    return registry.parse(label).identity
 
 
 def _by_adapter_and_case(results: Results) -> dict[tuple[str, str], Record]:

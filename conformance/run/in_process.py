@@ -26,7 +26,7 @@ class InProcess:
         began = time.monotonic()
         self._adapter = registry.make(label)
         self._asked: deque[Ask] = deque()
-        self.info = describe(self._adapter)
+        self.info = describe(self._adapter, label)
         self.seconds = time.monotonic() - began
 
     def refusal(self, case: Case) -> str | None:

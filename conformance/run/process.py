@@ -54,7 +54,7 @@ class Worker:
     """One adapter in one process. It answers requests in their order; more than one may be under way.
 
     Args:
-        label: `[PLACE:]NAME[@DEVICE]`.
+        label: `[PLACE:]NAME[@DEVICE]` or `[PLACE:]FILE.py:CLASS[@DEVICE]`.
         settings: its places, limit of memory and time to load are this worker's.
         ready: wait until it is; without, there is other work to do before `wait_until_ready` is called.
 
@@ -67,9 +67,11 @@ class Worker:
         parsed = registry.parse(label)
         self.label = label
         self._place = settings.place_of(label)
+        if parsed.file and self._place.ssh:
+            raise AdapterUnavailable(f"{label}: a file is read on this machine; on a host, install the adapter there")
         known = self._place.adapters
         try:
-            registry.check(parsed.name, known)
+            registry.demand(parsed, known)
         except AdapterUnavailable as error:
             raise AdapterUnavailable(self._from_there(str(error))) from error
         self._connection = Connection(self._place)

@@ -112,7 +112,7 @@ def _made(request: Load, copies: Copies) -> tuple[Adapter, Loaded]:
         limit_memory(request.memory)
     with ending_after(request.timeout):
         adapter = registry.make(request.adapter)
-        info = describe(adapter)
+        info = describe(adapter, request.adapter)
     copies.end_if_copy()
     if copies.came_back():
         raise AdapterUnavailable(f"{adapter.name} cannot load: {CAME_BACK}")
@@ -128,8 +128,12 @@ def _answer(adapter: Adapter, request: Ask) -> Answer:
         return Raised("KeyboardInterrupt", traceback.format_exc())
 
 
-def describe(adapter: Adapter) -> AdapterInfo:
+def describe(adapter: Adapter, label: str = "") -> AdapterInfo:
     """Describes the adapter and the place where it runs.
+
+    Args:
+        adapter: it.
+        label: what it was made by; of a file of the user's, the digest is among the settings.
 
     Raises:
         AdapterUnavailable: the adapter does not state its versions or its device.
@@ -144,7 +148,7 @@ def describe(adapter: Adapter) -> AdapterInfo:
     return AdapterInfo(
         versions=sendable(versions),
         device=sendable(str(device)),
-        settings=sendable(_settings(adapter) | variables(os.environ)),
+        settings=sendable(_settings(adapter) | variables(os.environ) | registry.text_of(label)),
         python=platform.python_version(),
         machine=platform.machine(),
         processor=_processor(),

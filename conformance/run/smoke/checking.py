@@ -88,7 +88,7 @@ class Smoke:
         self._deviations = deviations or []
         self._found_versions: dict[str, str] | None = None
         self._asker = Asker(lambda: Worker(adapter, settings), settings.timeout)
-        self._declared = declared(registry.parse(adapter).name, place, settings.load_timeout)
+        self._declared = declared(adapter, place, settings.load_timeout)
         every = [] if self._declared.capabilities is None else called_for(self._declared.capabilities)
         ids = [*_FIRST, *(check.id for check in every)]
         for pattern in patterns:

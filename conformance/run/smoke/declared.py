@@ -44,16 +44,19 @@ class Declared:
         ]
 
 
-def declared(name: str, place: Place = HERE, seconds: float = LOAD_SECONDS) -> Declared:
-    """What the adapter of this name, as installed at a place, declares.
+def declared(adapter: str, place: Place = HERE, seconds: float = LOAD_SECONDS) -> Declared:
+    """What an adapter, as it is at a place, declares.
 
     Args:
+        adapter: its label; the place and the device in it are not looked at.
         seconds: how long it may take to load the class.
 
     Raises:
         AdapterUnavailable: there is no such adapter, or its class cannot be loaded.
     """
-    registry.check(name, place.adapters)
+    label = registry.parse(adapter)
+    name = label.here
+    registry.demand(label, place.adapters)
     group = execnet.Group()
     try:
         channel = group.makegateway(place.gateway).remote_exec(place.preamble + _BOOTSTRAP)
@@ -104,7 +107,10 @@ def faults(kind: Any, name: str) -> list[str]:
     if not (isinstance(kind, type) and issubclass(kind, Adapter)):
         return [f"the entry point {name} leads to {kind!r}, not a subclass of conformance.adapters.base.Adapter"]
     found = []
-    if getattr(kind, "name", None) != name:
+    if registry.parse(name).file:
+        if not isinstance(getattr(kind, "name", None), str):
+            found.append("name is not a text; messages call the adapter by it")
+    elif getattr(kind, "name", None) != name:
         found.append(f"name is {getattr(kind, 'name', None)!r}; its entry point calls it {name!r}")
     found += _set_faults("devices", kind.devices, None)
     capabilities = getattr(kind, "capabilities", None)
