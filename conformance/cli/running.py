@@ -47,12 +47,14 @@ def _import_numpy() -> None:
 class Ran:
     """What came of a run.
 
-    adapters: the labels that loaded. records: the results, each adapter's in the order of the specs.
+    adapters: the labels that loaded. versions: of the packages of each.
+    records: the results, each adapter's in the order of the specs.
     shared: what the unexpected failures of each adapter have in common.
     warnings: what in the known deviations can have no effect, a line each.
     """
 
     adapters: list[str]
+    versions: dict[str, dict[str, str]]
     records: list[Record]
     shared: list[Shared]
     warnings: list[str]
@@ -149,6 +151,7 @@ class Run:
         place = {(label, case.id): (n, k) for n, label in enumerate(loaded) for k, case in enumerate(cases)}
         return Ran(
             list(loaded),
+            {label: runner.versions for label, runner in loaded.items()},
             sorted(records, key=lambda record: place[record.adapter, record.case]),
             shared,
             self._warnings(known, loaded, [case.id for case in every]),

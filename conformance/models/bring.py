@@ -59,8 +59,9 @@ def _onnx(path: Path, wanted: Wanted) -> BroughtFile:
     found = find(path)
     names = brought.distinct([brought.slug(layer.node.name or layer.where) for layer in found.layers])
     layers = [
-        brought.in_dtype(brought.from_onnx(layer, name, model_of(layer), wanted))
+        brought.in_dtype(each)
         for layer, name in zip(found.layers, names, strict=True)
+        for each in brought.by_reading(brought.from_onnx(layer, name, model_of(layer), wanted))
     ]
     return BroughtFile(path, layers, [(each.where, each.why) for each in found.not_used], found.notes)
 

@@ -92,6 +92,29 @@ def from_onnx(layer: Layer, name: str, node: bytes, wanted: Wanted) -> Brought:
     return Brought(layer.where, name, sized, layer.weights, inputs, node, tuple(notes))
 
 
+def by_reading(layer: Brought) -> list[Brought]:
+    """A layer with a clip as a case for each of the two readings of the operator's text; others as they are.
+
+    Each engine is judged by the reading that it documents (docs/equations.md, clips).
+    """
+    clip = layer.keys.get("gate_clip")
+    if clip is None or layer.node is None:
+        return [layer]
+    said = {
+        "gates": "clip read as bounding the inputs of the four gates",
+        "all": "clip read as bounding the input of every activation, that of the cell state too",
+    }
+    return [
+        replace(
+            layer,
+            name=f"{layer.name}-clip-{reading}",
+            keys={**layer.keys, "gate_clip": {**clip, "reading": reading}},
+            notes=(*layer.notes, note),
+        )
+        for reading, note in said.items()
+    ]
+
+
 def from_weights(layer: FoundLayer, name: str, wanted: Wanted) -> Brought:
     """A layer of a file of weights, with sizes; states are drawn.
 

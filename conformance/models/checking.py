@@ -7,12 +7,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from conformance.adapters import registry
+from conformance.case.load import load_specs
 from conformance.case.model import Case
+from conformance.data import default_folders
 from conformance.golden import generate
 from conformance.golden.store import VectorStore
 from conformance.models import bring
+from conformance.models import known as known_ones
 from conformance.models.bring import BroughtFile
 from conformance.models.brought import Brought
+from conformance.results.deviations import load_all
 from conformance.results.record import Record
 from conformance.run.settings import RunSettings
 
@@ -86,16 +91,23 @@ def check_all(
     store = VectorStore(folder / "vectors")
     proven = [case for case in cases if case.id in store.entries]
     answers: dict[str, list[Answer]] = {case.id: [] for case in proven}
+    warnings: dict[str, list[str]] = {}
     if proven:
         own = {f"{folder / 'engines.py'}:{kind}": name for name, kind in OWN_NODE.items()}
         labels = [label for label, name in own.items() if not adapters or name in adapters]
-        from conformance.adapters import registry
-
         labels += list(adapters) or registry.names()
         ran = run(replace(settings, specs=folder / "specs", vectors=folder / "vectors"), labels, proven)
+        known = load_all(settings.deviations)
         for record in ran.records:
             name = own.get(record.adapter, record.adapter)
-            answers[record.case].append(Answer(name, record.adapter in own, {}, record))
+            versions = ran.versions[record.adapter]
+            shown = known_ones.shown(record, known.get(name, []), versions)
+            answers[record.case].append(Answer(name, record.adapter in own, versions, record, shown))
+        there = {own.get(label, label) for label in ran.adapters}
+        absent = {name: known[name] for name in registry.names() if name in known and name not in there}
+        if absent and not adapters:
+            suite = load_specs(default_folders().specs)
+            warnings = {case.id: known_ones.expected(case, store.load(case), absent, suite) for case in proven}
     by_id = {case.id: case for case in cases}
     ids = iter(case.id for case in cases)
     found = []
@@ -105,6 +117,6 @@ def check_all(
             case_id = next(ids)
             case = by_id[case_id] if case_id in answers else None
             problem = "" if case else next((p for p in problems if p.startswith(case_id)), "no golden value was proven")
-            layers.append(CheckedLayer(layer, case, answers.get(case_id, []), problem))
+            layers.append(CheckedLayer(layer, case, answers.get(case_id, []), problem, warnings.get(case_id, [])))
         found.append((file, layers))
     return Checked(found)

@@ -23,7 +23,7 @@ from conformance.models.onnx_values import Unknown, Values
 INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
 """The operator's inputs, in its order."""
 _PARAMETERS = ("activation_alpha", "activation_beta")
-_ATTRIBUTES = {
+ATTRIBUTES = {
     "activations",
     "clip",
     "direction",
@@ -87,7 +87,7 @@ class _Read:
             ModelError: the node contradicts the operator's definition, or its weights are not constant.
         """
         attributes = attributes_of(self.node)
-        if unknown := sorted(attributes.keys() - _ATTRIBUTES):
+        if unknown := sorted(attributes.keys() - ATTRIBUTES):
             self.refuse(f"has the attribute {shortened(repr(unknown[0]))}, which the operator has not")
         given = {name: each for name, each in zip(INPUTS, self.node.input, strict=False) if each}
         arrays: dict[str, Array] = {}

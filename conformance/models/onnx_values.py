@@ -22,6 +22,8 @@ _MOVES = ("Identity", "Transpose", "Reshape", "Unsqueeze", "Squeeze", "Flatten",
 _MAKES = ("Expand", "Shape", "ConstantOfShape")
 _COMPUTES = ("Cast", "CastLike", "DequantizeLinear", "Add", "Sub", "Mul", "Div", "Neg")
 FOLLOWED = frozenset({*_MOVES, *_MAKES, *_COMPUTES})
+_LEAST_OPSET = {"DequantizeLinear": 19}
+"""onnx's reference (1.23.2) has no older version of these; what they compute is the same."""
 LONGEST_CHAIN = 200
 LARGEST = 512 * MEBIBYTE
 """The most bytes of a tensor on the way to a node."""
@@ -136,7 +138,8 @@ def _evaluated(scope: Scope, node: Any, inputs: dict[str, Array], name: str) -> 
 
     values = [onnx.helper.make_empty_tensor_value_info(each) for each in (*inputs, name)]
     graph = onnx.helper.make_graph([node], "one", values[:-1], values[-1:])
-    opset = onnx.helper.make_opsetid("", max(scope.opsets.get(each, 0) for each in OWN_DOMAIN) or 1)
+    version = max(scope.opsets.get(each, 0) for each in OWN_DOMAIN) or 1
+    opset = onnx.helper.make_opsetid("", max(version, _LEAST_OPSET.get(node.op_type, 1)))
     try:
         evaluator = ReferenceEvaluator(onnx.helper.make_model(graph, opset_imports=[opset]))
         return np.asarray(evaluator.run([name], inputs)[0])

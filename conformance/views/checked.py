@@ -38,8 +38,8 @@ def _layer(layer: CheckedLayer) -> list[str]:
     width = max((len(_name(answer)) for answer in layer.answers), default=0)
     for answer in layer.answers:
         lines.append(f"  {_name(answer):{width}}  {_verdict(answer)}")
-        if answer.record.outcome_class.wrong and answer.record.message:
-            lines += textwrap.indent(answer.record.message, "    ").split("\n")
+        if answer.record.outcome_class.wrong:
+            lines += [f"    {line}" for line in _story(answer)]
         if answer.known:
             lines += _wrapped(f"this is known: {answer.known}", "    ")
     for warning in layer.warnings:
@@ -56,8 +56,14 @@ def _verdict(answer: Answer) -> str:
     if record.outcome == "passed":
         return f"right: noise {record.noise:.2g} of {record.allowed:g}" if record.noise is not None else "right"
     if record.outcome == "unsupported":
-        return f"not supported: {(record.message or '').strip()}"
+        return f"not supported: {' '.join(_story(answer))}"
     return record.outcome.upper()
+
+
+def _story(answer: Answer) -> list[str]:
+    """The message without its head, which names files that are gone, and without the command that would need them."""
+    lines = [line.strip() for line in (answer.record.message or "").splitlines()[1:]]
+    return [line for line in lines if line and not line.startswith("again:")]
 
 
 def _wrapped(text: str, indent: str) -> list[str]:

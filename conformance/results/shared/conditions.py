@@ -103,6 +103,11 @@ class _Trait(NamedTuple):
     penalty: float = 0.0
 
 
+def options_of(case: Case) -> frozenset[str]:
+    """The options that a case has, in words; no sizes, and nothing that it lacks."""
+    return frozenset(trait.text for trait in _traits(case) if trait.penalty == 0)
+
+
 def _having(cases: Sequence[Case]) -> Iterator[tuple[Condition, Bools]]:
     places: dict[_Trait, list[int]] = {}
     for n, case in enumerate(cases):
