@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conformance.api.layouts import in_layout
+from conformance.api.layouts import CANONICAL, in_layout, named
+from conformance.case.errors import ConformanceError
+from conformance.case.load import load_specs
 from conformance.case.model import Case
-from conformance.case.select import select_cases
+from conformance.case.select import matching
 from conformance.case.tensors import Array
 from conformance.data import default_folders
 from conformance.golden.cache import cached
@@ -176,10 +178,25 @@ def cases(
     Raises:
         ConformanceError: a pattern matches nothing, a spec is wrong, or there is no such layout.
     """
-    own = default_folders()
-    store = VectorStore(Path(vectors) if vectors is not None else own.vectors)
-    found = select_cases(Path(specs) if specs is not None else own.specs, patterns)
+    if layout != CANONICAL:
+        named(layout)
+    for name, folder in (("specs", specs), ("vectors", vectors)):
+        if folder is not None and not Path(folder).is_dir():
+            raise ConformanceError(f"{name} must be a folder; there is none called {folder}")
+    store = _own_store() if vectors is None else VectorStore(Path(vectors))
+    every = _own_cases() if specs is None else load_specs(Path(specs))
+    found = matching(every, patterns) if patterns else every
     return tuple(LSTMCase(case, store, layout) for case in found)
+
+
+@cache
+def _own_cases() -> list[Case]:
+    return load_specs(default_folders().specs)
+
+
+@cache
+def _own_store() -> VectorStore:
+    return VectorStore(default_folders().vectors)
 
 
 def _copied(arrays: dict[str, Array]) -> dict[str, Array]:

@@ -93,7 +93,7 @@ def demand_outputs(case: LSTMCase, outputs: Mapping[str, Any]) -> None:
         if name not in there:
             near = difflib.get_close_matches(str(name), there, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ConformanceError(f"{case.id} has no output {name!r}{hint} Its outputs are {', '.join(there)}")
+            raise ConformanceError(f"{case.id} has no output {name!r}{hint}; its outputs are {', '.join(there)}")
 
 
 def demanded(name: str, value: str, known: tuple[str, ...]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -69,15 +70,15 @@ class Report:
         records = [each.record() for each in self.results]
         out = io.StringIO()
         console = Console(file=out, width=_WIDTH, markup=False, emoji=False, highlight=False)
-        for block in matrix(records, [self.name], width=_WIDTH):
+        answered = {record.family for record in records if record.outcome != Unsupported.name}
+        shown = [record for record in records if record.family in answered]  # of the others, below, by reason
+        for block in matrix(shown, [self.name], width=_WIDTH):
             console.print(block, crop=False)
-        lines += [out.getvalue().rstrip("\n"), LEGEND]
-        lines += [as_text(each) for each in shared_by_unexpected(self.name, records, self._conditions(CaseConditions))]
+        lines += [out.getvalue().rstrip("\n"), textwrap.fill(LEGEND, _WIDTH, break_on_hyphens=False)]
+        conditions = CaseConditions(each.case for each in self.results)
+        lines += [as_text(each) for each in shared_by_unexpected(self.name, records, conditions)]
         lines += self.left_out
         return "\n".join([*lines, *self._refusals(), self.total()])
-
-    def _conditions(self, kind: type) -> object:
-        return kind(each.case for each in self.results)
 
     def total(self) -> str:
         """How many passed, failed and were refused."""

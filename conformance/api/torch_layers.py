@@ -67,6 +67,8 @@ class TorchLayers:
             "proj_size": case.P or 0,
         }
         if issubclass(maker, self._torch.nn.LSTM):
+            if case.P is not None and case.P >= case.H:
+                raise UnsupportedOption("torch: proj_size has to be smaller than hidden_size")
             return maker(**offered)
         return maker(**arguments_of(maker, offered, f"lambda case: {maker.__name__}(case.I, case.H)", told))
 
