@@ -69,7 +69,7 @@ class LSTMCase:
         return self.spec.B
 
     @property
-    def I(self) -> int:
+    def I(self) -> int:  # noqa: E743
         """Input size."""
         return self.spec.I
 

@@ -1,8 +1,8 @@
-"""`check` and `assert_conforms`: a function or a layer of the user's, asked one case after the other in this process."""
+"""`check` and `assert_conforms`: a function or a layer of the user's is asked one case after the other, in process."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Unpack
 
@@ -51,7 +51,9 @@ def check(subject: Any, **options: Unpack[CheckOptions]) -> Report:
         results.append(result)
         wrong += result.outcome.wrong
         if most is not None and wrong >= most and len(results) < len(chosen):
-            left_out = (f"stopped after {wrong} wrong answers (maxfail); {len(chosen) - len(results)} cases were not run",)
+            left_out = (
+                f"stopped after {wrong} wrong answers (maxfail); {len(chosen) - len(results)} cases were not run",
+            )
             break
     if not told.gradients:
         left_out += ("gradients are left out, as you said",)
@@ -68,7 +70,8 @@ def assert_conforms(subject: Any, **options: Unpack[CheckOptions]) -> Report:
         AssertionError: an answer is wrong, or no case was answered at all; the text is that of the report.
         ConformanceError: as `check`.
     """
-    report = check(subject, **{"maxfail": 5, **options})
+    options.setdefault("maxfail", 5)
+    report = check(subject, **options)
     if not report:
         why = "" if report.failed else "\nno case was answered; see supports= and cases="
         raise AssertionError(f"{report.name} does not conform\n\n{report}{why}")
@@ -84,7 +87,9 @@ def _chosen(options: CheckOptions) -> Sequence[LSTMCase]:
         return [case for case in every if own or _is_plain(case)]
     given = [asked] if isinstance(asked, (str, LSTMCase)) else list(asked)
     if wrong := [each for each in given if not isinstance(each, (str, LSTMCase))]:
-        raise ConformanceError(f"cases has a {type(wrong[0]).__name__}; give patterns for ids, or conformance.cases(...)")
+        raise ConformanceError(
+            f"cases has a {type(wrong[0]).__name__}; give patterns for ids, or conformance.cases(...)"
+        )
     if not given:
         raise ConformanceError("cases is empty; leave it out for all plain cases")
     patterns = [each for each in given if isinstance(each, str)]
@@ -121,7 +126,8 @@ def _adapter_of(subject: Any, told: Told, chosen: dict[str, LSTMCase]) -> Adapte
         "maker" if layer else "function": subject,
         "cases": chosen,
     }
-    return type("Own", (kind,), members)()
+    adapter: Adapter = type("Own", (kind,), members)()
+    return adapter
 
 
 def _try_out(adapter: Adapter, told: Told, chosen: Sequence[LSTMCase]) -> None:
@@ -173,6 +179,3 @@ def _results(adapter: Adapter, told: Told, chosen: Sequence[LSTMCase]) -> Iterat
             found.seconds,
             again=again if wrong else "",
         )
-
-
-Subject = Callable[..., Any]

@@ -20,9 +20,9 @@ OFFERED = ("weights", "x", "h0", "c0", "lengths", "mask", "dy", "dh_n", "dc_n", 
 
 
 class OwnFunction(Adapter):
-    """A function of `weights` (by name, in the layout), `x`, `h0`, `c0`, `lengths`, `mask` and `case`, as it names them.
+    """A function of those of `weights` (by name, in the layout), `x`, `h0`, `c0`, `lengths`, `mask`, `case` it names.
 
-    x is (T, B, I), or (B, T, I) with batch_first, and so is y. What the case does not have (h0, c0, lengths, mask) is
+    x is (T, B, I), or (B, T, I) with batch_first; so is y. What the case does not have (h0, c0, lengths, mask) is
     left out if the parameter has a default, else it is zeros, T for every row, all True. It returns
     (y, (h_n, c_n)), (y, h_n, c_n), or a dict by the names of `case.golden`.
     """
@@ -33,7 +33,7 @@ class OwnFunction(Adapter):
 
     @classmethod
     def plain(cls, function: Any, told: Told) -> Capabilities:
-        """What a function is taken to accept: one forward layer, and lengths or holes if it has a parameter for them."""
+        """What a function is taken to accept: one forward layer; lengths and holes if it has a parameter for them."""
         names = set(parameters_of(function))
         return Capabilities(
             dtypes=EVERY_DTYPE,
@@ -91,8 +91,8 @@ def offer(case: Case, inputs: Inputs, batch_first: bool) -> dict[str, Any]:
         found["mask"] = np.arange(inputs.x.shape[0])[:, None] < inputs.lengths
     if batch_first:
         for name in ("x", "mask", "dy"):
-            if found[name] is not None:
-                found[name] = np.ascontiguousarray(found[name].swapaxes(0, 1))
+            if (array := found[name]) is not None:
+                found[name] = np.ascontiguousarray(array.swapaxes(0, 1))
     return found
 
 
@@ -127,8 +127,8 @@ def canonical(case: Case, told: Told, result: Any, batch_first: bool) -> Outputs
             continue
         if told.layer_axis:
             raise ConformanceError(
-                f"{told.name} returned {name} of shape {array.shape}, needed is {case.outputs[name]}; if its states have "
-                "no axis of layers and directions, say layer_axis=False"
+                f"{told.name} returned {name} of shape {array.shape}, needed is {case.outputs[name]}; if its states "
+                "have no axis of layers and directions, say layer_axis=False"
             )
         arrays[name] = array[None]
     return arrays

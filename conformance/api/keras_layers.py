@@ -1,4 +1,4 @@
-"""Keras layers of the user's: made with keras.layers.LSTM's arguments, called as it is, differentiated by the backend."""
+"""Keras layers of the user's: made and called as keras.layers.LSTM is, differentiated by the backend."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from conformance.adapters.capabilities import Capabilities
 from conformance.adapters.gradients import of_weights
 from conformance.adapters.layouts import Layout
 from conformance.api.functions import EVERY_DTYPE, absent, canonical, offer, three
-from conformance.api.layers import arguments_of
 from conformance.api.layouts import LAYOUTS, bare
-from conformance.api.told import Told, arguments_for, parameters_of
+from conformance.api.told import Told, arguments_for, arguments_of, parameters_of
 from conformance.api.weights import placed
 from conformance.case.errors import ConformanceError, UnsupportedOption
 from conformance.case.model import Case
@@ -57,7 +56,7 @@ class KerasLayers:
         """A layer of the class, with those of keras.layers.LSTM's arguments that it has."""
         offered = {"units": case.H, "use_bias": case.bias, "return_sequences": True, "return_state": True}
         hint = f"lambda case: {maker.__name__}(case.H, dtype=case.dtype)"
-        return maker(**arguments_of(maker, offered, hint, told), dtype=case.dtype)
+        return maker(**arguments_of(maker, offered, hint, told.name), dtype=case.dtype)
 
     def model(self, layer: Any, case: Case, weights: Weights, told: Told) -> Model:
         """The layer with its weights."""
@@ -154,7 +153,9 @@ class _Called:
                 result, _ = layer.stateless_call(list(sources[count:]), rest, block[0], **more)
                 return list(three(result, told.name))
 
-            results = keras_gradients.in_blocks(keras, case, call, list(sources[:count]), [] if mask is None else [mask])
+            results = keras_gradients.in_blocks(
+                keras, case, call, list(sources[:count]), [] if mask is None else [mask]
+            )
             return keras_gradients.loss_of(keras, case, inputs, results), results
 
         differentiate = keras_gradients.DIFFERENTIATE[keras.backend.backend()]

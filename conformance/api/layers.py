@@ -1,4 +1,4 @@
-"""A layer of the user's as an adapter: a class, or a function of the case, that makes a torch module or a Keras layer."""
+"""A layer of the user's as an adapter: a class or a function of the case makes a torch module or a Keras layer."""
 
 from __future__ import annotations
 
@@ -117,20 +117,3 @@ class OwnLayer(Adapter):
     def empty_rows(self, case: Case) -> EmptyRows:
         """As the user says."""
         return self.told.empty_rows
-
-
-def arguments_of(maker: Any, offered: Mapping[str, Any], hint: str, told: Told) -> dict[str, Any]:
-    """The arguments by which a class is called: those of `offered` that its signature names.
-
-    Raises:
-        ConformanceError: it needs another one.
-    """
-    found: dict[str, Any] = {}
-    for name, parameter in parameters_of(maker).items():
-        if name in offered:
-            found[name] = offered[name]
-        elif parameter.default is parameter.empty:
-            raise ConformanceError(
-                f"{told.name} needs an argument {name!r}, which is none of {', '.join(offered)}; say how it is made: {hint}"
-            )
-    return found

@@ -49,7 +49,9 @@ def named(layout: str | Layout) -> Layout:
         there = (CANONICAL, *LAYOUTS)
         near = difflib.get_close_matches(str(layout), there, 1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ConformanceError(f"no layout {layout!r}; {hint}there are {', '.join(there)}, or give a conformance.Layout")
+        raise ConformanceError(
+            f"no layout {layout!r}; {hint}there are {', '.join(there)}, or give a conformance.Layout"
+        )
     return LAYOUTS[layout]
 
 

@@ -77,7 +77,9 @@ class Told:
         """
         supports, layout = options.get("supports"), options.get("layout")
         if supports is not None and not isinstance(supports, Capabilities):
-            raise ConformanceError(f"supports is a {type(supports).__name__}; it must be a conformance.Capabilities(...)")
+            raise ConformanceError(
+                f"supports is a {type(supports).__name__}; it must be a conformance.Capabilities(...)"
+            )
         own = options.get("name") or getattr(subject, "__name__", "") or type(subject).__name__
         if own == "<lambda>":
             own = "your layer"
@@ -131,4 +133,21 @@ def arguments_for(
             found[name] = offered[name]
         elif not optional:
             found[name] = instead[name]() if name in instead else None
+    return found
+
+
+def arguments_of(maker: Any, offered: Mapping[str, Any], hint: str, what: str) -> dict[str, Any]:
+    """The arguments by which a class is called: those of `offered` that its signature names.
+
+    Raises:
+        ConformanceError: it needs another one.
+    """
+    found: dict[str, Any] = {}
+    for name, parameter in parameters_of(maker).items():
+        if name in offered:
+            found[name] = offered[name]
+        elif parameter.default is parameter.empty:
+            raise ConformanceError(
+                f"{what} needs an argument {name!r}, which is none of {', '.join(offered)}; say how it is made: {hint}"
+            )
     return found

@@ -12,9 +12,8 @@ from conformance.adapters.capabilities import Capabilities
 from conformance.adapters.gradients import of_weights
 from conformance.adapters.layouts import Layout
 from conformance.api.functions import EVERY_DTYPE, canonical, three
-from conformance.api.layers import arguments_of
 from conformance.api.layouts import LAYOUTS, bare, in_layout, of_row
-from conformance.api.told import Told, arguments_for, parameters_of
+from conformance.api.told import Told, arguments_for, arguments_of, parameters_of
 from conformance.api.weights import placed
 from conformance.case.errors import ConformanceError, UnsupportedOption
 from conformance.case.model import Case
@@ -70,7 +69,7 @@ class TorchLayers:
             if case.P is not None and case.P >= case.H:
                 raise UnsupportedOption("torch: proj_size has to be smaller than hidden_size")
             return maker(**offered)
-        return maker(**arguments_of(maker, offered, f"lambda case: {maker.__name__}(case.I, case.H)", told))
+        return maker(**arguments_of(maker, offered, f"lambda case: {maker.__name__}(case.I, case.H)", told.name))
 
     def model(self, layer: Any, case: Case, weights: Weights, told: Told) -> Model:
         """The module in the case's dtype, with its weights, in evaluation mode."""

@@ -1,4 +1,4 @@
-"""Sets the weights of a layer of the user's by the names that a layout has for them; every parameter has to be named."""
+"""The weights of a layer of the user's, by the names that a layout has for them; every parameter has to be named."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def placed(
                 tensors[tensor] = each.W.dtype.type(0) + _zeros(shapes[tensor], each.W)
         found |= tensors
     if unset := [tensor for tensor in shapes if tensor not in found]:
-        raise ConformanceError(f"nothing sets the parameter {unset[0]!r} of {name}; the layout names {_listed(found)}. {_NEXT}")
+        raise ConformanceError(
+            f"nothing sets the parameter {unset[0]!r} of {name}; the layout names {_listed(found)}. {_NEXT}"
+        )
     for tensor, array in found.items():
         if array.shape != shapes[tensor]:
             turned = "; with transposed=True in the layout it fits" if array.shape == shapes[tensor][::-1] else ""
@@ -53,7 +55,7 @@ def placed(
 
 
 _NEXT = (
-    "Say how it has its weights: layout=conformance.Layout(\"ifgo\", {\"NAME\": (\"W\",), ...}) with the names of its "
+    'Say how it has its weights: layout=conformance.Layout("ifgo", {"NAME": ("W",), ...}) with the names of its '
     "parameters, or load=FUNCTION(module, weights)"
 )
 

@@ -28,7 +28,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options; all others need `--lstm-adapter`."""
     group = parser.getgroup("lstm-conformance", "LSTM conformance")
     many: dict[str, Any] = {"action": "append", "default": []}
-    adapter = "Run the cases of LSTM specs (*.yaml) with this adapter, or that in FILE.py:CLASS; repeatable. For names see conformance doctor."
+    adapter = "Run the cases of LSTM specs (*.yaml) with this adapter, or that of FILE.py:CLASS; repeatable. "
+    adapter += "For names see conformance doctor."
     place = "Another place to run adapters, then called PLACE:NAME; repeatable. SPEC: python=INTERPRETER or ssh=HOST"
     group.addoption("--lstm-adapter", **many, metavar="[PLACE:]NAME[@DEVICE]", help=adapter)
     group.addoption("--lstm-worker", **many, metavar="PLACE=SPEC", help=place)

@@ -1,9 +1,9 @@
 """The fixture `lstm_case`: a test of the user's runs once for each case chosen.
 
-    @pytest.mark.lstm_cases("lengths/*", "!*-f16", layout="torch")
-    def test_mine(lstm_case):
-        y, h_n, c_n = mine(lstm_case.weights_in(), **lstm_case.inputs)
-        assert conformance.judge(lstm_case, {"y": y, "h_n": h_n, "c_n": c_n})
+@pytest.mark.lstm_cases("lengths/*", "!*-f16", layout="torch")
+def test_mine(lstm_case):
+    y, h_n, c_n = mine(lstm_case.weights_in(), **lstm_case.inputs)
+    assert conformance.judge(lstm_case, {"y": y, "h_n": h_n, "c_n": c_n})
 """
 
 from __future__ import annotations
