@@ -33,15 +33,15 @@ def outputs_of(built: CaseModel, inputs: Inputs) -> Outputs:
 
     def loss(sources: Sequence[Any]) -> tuple[Any, list[Any]]:
         tensors, own = list(sources[: 1 + states]), list(sources[1 + states :])
-        results = _in_blocks(keras, case, lambda block: _called(built.model, own, block), tensors, mask)
-        return _loss(keras, case, inputs, results), results
+        results = in_blocks(keras, case, lambda block: _called(built.model, own, block), tensors, mask)
+        return loss_of(keras, case, inputs, results), results
 
     sources = fed[: 1 + states] + weights
     if case.gradients is None:
         value, results = loss(sources)
         gradients: list[Any] = []
     else:
-        value, results, gradients = _DIFFERENTIATE[keras.backend.backend()](loss, sources)
+        value, results, gradients = DIFFERENTIATE[keras.backend.backend()](loss, sources)
     arrays = [np.array(keras.ops.convert_to_numpy(tensor)) for tensor in results]
     outputs = built.outputs(arrays)
     if case.cross_entropy:
@@ -65,7 +65,7 @@ def _called(model: Any, weights: Sequence[Any], tensors: Sequence[Any]) -> list[
     return list(results)
 
 
-def _in_blocks(
+def in_blocks(
     keras: Any, case: Case, call: Callable[[list[Any]], list[Any]], tensors: list[Any], mask: list[Any]
 ) -> list[Any]:
     """The model's results for the whole sequence; in a stream the state is carried from block to block.
@@ -90,7 +90,7 @@ def _in_blocks(
     ]
 
 
-def _loss(keras: Any, case: Case, inputs: Inputs, results: Sequence[Any]) -> Any:
+def loss_of(keras: Any, case: Case, inputs: Inputs, results: Sequence[Any]) -> Any:
     """The mean cross-entropy, or <y, dy> + <h_n, dh_n> + <c_n, dc_n>; 0 if the case has no gradients."""
     rows = 2 * case.layers * case.D
     if inputs.targets is not None:
@@ -144,4 +144,4 @@ def _by_jax(loss: Loss, sources: Sequence[Any]) -> tuple[Any, list[Any], list[An
     return value, results, gradients
 
 
-_DIFFERENTIATE = {"tensorflow": _by_tape, "torch": _by_autograd, "jax": _by_jax}
+DIFFERENTIATE = {"tensorflow": _by_tape, "torch": _by_autograd, "jax": _by_jax}

@@ -59,7 +59,7 @@ class Label:
 
 
 def parse(label: str) -> Label:
-    """`torch` -> here, torch, cpu; `board:mine@npu:1` -> board, mine, npu:1; `./a.py:Mine` -> here, a, cpu, ./a.py, Mine.
+    """`board:mine@npu:1` -> board, mine, npu:1; `torch` -> here, torch, cpu; `./a.py:B` -> here, a, cpu, ./a.py, B.
 
     Raises:
         AdapterUnavailable: not of that form.
@@ -143,7 +143,7 @@ def make(spec: str) -> Adapter:
 
 
 def load(spec: str) -> Any:
-    """The object that the entry point of this name, or a file and class, refers to: the adapter's class, if it is right.
+    """What the entry point of this name, or a file and class, refers to: the adapter's class, if it is right.
 
     Raises:
         AdapterUnavailable: unknown name, or its module cannot be imported.

@@ -10,6 +10,7 @@ https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -22,8 +23,17 @@ from conformance.case.model import Case
 from conformance.case.tensors import COTANGENTS, Inputs, Outputs
 
 
-def outputs_of(module: Any, case: Case, inputs: Inputs, device: str) -> Outputs:
-    """Every tensor of `case.outputs`, for a case that has a loss."""
+def outputs_of(
+    module: Any,
+    case: Case,
+    inputs: Inputs,
+    device: str,
+    weight_gradients: Callable[[Any, Case], Outputs] | None = None,
+) -> Outputs:
+    """Every tensor of `case.outputs`, for a case that has a loss.
+
+    weight_gradients: the gradients of the module's parameters, if it is none of conformance.adapters.torch_module.
+    """
     module.train()  # cuDNN has no gradients in evaluation mode; there is no dropout for it to enable
     module.zero_grad()
     given = {name: getattr(inputs, name) for name in ("x", "h0", "c0")}
@@ -42,7 +52,7 @@ def outputs_of(module: Any, case: Case, inputs: Inputs, device: str) -> Outputs:
         found |= {f"d_{name}": _gradient(leaf) for name, leaf in leaves.items()}
     outputs = {name: to_numpy(tensor) for name, tensor in found.items()}
     if case.gradients is not None:
-        outputs |= _weight_gradients(module, case)
+        outputs |= (weight_gradients or _weight_gradients)(module, case)
     return {name: outputs[name] for name in case.outputs}
 
 

@@ -8,6 +8,9 @@ message of `conformance run`, or is expected to fail (a known deviation); if an 
 errors. The tests of an adapter run one after the other, and only one adapter's worker is alive at a time. Under
 pytest-xdist each process starts every adapter it meets; with `--dist loadgroup` each adapter stays in one process and
 starts only once.
+
+The fixture `lstm_case` is for tests of one's own, and needs no option: they run once for each of the cases that the
+marker `lstm_cases` chooses (conformance.plugin.own_tests).
 """
 
 from __future__ import annotations
@@ -16,12 +19,17 @@ from typing import Any
 
 import pytest
 
+from conformance.plugin.own_tests import MARKED, lstm_case, pytest_generate_tests
+
+__all__ = ["lstm_case", "pytest_addoption", "pytest_configure", "pytest_generate_tests"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options; all others need `--lstm-adapter`."""
     group = parser.getgroup("lstm-conformance", "LSTM conformance")
     many: dict[str, Any] = {"action": "append", "default": []}
-    adapter = "Run the cases of LSTM specs (*.yaml) with this adapter, or that in FILE.py:CLASS; repeatable. For names see conformance doctor."
+    adapter = "Run the cases of LSTM specs (*.yaml) with this adapter, or that of FILE.py:CLASS; repeatable. "
+    adapter += "For names see conformance doctor."
     place = "Another place to run adapters, then called PLACE:NAME; repeatable. SPEC: python=INTERPRETER or ssh=HOST"
     group.addoption("--lstm-adapter", **many, metavar="[PLACE:]NAME[@DEVICE]", help=adapter)
     group.addoption("--lstm-worker", **many, metavar="PLACE=SPEC", help=place)
@@ -47,6 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Activate the plugin if an adapter is given."""
+    config.addinivalue_line("markers", f"lstm_cases({', '.join(MARKED)}): the cases of a test with `lstm_case`")
     adapters = list(dict.fromkeys(config.getoption("lstm_adapter")))
     if not adapters:
         for name in (

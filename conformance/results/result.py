@@ -19,6 +19,7 @@ class Result:
 
     deviation: the known deviation that applies to this case, whether it showed or not.
     options: what the command line needs besides adapter and case to reproduce this result.
+    again: what reproduces it where no command line does; empty where nothing has to be said.
     """
 
     case: Case
@@ -29,6 +30,7 @@ class Result:
     seconds: float = 0.0
     deviation: Deviation | None = None
     options: tuple[str, ...] = ()
+    again: str | None = None
 
     @property
     def deviates_as_known(self) -> bool:
@@ -57,7 +59,8 @@ class Result:
     def message(self) -> str:
         """The complete message: what and where, how far off, where it begins, and how to reproduce it."""
         package, version = next(iter(self.versions.items()), ("?", "?"))
-        head = f"{self.outcome.name.upper()} {self.case.id} [{self.adapter}; {package} {version}]"
+        by = f"{self.adapter}; {package} {version}" if self.versions or self.again is None else self.adapter
+        head = f"{self.outcome.name.upper()} {self.case.id} [{by}]"
         lines = [f"{head}   {self.case.origin}" if self.case.origin else head]
         lines += [f"  {line}" for line in self.outcome.story(self.noise_allowed)]
         if self.deviation is not None:
@@ -69,7 +72,9 @@ class Result:
                 lines.append(
                     "  if it is mended, bound the entry's versions; it holds for " + str(self.deviation.versions)
                 )
-        if not isinstance(self.outcome, Unsupported):
+        if self.again:
+            lines.append(f"  again: {self.again}")
+        elif self.again is None and not isinstance(self.outcome, Unsupported):
             words = ("conformance", "run", "--adapter", self.adapter, "--case", self.case.id, *self.options)
             lines.append(f"  again: {shlex.join(words)}")
         return visible("\n".join(lines), lines=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -57,7 +58,22 @@ def assess(
 
 def _of_numbers(case: Case, vector: Vector, answer: Computed, written: tuple[str, ...], along_time: bool) -> Assessment:
     outputs: dict[str, Any] = from_bytes(answer.tensors) | answer.strange
-    precision, contracts = answer.precision, Contracts(answer.padded_y, answer.empty_rows)
+    contracts = Contracts(answer.padded_y, answer.empty_rows)
+    outcome = of_outputs(case, vector, outputs, answer.precision, contracts, written, along_time=along_time)
+    return Assessment(outcome, answer.precision, answer.seconds)
+
+
+def of_outputs(
+    case: Case,
+    vector: Vector,
+    outputs: Mapping[str, Any],
+    precision: str,
+    contracts: Contracts,
+    written: tuple[str, ...] = (),
+    *,
+    along_time: bool = False,
+) -> Outcome:
+    """The judgement of outputs, with a diagnosis where they are wrong; the arguments are those of `judge`, `assess`."""
     outcome = judge(
         case,
         outputs,
@@ -76,16 +92,16 @@ def _of_numbers(case: Case, vector: Vector, answer: Computed, written: tuple[str
 
         whole = lengthened(case, outputs)
         if whole is None:
-            return Assessment(outcome, precision, answer.seconds)
+            return outcome
         numbers = Answer(case, vector.arrays, whole, vector.golden, vector.kappa, precision, contracts)
         where = locate(numbers)
         suspects = diagnose(numbers, written, where)
         if not has_the_form(case, outputs):
             # A mistake that shortens the answer explains a wrong shape; if none fits, that says nothing about the
             # numbers.
-            return Assessment(replace(outcome, suspects=suspects or None), precision, answer.seconds)
+            return replace(outcome, suspects=suspects or None)
         outcome = replace(outcome, where=where, suspects=suspects)
         if along_time:
             found = profile(numbers, suspects)
             outcome = replace(outcome, profile=found)
-    return Assessment(outcome, precision, answer.seconds)
+    return outcome

@@ -201,7 +201,7 @@ def answer(adapter: Adapter, request: Ask) -> Answer:
         finally:
             seconds = time.perf_counter() - start
         _demand_unchanged(arrays, request.tensors)
-        arrays_out, strange = _split(outputs, case)
+        arrays_out, strange = split(outputs, case)
         return Computed(to_bytes(arrays_out), strange, *_declared(adapter, case), seconds)
     except UnsupportedOption as error:
         return Refused(str(error), seconds)
@@ -245,7 +245,7 @@ def _declared(adapter: Adapter, case: Case) -> tuple[str, str, str]:
     return declared["precision"], declared["padded_y"], declared["empty_rows"]
 
 
-def _split(outputs: Any, case: Case) -> tuple[dict[str, Array], dict[str, str]]:
+def split(outputs: Any, case: Case) -> tuple[dict[str, Array], dict[str, str]]:
     """The requested outputs that are arrays of a known dtype, and a description of each that is not."""
     if not isinstance(outputs, dict):
         raise TypeError(f"the adapter returned {type(outputs).__name__}; it must return a dict of arrays")

@@ -10,7 +10,6 @@ from typing import Literal
 
 import numpy as np
 
-from conformance.adapters import registry
 from conformance.adapters.capabilities import Capabilities
 from conformance.case.dtypes import NOISE_ALLOWED, UNIT_ROUNDOFF, numpy_dtype
 from conformance.case.errors import ConformanceError
