@@ -75,6 +75,11 @@ def _drawing(command: Callable[..., None]) -> Callable[..., None]:
     metavar="NAME",
     help="Only this adapter, or engine of the file's own node; repeatable.  [default: all that load]",
 )
+@click.option(
+    "--recorded",
+    type=options.FILE,
+    help="Judge the y, h_n, c_n in this .npz or .safetensors file, recorded elsewhere, instead of running anything.",
+)
 @options.as_json
 @options.timeout
 @options.load_timeout
@@ -88,6 +93,7 @@ def check(
     prefix: str,
     said: tuple[str, ...],
     adapters: tuple[str, ...],
+    recorded: Path | None,
     as_json: bool,
     settings: RunSettings,
 ) -> None:
@@ -103,7 +109,7 @@ def check(
 
     with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
         found = _brought(files, _wanted(sizes, limits, seed, input_file, prefix, said))
-        result = check_all(Path(folder), found, adapters, settings, _run)
+        result = check_all(Path(folder), found, adapters, settings, _run, recorded)
     if as_json:
         click.echo(json.dumps(view.as_json(result), indent=1))
     else:

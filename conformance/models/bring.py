@@ -52,15 +52,16 @@ def _weights(path: Path, wanted: Wanted) -> BroughtFile:
 
 def _onnx(path: Path, wanted: Wanted) -> BroughtFile:
     try:
-        from conformance.models.onnx_find import find
+        from conformance.models import onnx_find
         from conformance.models.onnx_single import model_of
     except ImportError as error:
         raise ConformanceError(f"{path}: reading it needs the package onnx: pip install onnx ({error})") from error
-    found = find(path)
-    names = brought.distinct([brought.slug(layer.node.name or layer.where) for layer in found.layers])
+    found = onnx_find.find(path)
+    chosen = [layer for layer in found.layers if layer.node.name.startswith(wanted.prefix)]
+    names = brought.distinct([brought.slug(layer.node.name or layer.where) for layer in chosen])
     layers = [
         brought.in_dtype(each)
-        for layer, name in zip(found.layers, names, strict=True)
+        for layer, name in zip(chosen, names, strict=True)
         for each in brought.by_reading(brought.from_onnx(layer, name, model_of(layer), wanted))
     ]
     return BroughtFile(path, layers, [(each.where, each.why) for each in found.not_used], found.notes)

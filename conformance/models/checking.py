@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.adapters import registry
+from conformance.case.errors import ConformanceError
 from conformance.case.load import load_specs
 from conformance.case.model import Case
 from conformance.data import default_folders
@@ -17,6 +18,7 @@ from conformance.models import bring
 from conformance.models import known as known_ones
 from conformance.models.bring import BroughtFile
 from conformance.models.brought import Brought
+from conformance.models.recorded import judged, read_recorded
 from conformance.results.deviations import load_all
 from conformance.results.record import Record
 from conformance.run.settings import RunSettings
@@ -78,12 +80,18 @@ def prove(folder: Path, cases: Sequence[Case]) -> list[str]:
 
 
 def check_all(
-    folder: Path, files: Sequence[BroughtFile], adapters: Sequence[str], settings: RunSettings, run: Running
+    folder: Path,
+    files: Sequence[BroughtFile],
+    adapters: Sequence[str],
+    settings: RunSettings,
+    run: Running,
+    recorded: Path | None = None,
 ) -> Checked:
     """Write the layers as a suite, prove it, run it, judge it.
 
     Args:
         adapters: only these; empty for all that load.
+        recorded: judge the outputs in this file instead of running anything; there must be one layer.
         run: carries out a run (conformance.cli.running).
     """
     cases = bring.write(folder, files)
@@ -91,6 +99,8 @@ def check_all(
     store = VectorStore(folder / "vectors")
     proven = [case for case in cases if case.id in store.entries]
     answers: dict[str, list[Answer]] = {case.id: [] for case in proven}
+    if recorded is not None:
+        return _of_recorded(files, proven, problems, store, recorded)
     warnings: dict[str, list[str]] = {}
     if proven:
         own = {f"{folder / 'engines.py'}:{kind}": name for name, kind in OWN_NODE.items()}
@@ -120,3 +130,23 @@ def check_all(
             layers.append(CheckedLayer(layer, case, answers.get(case_id, []), problem, warnings.get(case_id, [])))
         found.append((file, layers))
     return Checked(found)
+
+
+def _of_recorded(
+    files: Sequence[BroughtFile], proven: Sequence[Case], problems: Sequence[str], store: VectorStore, path: Path
+) -> Checked:
+    """The judgement of what was recorded of the one layer there is.
+
+    Raises:
+        ConformanceError: there is another number of layers.
+    """
+    layers = [layer for file in files for layer in file.layers]
+    names = ", ".join(layer.name for layer in layers)
+    if len(layers) != 1:
+        raise ConformanceError(f"{path} is of one layer, and there are {len(layers)}: {names}; choose one by --prefix")
+    if not proven:
+        raise ConformanceError(problems[0] if problems else f"{names}: no golden value was proven")
+    record, missing = judged(proven[0], store.load(proven[0]), read_recorded(path), path)
+    layer = replace(layers[0], notes=(*layers[0].notes, *missing))
+    return Checked([(file, [CheckedLayer(layer, proven[0], [Answer(path.name, False, {}, record)])] * bool(file.layers))
+                    for file in files])  # fmt: skip
