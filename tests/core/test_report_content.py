@@ -2,7 +2,7 @@
 
 from reports import acme_records, content, right_records, written
 
-from conformance.report.content import story_of
+from conformance.report.columns import story_of
 
 
 def test_results_are_counted_by_what_they_mean(acme, right):
