@@ -4,7 +4,7 @@
 let shown = { filters: null, open: undefined, list: [], view: null };
 
 function follow() {
-  const parameters = state(), result = opened();
+  const parameters = state(), result = opened(), from = scrollY; // before the page gets shorter
   const at = view(), filters = `${at}?${new URLSearchParams([...parameters].filter(([key]) => key !== "open"))}`;
   if (filters !== shown.filters) {
     showFilters(parameters);
@@ -13,7 +13,7 @@ function follow() {
     shown.filters = filters;
   }
   if (result !== shown.open) followCase(result);
-  if (at !== shown.view) showView(at, shown.view !== null); // last: an open case would keep the focus to itself
+  if (at !== shown.view) showView(at, from, shown.view !== null); // last: an open case would keep the focus to itself
   shown.view = at;
 }
 

@@ -19,22 +19,23 @@ function viewAt(at) {
   return found?.matches("article.view") ? found : null;
 }
 
-/** Show what the address names. move: whether the reader came here by a step, and is to be led to its beginning. */
-function showView(at, move) {
+/** Show what the address names.
+ *  from: how far the page was scrolled. move: whether the reader came here by a step, and is to be led to its beginning. */
+function showView(at, from, move) {
   const article = viewAt(at), before = document.querySelector("article.view.shown");
   const missing = document.getElementById("missing");
   missing.hidden = !at || Boolean(article);
   missing.textContent = missing.hidden ? "" : `Nothing here has the address #${at}: what it named may be mended, or in another report.`;
   if (article === before && before) return;
-  if (!before && article) scrolled = scrollY;
+  if (!before && article) scrolled = from;
   before?.classList.remove("shown");
   article?.classList.add("shown");
   document.documentElement.classList.toggle("in-view", Boolean(article));
-  const title = article?.querySelector("h2").textContent.trim().replace(/\s+/g, " ");
+  const title = article?.querySelector("h1").textContent.trim().replace(/\s+/g, " ");
   document.title = title ? `${title} · LSTM conformance` : TITLE;
   if (article) {
     scrollTo(0, 0);
-    if (move) article.querySelector("h2").focus({ preventScroll: true });
+    if (move) article.querySelector("h1").focus({ preventScroll: true });
   } else if (before) {
     scrollTo(0, scrolled);
     const opener = document.querySelector(`.overview a[href="#${CSS.escape(before.id)}"]`);
