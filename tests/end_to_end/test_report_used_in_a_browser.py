@@ -72,6 +72,10 @@ def test_the_list_is_sorted_by_what_is_clicked(look, report):
     assert noises == sorted(noises, reverse=True)
     head.get_by_role("button").click()
     until(page, "document.querySelector('#list [data-sort=noise]').getAttribute('aria-sort') === 'ascending'")
+    page.locator("#list [data-sort=case]").get_by_role("button").click()
+    until(page, "document.querySelector('#list [data-sort=case]').getAttribute('aria-sort') === 'descending'")
+    ids = page.locator("#list tbody td:nth-child(2)").all_text_contents()
+    assert ids == sorted(ids, reverse=True)
 
 
 def test_everything_is_reached_by_keyboard_and_escape_leads_back(look, report):

@@ -1,6 +1,7 @@
 "use strict";
 // A view is an article with an address of its own, shown in place of the overview, with the list of its results below.
-// Views are found by their class: one that is added to the page needs nothing here.
+// Views are found by their class: one that is added to the page needs nothing here but to say, in `inTheView`, which
+// results are its own.
 
 let scrolled = 0;
 
