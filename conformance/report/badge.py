@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from conformance.report.content import SURPRISES, WORDS, Content
+from conformance.report.columns import SURPRISES, WORDS
+from conformance.report.content import Content
 
 
 def badge(content: Content) -> str:

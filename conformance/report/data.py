@@ -12,7 +12,8 @@ from conformance.case.model import Case
 from conformance.case.outcomes import OUTCOMES, Unsupported
 from conformance.case.text import shortened
 from conformance.lstm.mistakes import BY_ID
-from conformance.report.content import STATUSES, Content, body_of, status_of, story_of
+from conformance.report.columns import STATUSES, body_of, status_of, story_of
+from conformance.report.content import Content
 from conformance.results.record import Record
 
 _T = TypeVar("_T")
@@ -41,8 +42,8 @@ def page_data(content: Content, mistakes: str | None = None) -> dict[str, Any]:
     """Everything for the script. mistakes: the address of docs/mistakes.md.
 
     results: one list per field, all of the same length, unexpected results first. case, adapter, outcome, status,
-    precision and more are indices into the lists beside it; more is -1 if there is nothing more to say. noise: None if
-    there is no number.
+    precision, more and cause are indices into the lists beside it; more is -1 if there is nothing more to say, cause if
+    there is none. noise: None if there is no number.
     """
     order = {column.name: n for n, column in enumerate(content.columns)}
     rows = sorted(content, key=lambda row: STATUSES.index(status_of(row[1])))  # stable: otherwise in order of the run
@@ -51,6 +52,7 @@ def page_data(content: Content, mistakes: str | None = None) -> dict[str, Any]:
     deviations: _Once[dict[str, Any]] = _Once()
     precisions: _Once[str] = _Once()
     outcomes = list(OUTCOMES)
+    causes = {(p.column.name, r.case): n for n, c in enumerate(content.causes) for p in c.parts for r in p.records}
     fields: list[tuple[Any, ...]] = []
     for column, record in rows:
         extra = _more(record, deviations)
@@ -64,15 +66,20 @@ def page_data(content: Content, mistakes: str | None = None) -> dict[str, Any]:
                 float(f"{record.seconds * 1000:.3g}"),
                 precisions.place(record.precision or ""),
                 more.place(extra) if extra else -1,
+                causes.get((column.name, record.case), -1),
             )
         )
-    names = ("case", "adapter", "outcome", "status", "noise", "ms", "precision", "more")
+    names = ("case", "adapter", "outcome", "status", "noise", "ms", "precision", "more", "cause")
     columns = zip(*fields, strict=True) if fields else [[] for _ in names]
     return {
         "statuses": STATUSES,
         "outcomes": outcomes,
         "precisions": precisions.items,
-        "adapters": [{"name": c.name, "label": c.label, **c.info.model_dump(mode="json")} for c in content.columns],
+        "adapters": [
+            {"name": c.name, "slug": c.slug, "address": c.address, **c.info.model_dump(mode="json")}
+            for c in content.columns
+        ],
+        "causes": [{"address": cause.address, "title": cause.title} for cause in content.causes],
         "cases": asked.items,
         "results": {name: list(values) for name, values in zip(names, columns, strict=True)},
         "more": more.items,

@@ -7,7 +7,8 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from conformance.case.outcomes import Passed
 from conformance.case.text import visible
-from conformance.report.content import Column, Content, body_of, story_of
+from conformance.report.columns import Column, body_of, story_of
+from conformance.report.content import Content
 from conformance.results.record import Record, Shared
 from conformance.results.shared.wording import statements
 
@@ -17,7 +18,8 @@ def junit(content: Content) -> str:
 
     For each interrupted run, and where cases are missing, a suite `results files` has one error.
     """
-    suites = [_suite(column, content.shared[column.name]) for column in content.columns]
+    causes = {(p.column.name, r.case): c.title for c in content.causes for p in c.parts for r in p.records}
+    suites = [_suite(column, content.shared[column.name], causes) for column in content.columns]
     if content.notes:
         suites.append(_notes(content.notes))
     root = Element("testsuites", {"name": "lstm-conformance"} | _totals(suites))
@@ -26,8 +28,8 @@ def junit(content: Content) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"
 
 
-def _suite(column: Column, shared: Sequence[Shared]) -> Element:
-    cases = [_case(column, record) for record in column.records]
+def _suite(column: Column, shared: Sequence[Shared], causes: Mapping[tuple[str, str], str]) -> Element:
+    cases = [_case(column, record, causes.get((column.name, record.case), "")) for record in column.records]
     suite = _filled(column.name, cases)
     info = column.info
     facts = {f"version {package}": version for package, version in info.versions.items()}
@@ -38,7 +40,7 @@ def _suite(column: Column, shared: Sequence[Shared]) -> Element:
     return suite
 
 
-def _case(column: Column, record: Record) -> Element:
+def _case(column: Column, record: Record, cause: str) -> Element:
     named = {
         "classname": f"{column.name}.{record.family}",
         "name": record.case,
@@ -46,7 +48,8 @@ def _case(column: Column, record: Record) -> Element:
     }
     case = Element("testcase", named)
     numbers = {"noise": record.noise, "allowed": record.allowed, "precision": record.precision}
-    case.append(_properties({name: str(value) for name, value in numbers.items() if value is not None}))
+    facts = {name: str(value) for name, value in numbers.items() if value is not None}
+    case.append(_properties(facts | {"cause": cause}))
     if record.unexpected:
         kind = "unexpected pass" if record.unexpected_pass else record.outcome
         text = "\n".join(filter(None, (record.message, record.traceback)))

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 
-from conformance.case.text import in_markdown, visible
-from conformance.report.content import SURPRISES, Content, Group, Tally
+from conformance.case.text import counted, in_markdown, shortened, visible
+from conformance.report.causes import Cause, Part
+from conformance.report.columns import SURPRISES
+from conformance.report.content import Content, Tally
 from conformance.results.record import Record, Shared
 from conformance.results.shared.wording import statements
 
 LIMIT = 1024 * 1024
 """Bytes of a GitHub step summary."""
 _RESERVE = 200
+_CAUSES_SHOWN = 30
+_LONGEST = 300
 _MARKS = {"passed": "✓", "unexpected": "✗", "xpass": "!", "known": "≈", "unsupported": "\N{EN DASH}"}
 
 
 def markdown(content: Content, limit: int = LIMIT) -> str:
-    """Totals, the messages of unexpected results, the matrix: at most `limit` bytes, and how much was left out."""
+    """Totals, causes, messages of unexpected results, the matrix: at most `limit` bytes, and how much was left out."""
     head = [f"## LSTM conformance: {content.headline}", "", content.total.words.capitalize() + ".", ""]
     if content.notes:
         head += ["> **Not the whole picture.**", *(f"> - {in_markdown(note)}" for note in content.notes), ""]
     shared = [line for column in content.shared.values() for each in column for line in _shared(each)]
     head += [*shared, ""] if shared else []
+    surprises = [cause for cause in content.causes if cause.status in SURPRISES]
+    known = [cause for cause in content.causes if cause.status == "known"]
+    head += ["By cause:", "", *_listed(surprises), ""] if surprises else []
+    if known:
+        summary = f"Known deviations: {counted(len(known), 'cause')}"
+        head += [f"<details><summary>{summary}</summary>", "", *_listed(known), "", "</details>", ""]
     table = "\n".join(_matrix(content))
     room = limit - _size("\n".join(head)) - _size(table) - _RESERVE
-    shown, left_out = _fitting([group for status in SURPRISES for group in content.groups(status)], room)
+    shown, left_out = _fitting([(cause, part) for cause in surprises for part in cause.parts], room)
     parts = ["\n".join(head), *shown]
     if left_out:
         parts.append(f"{left_out:,} more unexpected results are left out: a summary holds {limit:,} bytes.\n")
@@ -39,12 +49,29 @@ def _shared(shared: Shared) -> Iterator[str]:
         yield from (f"  - {in_markdown(detail)}" for detail in statement.details)
 
 
-def _fitting(groups: list[Group], room: int) -> tuple[list[str], int]:
-    """The groups' messages, as many as there is room for, and how many results are left out."""
+def _listed(causes: Sequence[Cause]) -> Iterator[str]:
+    """Each cause in an item of a list: how many results, what, with which adapters, where it was reported."""
+    for cause in causes[:_CAUSES_SHOWN]:
+        adapters = ", ".join(
+            f"{p.column.name} {p.column.version}".strip() + f" ({len(p.records)})" for p in cause.parts
+        )
+        links = "".join(f" {link}" for link in cause.links if link.startswith(("https://", "http://")))
+        yield f"- **{cause.count}** {in_markdown(_title(cause))}: {in_markdown(adapters)}{in_markdown(links)}"
+    if len(causes) > _CAUSES_SHOWN:
+        yield f"- and {counted(len(causes) - _CAUSES_SHOWN, 'more cause')}"
+
+
+def _title(cause: Cause) -> str:
+    title = shortened(cause.title, _LONGEST)
+    return f"passed, but a known deviation is written down: {title}" if cause.status == "xpass" else title
+
+
+def _fitting(groups: list[tuple[Cause, Part]], room: int) -> tuple[list[str], int]:
+    """The messages of each cause and adapter, as many as there is room for, and how many results are left out."""
     shown: list[str] = []
     left_out = 0
-    for group in groups:
-        head = f"{len(group.records)} of {group.column.name} {group.column.version}: {group.story}"
+    for cause, group in groups:
+        head = f"{len(group.records)} of {group.column.name} {group.column.version}: {_title(cause)}"
         opening, closing = f"<details><summary>{_html(visible(head))}</summary>\n\n", "</details>\n"
         messages: list[str] = []
         used = _size(opening) + _size(closing)

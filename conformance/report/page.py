@@ -10,13 +10,26 @@ from importlib import resources
 from conformance import __version__
 from conformance.case.errors import ConformanceError
 from conformance.case.text import visible, visible_data
-from conformance.report.content import STATUSES, SURPRISES, WORDS, Content
+from conformance.report.columns import STATUSES, SURPRISES, WORDS
+from conformance.report.content import Content
 from conformance.report.data import NOISE_STEPS, noise_level, page_data
 from conformance.results.shared.wording import statements
 
-_SCRIPTS = ("uplot/uPlot.iife.min.js", "data.js", "filters.js", "list.js", "plot.js", "panel.js", "main.js")
-_STYLES = ("uplot/uPlot.min.css", "page.css", "panel.css")
-_GROUPS_SHOWN, _CASES_SHOWN = 20, 4
+_SCRIPTS = (
+    "uplot/uPlot.iife.min.js",
+    "data.js",
+    "address.js",
+    "columns.js",
+    "filters.js",
+    "list.js",
+    "plot.js",
+    "panel.js",
+    "views.js",
+    "main.js",
+)
+_STYLES = ("uplot/uPlot.min.css", "page.css", "views.css", "panel.css")
+_EARLY = "early.js"
+_CAUSES_SHOWN, _CASES_SHOWN, _REASONS_SHOWN = 20, 10, 15
 
 
 def html(content: Content, mistakes: str | None = None) -> str:
@@ -48,20 +61,25 @@ def html(content: Content, mistakes: str | None = None) -> str:
     environment.filters["visible"] = visible
     environment.filters["statements"] = statements
     scripts, styles = ([_inline(name) for name in names] for names in (_SCRIPTS, _STYLES))
+    data = visible_data(page_data(content, mistakes))  # the specs are the user's as well
+    early = _inline(_EARLY)
     return environment.get_template("page.html.j2").render(
         content=content,
-        data=visible_data(page_data(content, mistakes)),  # the specs are the user's as well
+        data=data,
+        mistakes=data["mistakes"],
+        early=Markup(early),
         scripts=[Markup(text) for text in scripts],
         styles=[Markup(text) for text in styles],
-        policy=_policy(scripts, styles),
+        policy=_policy([early, *scripts], styles),
         statuses=STATUSES,
         surprises=SURPRISES,
         words=WORDS,
         level=noise_level,
         steps=NOISE_STEPS,
         version=__version__,
-        groups_shown=_GROUPS_SHOWN,
+        causes_shown=_CAUSES_SHOWN,
         cases_shown=_CASES_SHOWN,
+        reasons_shown=_REASONS_SHOWN,
     )
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from conformance.case.errors import SpecError
 from conformance.case.outcomes import OUTCOMES, Passed, Unsupported
-from conformance.report.content import Content, status_of
+from conformance.report.columns import status_of
+from conformance.report.content import Content
 from conformance.report.data import page_data
 from conformance.report.junit import junit
 from conformance.results.deviations import Deviation, load_deviations

@@ -2,7 +2,7 @@
 
 from reports import acme_records, content, right_records, written
 
-from conformance.report.content import story_of
+from conformance.report.columns import story_of
 
 
 def test_results_are_counted_by_what_they_mean(acme, right):
@@ -16,17 +16,6 @@ def test_results_are_counted_by_what_they_mean(acme, right):
     assert content(right).headline == "Nothing unexpected in 13 results"
     assert found.totals["right"].noise == max(record.noise for record in right_records())
     assert found.cells["lengths", "acme"]["known"] == 3
-
-
-def test_unexpected_results_with_one_story_stand_together(acme):
-    groups = content(acme).groups("unexpected")
-    assert groups[0].story == "failed; looks like gates-ifgo-read-as-iofg"
-    assert len(groups[0].records) == 4
-    stories = [group.story for group in groups]
-    assert "failed; looks like gradient-gates-igfo-for-ifgo" in stories
-    assert any(story.startswith("errored: ValueError") for story in stories)
-    (passed,) = content(acme).groups("xpass")
-    assert passed.story.startswith("passed, but a known deviation is written down")
 
 
 def test_a_story_names_mistakes_that_cannot_be_told_apart():

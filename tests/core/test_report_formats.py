@@ -22,8 +22,13 @@ def test_the_summary_has_totals_messages_and_the_matrix(acme, right):
         "8 failed unexpectedly, 1 passed unexpectedly, 3 known deviations, 13 passed, 1 unsupported."
     )
     assert text.count("<pre>") == 9
-    assert text.count("<details>") == text.count("</details>") == 6
-    assert "<summary>4 of acme 1.0: failed; looks like gates-ifgo-read-as-iofg</summary>" in text
+    assert text.count("<details>") == text.count("</details>") == 7
+    assert "<summary>4 of acme 1.0: looks like gates-ifgo-read-as-iofg</summary>" in text
+    assert "\n- **4** looks like gates-ifgo-read-as-iofg: acme 1.0 (4)\n" in text
+    known = text.partition("<summary>Known deviations: 1 cause</summary>")[2]
+    assert re.match(
+        r"\n\n- \*\*3\*\* the lengths are ignored .*: acme 1.0 \(3\) https://example.org/acme/issues/1\n", known
+    )
     assert "| lengths | !1 ≈3 " in text
     assert "<script>" not in text and "<img" not in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
@@ -60,6 +65,7 @@ def test_junit_is_read_by_others(acme, right, tmp_path):
     assert isinstance(failed.result[0], junitparser.Failure)
     assert failed.result[0].message == "failed; looks like gates-ifgo-read-as-iofg"
     assert "again: conformance run --adapter acme" in failed.result[0].text
+    assert 'name="cause" value="looks like gates-ifgo-read-as-iofg"' in text
     known = cases_of["lengths/unsorted-forward-f32"].result[0]
     assert isinstance(known, junitparser.Skipped)
     assert (known.type, known.message.startswith("known deviation: the lengths are ignored")) == (

@@ -136,6 +136,32 @@ def test_the_matrix_has_a_cell_for_each_family_and_adapter(html, acme, right):
     assert "lengths, acme: 1 passed unexpectedly, 3 known deviations" in text
 
 
+def test_each_cause_and_adapter_has_a_view_and_each_link_leads_to_one(elements, acme, right):
+    found = content(acme, right)
+    ids = [at["id"] for tag, at in elements.found if tag == "article"]
+    assert ids == [each.address for each in (*found.causes, *found.columns)]
+    links = {at["href"][1:] for tag, at in elements.found if tag == "a" and at["href"].startswith("#")}
+    places = {at["id"] for _, at in elements.found if "id" in at}
+    assert set(ids) <= links
+    assert {link for link in links if not link.startswith(("open=", "all"))} <= places
+    rows, listed = data_of(elements)["results"], data_of(elements)["causes"]
+    for n, cause in enumerate(found.causes):
+        assert listed[n]["address"] == cause.address
+        assert rows["cause"].count(n) == cause.count
+
+
+def test_the_view_of_a_known_deviation_has_its_link_script_and_command(elements):
+    article = False
+    said = ""
+    for tag, at, text in elements.texts:
+        if tag == "article" or at.get("id", "").endswith("-title"):
+            article = at.get("id", "").startswith("cause/known/")
+        said += text if article else ""
+    for words in ("lengths-ignored", "https://example.org/acme/issues/1", "deviations/repro/acme.py", "acme >=1"):
+        assert words in said
+    assert "conformance run --adapter acme --case lengths/unsorted-forward-f32" in said
+
+
 def test_the_same_files_give_the_same_page(html, acme, right):
     assert page.html(content(acme, right), "https://example.org/mistakes.html") == html
 

@@ -52,7 +52,7 @@ def test_a_group_of_failures_says_what_its_adapter_does_not(folder):
     found = content(written(folder / "groups.jsonl", records))
     (shared,) = found.shared["acme"]
     assert [each.texts for each in shared.conditions] == [("gradients", "a direction other than forward")]
-    groups = {group.story: found.shared_in(group) for group in found.groups("unexpected")}
+    groups = {cause.title: found.shared_in(*cause.parts) for cause in found.causes}
     said = {story: [each.texts for each in shared.conditions] for story, (shared,) in groups.items()}
     assert said == {
         "errored: no memory": [("direction reverse", "gradients")],
@@ -76,9 +76,9 @@ def test_what_is_said_of_an_adapter_is_not_said_of_its_groups_again(folder, outc
             suspect = RecordedSuspect(mistakes=(name,), how="reproduces")
             records[n] = record.model_copy(update={"suspects": (suspect,)})
     found = content(written(folder / "outcomes.jsonl", records))
-    assert len(found.groups("unexpected")) > 1
+    assert len(found.causes) > 1
     assert found.shared["acme"]
-    assert not any(found.shared_in(group) for group in found.groups("unexpected"))
+    assert not any(found.shared_in(part) for cause in found.causes for part in cause.parts)
 
 
 def test_markdown_and_junit_say_it_of_what_is_unexpected(results):

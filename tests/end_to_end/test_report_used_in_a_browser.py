@@ -72,6 +72,10 @@ def test_the_list_is_sorted_by_what_is_clicked(look, report):
     assert noises == sorted(noises, reverse=True)
     head.get_by_role("button").click()
     until(page, "document.querySelector('#list [data-sort=noise]').getAttribute('aria-sort') === 'ascending'")
+    page.locator("#list [data-sort=case]").get_by_role("button").click()
+    until(page, "document.querySelector('#list [data-sort=case]').getAttribute('aria-sort') === 'descending'")
+    ids = page.locator("#list tbody td:nth-child(2)").all_text_contents()
+    assert ids == sorted(ids, reverse=True)
 
 
 def test_everything_is_reached_by_keyboard_and_escape_leads_back(look, report):
@@ -136,7 +140,7 @@ def test_a_case_shows_message_diagnosis_curves_and_where_it_ran(look, report):
     table = page.locator("#panel details table").first
     assert table.locator("thead th").all_text_contents() == ["step", "y forward", "y reverse"]
     assert table.locator("tbody tr").count() == 5
-    page.get_by_role("link", name="right", exact=True).click()
+    page.locator("#panel").get_by_role("link", name="right", exact=True).click()
     until(page, "document.querySelector('#panel .verdict').textContent.includes('passed')")
     known = look(report, fragment=opening("acme", "lengths/unsorted-reverse-f32")).locator("#panel")
     assert known.get_by_role("link", name="https://example.org/acme/issues/1").count() == 1
@@ -156,6 +160,6 @@ def test_what_failures_share_stands_above_their_list(look, alike):
         assert "cases that failed have calls; none of the" in failed.text_content()
         assert "cases that crashed have peephole and B of at least " in crashed.text_content()
         assert "of those that passed, " in crashed.locator(".quiet").first.text_content()
-        first_group = page.locator(".groups").first.bounding_box()
+        first_group = page.locator(".causes").first.bounding_box()
         assert told.bounding_box()["y"] + told.bounding_box()["height"] <= first_group["y"]
         assert page.evaluate("document.documentElement.scrollWidth") == viewport["width"]

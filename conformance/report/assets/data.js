@@ -16,6 +16,7 @@ const results = page.results.case.map((place, n) => {
     ms: column.ms[n],
     precision: page.precisions[column.precision[n]],
     more: page.more[column.more[n]] || {},
+    cause: column.cause[n],
   };
 });
 
@@ -24,9 +25,12 @@ function noNumber(result) {
   return result.noise === null && result.outcome === "failed";
 }
 
-/** What is said about a result in the list. */
-function remark(result) {
-  return result.more.reason || result.more.story || "";
+/** Why a result is what it is, as the list says it: the known deviation, or what happened and its first numbers. */
+function reason(result) {
+  const { reason = "", story = "", message = "", suspects, deviation } = result.more;
+  if (result.status === "known") return page.deviations[deviation].reason;
+  if (!suspects) return reason || story; // an error's story is its first line already
+  return `${story}. ${message.split("\n", 2)[1]?.trim() ?? ""}`;
 }
 
 /** The result's outcome in words; a known deviation says so. */

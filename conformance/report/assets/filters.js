@@ -1,49 +1,16 @@
 "use strict";
-// The address holds what is shown, after the #: it can be bookmarked, sent, and returned to.
+// The list is filtered by the form, by the view that is shown, and by the chosen columns and cases.
 
 const FILTERS = ["family", "adapter", "dtype", "outcome", "q"];
 const STATUS_WORDS = { unexpected: "failed unexpectedly", xpass: "passed unexpectedly", known: "known deviation" };
 const form = document.getElementById("filters");
 
-function state() {
-  return new URLSearchParams(location.hash.slice(1));
-}
-
-/** The address of a state; never an empty #, which would lead to the top of the page. */
-function addressOf(parameters) {
-  for (const [key, value] of [...parameters]) if (!value) parameters.delete(key);
-  return `#${parameters}` === "#" ? "#all" : `#${parameters}`;
-}
-
-/** The address of this state with some parts changed; null takes one away. */
-function changed(changes) {
-  const parameters = state();
-  parameters.delete("all");
-  for (const [key, value] of Object.entries(changes)) {
-    if (value === null) parameters.delete(key);
-    else parameters.set(key, value);
-  }
-  return addressOf(parameters);
-}
-
-function openAddress(result) {
-  return changed({ open: `${result.adapter} ${result.id}` });
-}
-
-/** The result that the address opens, if there is one. */
-function opened() {
-  const open = state().get("open");
-  if (!open) return null;
-  const space = open.lastIndexOf(" ");
-  const adapter = open.slice(0, space), id = open.slice(space + 1);
-  return results.find((result) => result.id === id && result.adapter === adapter) || null;
-}
-
 /** The results that pass all filters. */
 function filtered(parameters) {
   const [family, adapter, dtype, outcome, q] = FILTERS.map((name) => parameters.get(name));
-  const words = (q || "").toLowerCase();
+  const words = (q || "").toLowerCase(), inView = inTheView(), chosen = inTheChoice(parameters);
   return results.filter((result) =>
+    inView(result) && chosen(result) &&
     (!family || result.family === family) &&
     (!adapter || result.adapter === adapter) &&
     (!dtype || result.dtype === dtype) &&
@@ -78,7 +45,8 @@ function startFilters() {
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-filter]");
     if (!button) return;
-    location.hash = addressOf(new URLSearchParams(button.dataset.filter));
+    const none = Object.fromEntries([...FILTERS, "page", "sort"].map((name) => [name, null]));
+    location.hash = changed({ ...none, ...Object.fromEntries(new URLSearchParams(button.dataset.filter)) });
     document.getElementById("results-title").focus();
     document.getElementById("results").scrollIntoView();
   });

@@ -4,6 +4,7 @@
 const ROWS = 100;
 const COLLATOR = new Intl.Collator("en", { numeric: true });
 const SORTS = {
+  case: (result) => result.id,
   status: (result) => page.statuses.indexOf(result.status),
   noise: (result) => (noNumber(result) ? Infinity : result.noise === null ? -1 : result.noise),
   ms: (result) => result.ms,
@@ -11,7 +12,7 @@ const SORTS = {
 
 /** The filtered results in the order asked for: `noise` smallest first, `-noise` largest first. */
 function listed(parameters) {
-  const found = filtered(parameters), sort = parameters.get("sort");
+  const found = filtered(parameters), sort = parameters.get("sort") || (!view() && parameters.get("differ") ? "case" : "");
   if (!sort) return found;
   const name = sort.replace("-", ""), sign = sort.startsWith("-") ? -1 : 1;
   const key = SORTS[name] || ((result) => result[name]);
@@ -39,15 +40,18 @@ function showList(parameters) {
   return found;
 }
 
+/** On a phone a row is a block; its roles say that it is a row still. */
 function row(result) {
-  return element("tr", {},
-    element("td", { class: `outcome ${result.status}` }, outcomeWords(result)),
-    element("td", {}, element("a", { href: openAddress(result) }, result.id)),
-    element("td", {}, result.adapter),
-    element("td", { class: "spare" }, result.dtype),
-    element("td", { class: "number" }, noNumber(result) ? "∞" : short(result.noise)),
-    element("td", { class: "number spare" }, result.ms ? short(result.ms) : ""),
-    element("td", { class: "remark spare", title: remark(result) || null }, remark(result)));
+  const cell = (name, ...content) => element("td", { role: "cell", class: name }, content);
+  const why = reason(result);
+  return element("tr", { role: "row" },
+    cell(`outcome ${result.status}`, outcomeWords(result)),
+    cell("case", element("a", { href: openAddress(result) }, result.id)),
+    cell("adapter", result.adapter),
+    cell("dtype", result.dtype),
+    cell("number noise", noNumber(result) ? "∞" : short(result.noise)),
+    cell("number ms", result.ms ? short(result.ms) : ""),
+    cell("remark", why ? element("div", { title: why }, why) : null));
 }
 
 function showPages(at, last) {

@@ -1,17 +1,23 @@
 "use strict";
 // The page shows what its address says.
 
-let shown = { filters: null, open: undefined, list: [] };
+let shown = { filters: null, open: undefined, list: [], view: null };
 
 function follow() {
-  const parameters = state(), result = opened();
-  const filters = new URLSearchParams([...parameters].filter(([key]) => key !== "open")).toString();
+  const parameters = state(), result = opened(), from = scrollY; // before the page gets shorter
+  const at = view(), filters = `${at}?${new URLSearchParams([...parameters].filter(([key]) => key !== "open"))}`;
   if (filters !== shown.filters) {
     showFilters(parameters);
+    showColumns(parameters);
     shown.list = showList(parameters);
     shown.filters = filters;
   }
-  if (result === shown.open) return;
+  if (result !== shown.open) followCase(result);
+  if (at !== shown.view) showView(at, from, shown.view !== null); // last: an open case would keep the focus to itself
+  shown.view = at;
+}
+
+function followCase(result) {
   showPanel(result);
   shown.open = result;
   const buttons = [...panel.querySelectorAll("[data-step]")];
@@ -33,7 +39,7 @@ function step(by) {
 
 /** The matrix is one stop of the tab key; arrow keys move within it. */
 function startMatrix() {
-  const rows = [...document.querySelectorAll("#matrix tr")].map((row) => [...row.cells].map((cell) => cell.querySelector("button")));
+  const rows = [...document.querySelectorAll("#matrix tr")].map((row) => [...row.cells].map((cell) => cell.querySelector("button, a")));
   const buttons = rows.flat().filter(Boolean);
   const select = (button) => {
     for (const other of buttons) other.tabIndex = other === button ? 0 : -1;
@@ -47,12 +53,12 @@ function startMatrix() {
     do {
       [r, c] = [r + by[0], c + by[1]];
       next = rows[r]?.[c];
-    } while (rows[r] && c in rows[r] && !next); // past cells without a result
+    } while (rows[r] && c in rows[r] && !(next && next.checkVisibility())); // past cells without a result, or not chosen
     if (!next) return;
     select(next);
     next.focus();
   });
-  document.getElementById("matrix").addEventListener("focusin", (event) => event.target.matches("button") && select(event.target));
+  document.getElementById("matrix").addEventListener("focusin", (event) => event.target.matches("button, a") && select(event.target));
 }
 
 function startTheme() {
@@ -73,6 +79,8 @@ function startTheme() {
 
 startTheme();
 startFilters();
+startColumns();
+startViews();
 startList();
 startMatrix();
 startPanel(step);

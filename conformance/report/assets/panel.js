@@ -18,6 +18,7 @@ function showPanel(result) {
     more.reason ? section("Why it is unsupported", element("p", {}, more.reason)) : null,
     more.suspects ? section("Diagnosis", suspects(more.suspects)) : null,
     more.deviation === undefined ? null : section("Known deviation", deviation(page.deviations[more.deviation])),
+    result.cause < 0 ? null : section("Cause", element("p", {}, element("a", { href: `#${page.causes[result.cause].address}` }, page.causes[result.cause].title))),
     ...figures,
     more.profile?.gradients ? section("Noise of the gradients, by gate", gradients(more.profile.gradients)) : null,
     more.traceback ? element("details", {}, element("summary", {}, "Traceback"), element("pre", {}, more.traceback)) : null,

@@ -7,7 +7,7 @@ new condition here. What a case has besides is written down in `_traits`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -79,11 +79,28 @@ class CaseConditions:
             self._places[case.id] = len(self._cases)
             self._cases.append(case)
 
+    def __contains__(self, case_id: str) -> bool:
+        return case_id in self._places
+
     def table(self, ids: Sequence[str]) -> Table | None:
         """The table of the cases with these ids, in their order; None if one of them is not there."""
         if any(case_id not in self._places for case_id in ids):
             return None
         return self.every.of([self._places[case_id] for case_id in ids])
+
+    def having(self, ids: Sequence[str], texts: Collection[str]) -> Bools:
+        """(cases,), which of the cases with these ids have all the conditions that these texts name; all are there."""
+        rows = [row for row, condition in enumerate(self.every.conditions) if condition.text in texts]
+        return np.asarray(self.every.holds[np.ix_(rows, [self._places[case_id] for case_id in ids])].all(axis=0))
+
+    def options(self, ids: Sequence[str]) -> Iterator[tuple[str, Bools]]:
+        """Each option, tensor, dtype and direction that one of these cases has, and (cases,), which of them have it."""
+        if not ids:
+            return
+        places = [self._places[case_id] for case_id in ids]
+        for condition, holds in zip(self.every.conditions, self.every.holds, strict=True):
+            if not condition.penalty and holds[places].any():
+                yield condition.text, holds[places]
 
     @cached_property
     def every(self) -> Table:
