@@ -13,6 +13,7 @@ import click
 from conformance import __version__
 from conformance.case.errors import ConformanceError
 from conformance.cli.cases import list_cases, schema, show
+from conformance.cli.convert import convert
 from conformance.cli.design import design
 from conformance.cli.doctor import doctor
 from conformance.cli.gate import baseline, gate
@@ -59,6 +60,7 @@ _COMMANDS = (
     *(run, merge, gate, baseline, upgrade, report),
     *(list_cases, show, schema, generate, design, mistakes),
     *(doctor, smoke, new_adapter),
+    convert,
 )
 for _command in _COMMANDS:
     main.add_command(_command)

@@ -51,7 +51,22 @@ def find(
     else:
         layers, others = _of_tensors(held, layout)
     layers = [_told(held, each, options or {}) for each in layers if each.where.startswith(prefix)]
-    return Finding(tuple(layers), tuple(others))
+    return Finding(tuple(_called(held, layers)), tuple(others))
+
+
+def _called(held: Held, layers: Sequence[FoundLayer]) -> list[FoundLayer]:
+    """The layers by the names that they have in a model of Keras, where no two have the same."""
+    names = [_name(held, each.where) for each in layers]
+    known = [name if name and names.count(name) == 1 else each.where for name, each in zip(names, layers, strict=True)]
+    return [replace(each, where=name) for each, name in zip(layers, known, strict=True)]
+
+
+def _name(held: Held, where: str) -> str | None:
+    if held.config is not None and (own := _configured(held, where)) is not None:
+        return own.name
+    parts = where.split("/")
+    names = (held.names.get("/".join(parts[: n + 1])) for n in range(len(parts)))
+    return next((name for name in names if name is not None), None)
 
 
 def _of_nodes(held: Held, layout: Named | None) -> tuple[list[FoundLayer], list[str]]:

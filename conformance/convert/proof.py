@@ -1,0 +1,181 @@
+"""The proof of a move: the frameworks of source and target run with their weights on drawn inputs, and are judged.
+
+The golden values are the oracle's, for the weights of each side. Where the two sides have other weights, because a sum
+was rounded, it is told how far that moves the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from conformance.case.dtypes import NOISE_ALLOWED
+from conformance.case.errors import AdapterUnavailable, ConformanceError, GenerationError
+from conformance.case.model import Case
+from conformance.case.outcomes import Failed, Passed
+from conformance.case.tensors import Arrays, Weights
+from conformance.case.text import shortened
+from conformance.convert import keras2
+from conformance.golden.build import demand_judgeable
+from conformance.golden.inputs import make_arrays
+from conformance.golden.vector import Vector
+from conformance.lstm.kappa import kappa
+from conformance.lstm.oracle import prove
+from conformance.run.assess import assess
+from conformance.run.messages import Answer, Ending, NotLoaded
+from conformance.run.process import Worker
+from conformance.run.settings import RunSettings
+from conformance.verdict.noise import noise
+from conformance.weights.found import case_of
+from conformance.weights.named import Named
+
+SIZES = {"T": 4, "B": 2}
+"""Steps and rows of the drawn inputs."""
+_STATES = ("h0", "c0")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One end of a move. role: `source` or `target`. keys: of a case. weights: as they are in the file."""
+
+    role: str
+    named: Named
+    keys: dict[str, Any]
+    weights: Weights
+
+
+@dataclass(frozen=True)
+class Line:
+    """One statement of the proof. right: None where nothing was proven."""
+
+    text: str
+    right: bool | None
+
+
+def proven(sides: Sequence[Side], seed: int) -> Iterator[Line]:
+    """What the frameworks of the source and of the target make of their weights.
+
+    Raises:
+        ConformanceError: no golden values can be made for these weights.
+    """
+    frameworks: list[_Framework] = []
+    try:
+        frameworks += map(_Framework, sides)
+        narrow = min((side.keys["dtype"] for side in sides), key=_WIDTHS.index)
+        cases = [_case(side, seed) for side in sides]
+        drawn = _inputs(cases[0].model_copy(update={"dtype": narrow}))
+        vectors = []
+        for side, case in zip(sides, cases, strict=True):
+            inputs = drawn.mapped(lambda array, case=case: array.astype(case.np_dtype))
+            vectors.append(_vector(case, Arrays(side.weights, inputs)))
+        for side, case, vector, framework in zip(sides, cases, vectors, frameworks, strict=True):
+            yield _judged(side, case, vector, framework)
+        yield _moved(cases, vectors)
+    finally:
+        for framework in frameworks:
+            framework.close()
+
+
+_WIDTHS = ("bfloat16", "float16", "float32", "float64")
+"""Numbers of few bits fit into those that come after; those drawn here have an ordinary size."""
+
+
+class _Framework:
+    """The worker of a side, which starts while the golden values are made. problem: why there is none."""
+
+    def __init__(self, side: Side) -> None:
+        self.labels = list(side.named.adapters)
+        self.worker: Worker | None = None
+        self.problem = ""
+        self._begin()
+
+    def _begin(self) -> None:
+        """Start the first adapter that is left and can be started."""
+        while self.labels and self.worker is None:
+            try:
+                self.worker = Worker(self.labels.pop(0), RunSettings(), ready=False)
+            except AdapterUnavailable as error:
+                self._failed(error)
+
+    def ready(self) -> Worker | None:
+        """The worker with an adapter that has loaded: the first of the layout's that does."""
+        while self.worker is not None:
+            try:
+                self.worker.wait_until_ready()
+                return self.worker
+            except AdapterUnavailable as error:
+                self.worker = None
+                self._failed(error)
+                self._begin()
+        return None
+
+    def _failed(self, error: AdapterUnavailable) -> None:
+        self.problem = self.problem or shortened(str(error).splitlines()[0], 300)
+
+    def close(self) -> None:
+        """End the worker."""
+        if self.worker is not None:
+            self.worker.close()
+
+
+def _case(side: Side, seed: int) -> Case:
+    zeros = {"constant": 0.0}
+    names = ("W", "R", "b_w", "b_r", "peephole", "projection", "projection_bias", "gamma", "beta")
+    sources = {"weights": dict.fromkeys(names, zeros), "seed": seed}
+    return case_of({"id": f"convert/{side.role}", **SIZES, **side.keys, **sources})
+
+
+def _inputs(case: Case) -> Any:
+    """x, h0 and c0; the weights of the case are all zeros, which costs nothing to draw."""
+    return make_arrays(case).inputs
+
+
+def _vector(case: Case, arrays: Arrays) -> Vector:
+    """The golden values, and how far rounding may move them."""
+    try:
+        found = Vector(arrays, prove(case, arrays).outputs, kappa(case, arrays))
+        demand_judgeable(case, found)
+    except GenerationError as error:
+        raise ConformanceError(f"the move cannot be proven with these weights: {error}") from error
+    return found
+
+
+def _judged(side: Side, case: Case, vector: Vector, framework: _Framework) -> Line:
+    """The verdict on a framework's answer."""
+    who = f"the {side.role} in {side.named.name}"
+    answer: Answer | Ending | NotLoaded
+    if side.named.name in keras2.LAYOUTS:
+        who, version = f"the {side.role} in tf_keras", keras2.version()
+        answer = keras2.answer(side.named, case, vector.arrays)
+        if isinstance(answer, NotLoaded):
+            return Line(f"{who}: not proven: {answer.reason}", None)
+    elif (worker := framework.ready()) is None:
+        problem = framework.problem or "the suite runs no framework with this layout"
+        return Line(f"{who}: not proven: {problem}", None)
+    else:
+        who, version = f"the {side.role} in {worker.label}", next(iter(worker.info.versions.values()), "")
+        if (refusal := worker.refusal(case)) is not None:
+            return Line(f"{who}: not proven: {refusal}", None)
+        answer = worker.ask(case, vector.arrays, RunSettings().timeout)
+    outcome = assess(case, vector, answer, (), along_time=False).outcome
+    who = f"{who} {version}"
+    if isinstance(outcome, Passed):
+        return Line(f"{who}: noise {outcome.noise:.2g}", True)
+    if isinstance(outcome, Failed):
+        return Line(f"{who}: WRONG: {' '.join(outcome.story(None))}", False)
+    return Line(f"{who}: not proven: {shortened(' '.join(outcome.story(None)), 300)}", None)
+
+
+def _moved(cases: Sequence[Case], vectors: Sequence[Vector]) -> Line:
+    """How far apart the right answers with the two sides' weights are."""
+    source, target = vectors
+    if all(np.array_equal(source.golden[name], target.golden[name]) for name in source.golden):
+        return Line("source and target: the same golden values", True)
+    precision = max((case.dtype for case in cases), key=lambda name: -_WIDTHS.index(name))
+    apart = max(float(noise(target.golden[n], g, source.kappa[n], precision).max()) for n, g in source.golden.items())
+    least = max(float(np.max(np.abs(target.golden[n] - g))) for n, g in source.golden.items())
+    text = f"source and target: what is rounded moves the golden values by at most {least:.2g}, {apart:.2g} noise units"
+    return Line(f"{text} of {precision}", apart <= NOISE_ALLOWED[precision])
