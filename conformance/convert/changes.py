@@ -92,7 +92,7 @@ def _any_dtype(target: Named) -> str:
 def _forget_bias(keys: dict[str, Any], target: Named, given: float | None) -> dict[str, Any]:
     """The target's forget bias at run time, as a key of its case."""
     if target.forget_bias is None:
-        return {"forget_bias": 0.0} if target.capabilities.forget_bias is False else {}
+        return {"forget_bias": 0.0}
     return {"forget_bias": keys.get("forget_bias", 0.0) if given is None else given}
 
 
@@ -112,11 +112,11 @@ def _biases(rows: Iterable[LayerWeights], target: Named, fold: float) -> tuple[t
         has_two = bool(row.b_r.any())
         two, single = two or has_two, single or not has_two
         terms = [row.b_w, row.b_r, extra] if target.one_bias else [row.b_w, extra]
+        b_w = row.b_w
         if fold or (target.one_bias and has_two):
-            b_w, error = _summed(terms, row.b_w.dtype)
+            b_w, error = _summed(terms, b_w.dtype)
             errors += error
-            row = replace(row, b_w=b_w, b_r=np.zeros_like(b_w) if target.one_bias else row.b_r)  # noqa: PLW2901
-        found.append(row)
+        found.append(replace(row, b_w=b_w, b_r=np.zeros_like(b_w) if target.one_bias else row.b_r))
     lines = []
     if target.one_bias and two:
         lines.append(f"the two biases of each gate become one, their sum{'' if fold else _rounding(errors)}")

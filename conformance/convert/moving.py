@@ -15,7 +15,6 @@ from conformance.case.tensors import Weights
 from conformance.case.text import counted, shortened
 from conformance.convert.changes import Changed, changed, demand_plain
 from conformance.convert.proof import Line, Side, proven
-from conformance.convert.tensors import as_held
 from conformance.convert.writing import content_of, layout_by_suffix
 from conformance.files import read_file, replace_file
 from conformance.weights.finding import find
@@ -127,8 +126,9 @@ def _with_forget_bias(layer: FoundLayer, given: float | None) -> FoundLayer:
 
 
 def _named(name: str, layers: Sequence[FoundLayer], source: Path) -> FoundLayer:
-    found = [each for each in layers if each.where == name.strip("/.")]
-    if not found:
+    exact = [each for each in layers if each.where == name.strip("/.")]
+    found = exact or [each for each in layers if name in each.where.split("/")]
+    if len(found) != 1:
         names = ", ".join(shortened(each.where) or "''" for each in layers) or "none"
         raise ConformanceError(f"{source}: has no LSTM layer {shortened(name)!r}; it has {names}")
     return found[0]
@@ -162,7 +162,7 @@ def _read_back(path: Path, target: Named, made: Changed) -> Weights:
     """The weights that the written file holds, which must be those that were to be written, bit by bit."""
     found = find(read(path), layout=target).layers
     rows = tuple(row for each in found for row in each.weights.rows)
-    wanted = as_held(target, made.weights).flat
+    wanted = made.weights.flat
     got = Weights(rows).flat
     wrong = [n for n in wanted.keys() | got.keys() if n not in got or n not in wanted or not _same(got[n], wanted[n])]
     if wrong:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from conformance.adapters.layouts import pack
@@ -47,12 +45,3 @@ def _of_row(named: Named, weights: Weights, number: int) -> dict[str, Array]:
         return tensors
     absent = {name for part in ("b", "b_w", "b_r") for name in names_of(layout, part)} - set(needed(layout))
     return {name: array for name, array in tensors.items() if name not in absent}
-
-
-def as_held(named: Named, weights: Weights) -> Weights:
-    """The weights as they come back from the layout: two biases where it has one are their sum and zeros."""
-    if not named.one_bias:
-        return weights
-    return replace(weights, rows=tuple(
-        row if row.b_w is None else replace(row, b_w=row.bias, b_r=np.zeros_like(row.b_w)) for row in weights.rows
-    ))  # fmt: skip

@@ -162,8 +162,8 @@ def _rows(named: Named, tensors: Mapping[str, Array], others: dict[str, str], *,
         except Misfit as reason:
             others.setdefault(prefix or path, str(reason))
             continue
-        if named.name == "keras2-cudnn" and weights.b_w is None:
-            continue  # which is Keras' LSTM without a bias: cuDNN's always has one
+        if named.always_bias and weights.b_w is None:
+            continue  # something else, with a name that is part of the layout's
         rows.append(_placed(prefix, weights))
     return rows
 
