@@ -1,7 +1,8 @@
 """The proof of a move: the frameworks of source and target run with their weights on drawn inputs, and are judged.
 
-The golden values are the oracle's, for the weights of each side. Where the two sides have other weights, because a sum
-was rounded, it is told how far that moves the answer.
+The golden values are the oracle's, for the weights of each side; of layers so large that the oracle would take minutes,
+the reference's in float64. Where the two sides have other weights, because a sum was rounded, it is told how far that
+moves the answer.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from conformance.case.dtypes import NOISE_ALLOWED
-from conformance.case.errors import AdapterUnavailable, ConformanceError, GenerationError
+from conformance.case.errors import AdapterUnavailable, GenerationError
 from conformance.case.model import Case
 from conformance.case.outcomes import Failed, Passed
 from conformance.case.tensors import Arrays, Weights
@@ -22,6 +23,7 @@ from conformance.convert import keras2
 from conformance.golden.build import demand_judgeable
 from conformance.golden.inputs import make_arrays
 from conformance.golden.vector import Vector
+from conformance.lstm.gradients import reference_of
 from conformance.lstm.kappa import kappa
 from conformance.lstm.oracle import prove
 from conformance.run.assess import assess
@@ -34,7 +36,8 @@ from conformance.weights.named import Named
 
 SIZES = {"T": 4, "B": 2}
 """Steps and rows of the drawn inputs."""
-_STATES = ("h0", "c0")
+_MOST_PROVEN = 4_000_000
+"""The most weights for which the oracle is asked: about five seconds and half a GiB."""
 
 
 @dataclass(frozen=True)
@@ -56,24 +59,25 @@ class Line:
 
 
 def proven(sides: Sequence[Side], seed: int) -> Iterator[Line]:
-    """What the frameworks of the source and of the target make of their weights.
-
-    Raises:
-        ConformanceError: no golden values can be made for these weights.
-    """
+    """What the frameworks of the source and of the target make of their weights."""
     frameworks: list[_Framework] = []
     try:
         frameworks += map(_Framework, sides)
         narrow = min((side.keys["dtype"] for side in sides), key=_WIDTHS.index)
         cases = [_case(side, seed) for side in sides]
         drawn = _inputs(cases[0].model_copy(update={"dtype": narrow}))
-        vectors = []
+        vectors: list[Vector] = []
         for side, case in zip(sides, cases, strict=True):
-            inputs = drawn.mapped(lambda array, case=case: array.astype(case.np_dtype))
-            vectors.append(_vector(case, Arrays(side.weights, inputs)))
+            arrays = Arrays(side.weights, drawn.mapped(lambda array, case=case: array.astype(case.np_dtype)))
+            same = bool(vectors) and _alike(cases, vectors[0].arrays, arrays)
+            vectors.append(vectors[0] if same else _vector(case, arrays))
+        if sum(array.size for array in vectors[0].arrays.weights.flat.values()) > _MOST_PROVEN:
+            yield Line("the golden values are the reference's in float64: the oracle would take minutes", True)
         for side, case, vector, framework in zip(sides, cases, vectors, frameworks, strict=True):
             yield _judged(side, case, vector, framework)
         yield _moved(cases, vectors)
+    except GenerationError as error:
+        yield Line(f"source and target: not proven: with these weights {error}", None)
     finally:
         for framework in frameworks:
             framework.close()
@@ -133,13 +137,30 @@ def _inputs(case: Case) -> Any:
     return make_arrays(case).inputs
 
 
+def _alike(cases: Sequence[Case], one: Arrays, other: Arrays) -> bool:
+    """Whether both sides are the same case with the same numbers, so that the golden values are the same."""
+    source, target = (case.model_dump(exclude={"id"}) for case in cases)
+    if source != target or one.flat.keys() != other.flat.keys():
+        return False
+    return all(array.tobytes() == other.flat[name].tobytes() for name, array in one.flat.items())
+
+
 def _vector(case: Case, arrays: Arrays) -> Vector:
-    """The golden values, and how far rounding may move them."""
-    try:
-        found = Vector(arrays, prove(case, arrays).outputs, kappa(case, arrays))
-        demand_judgeable(case, found)
-    except GenerationError as error:
-        raise ConformanceError(f"the move cannot be proven with these weights: {error}") from error
+    """The golden values, and how far rounding may move them.
+
+    Raises:
+        GenerationError: there are none, or no answer could be judged by them.
+    """
+    large = sum(array.size for array in arrays.weights.flat.values()) > _MOST_PROVEN
+    if large and case.dtype == "float64":
+        raise GenerationError(f"{case.id}: more than {_MOST_PROVEN:,} weights of float64 are not proven")
+    if large:
+        exact = case.model_copy(update={"dtype": "float64"})
+        golden = reference_of(exact).run(arrays.in_dtype(np.float64))
+    else:
+        golden = prove(case, arrays).outputs
+    found = Vector(arrays, golden, kappa(case, arrays))
+    demand_judgeable(case, found)
     return found
 
 

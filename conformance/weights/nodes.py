@@ -42,7 +42,7 @@ def _onnx(node: Node) -> FoundLayer:
         raise Misfit(f"its hidden_size is {told['hidden_size']}, but its weights have {keys['H']} units")
     notes, exact = [], keys["dtype"] == "float64"
     if "clip" in told:
-        keys["gate_clip"] = {"bound": _number(told["clip"], exact), "reading": "gates"}
+        keys["gate_clip"] = {"bound": _number(float(told["clip"]), exact), "reading": "gates"}
         notes.append("clip is read as onnxruntime does: it bounds the inputs of the gates")
     if told.get("input_forget"):
         keys["coupling"] = "forget=1-input"

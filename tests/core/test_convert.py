@@ -1,5 +1,6 @@
 """Weights that were moved are those that were there, bit by bit; what rounds is counted; what has no place, refused."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,12 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from command_line import conformance
+from documents import ROOT
 from held_layers import drawn, same
 
 from conformance.case.errors import ConformanceError
 from conformance.case.tensors import Weights
+from conformance.convert import proof
 from conformance.convert.moving import Move, Request, carried_out
 from conformance.convert.proof import Side, proven
 from conformance.convert.tensors import packed
@@ -312,12 +315,30 @@ def test_a_move_that_exchanged_two_gates_is_not_right() -> None:
     assert last.right is True and last.text == "source and target: the same golden values"
 
 
+def test_numbers_that_no_answer_can_be_judged_by_are_told() -> None:
+    broken = drawn().mapped(lambda array: array * np.float32(np.nan))
+    (line,) = proven([side("source", broken), side("target", broken)], 0)
+    assert line.right is None and line.text.startswith("source and target: not proven: with these weights convert/")
+
+
+def test_of_large_layers_the_golden_values_are_the_references(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "_MOST_PROVEN", 100)
+    weights = drawn()
+    first, *_, last = proven([side("source", weights), side("target", weights.mapped(np.negative))], 0)
+    assert "reference's in float64" in first.text and last.right is False
+
+
 def test_the_layouts_are_listed_with_their_tensors() -> None:
     done = conformance("convert", "--list-layouts")
     assert done.exit_code == 0
     for name, row in NAMED.items():
         assert f"{name}: {row.about}" in done.output
         assert all(f"  {tensor}: {', '.join(parts)}" in done.output for tensor, parts in row.layout.tensors.items())
+
+
+def test_the_page_lists_the_layouts() -> None:
+    rows = re.findall(r"^\| `([\w-]+)` \|", (ROOT / "docs" / "convert.md").read_text(), re.MULTILINE)
+    assert rows == list(NAMED)
 
 
 def test_a_safetensors_target_can_be_read_by_the_library_alone(tmp_path: Path) -> None:

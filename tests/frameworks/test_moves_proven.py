@@ -62,10 +62,8 @@ def test_a_round_through_four_frameworks_gives_the_weights_back(one_bias: bool, 
     np.savez(tmp_path / "a.npz", **packed(NAMED["torch"], original, 1))
     round_trip = [("a.npz", "a.pt", "torch"), ("a.pt", "b.weights.h5", "keras"), ("b.weights.h5", "c.onnx", "onnx"),
                   ("c.onnx", "d.tflite", "tflite"), ("d.tflite", "e.pt", "torch")]  # fmt: skip
-    for source, target, layout in round_trip:
-        move = carried_out(Request(tmp_path / source, tmp_path / target, write_as=layout))
-        if one_bias:
-            assert [line.right for line in move.lines] == [True, True, True], target
+    for source, target, layout in round_trip:  # whose proofs are in test_moves_documented.py
+        carried_out(Request(tmp_path / source, tmp_path / target, write_as=layout))
     before, after = (find(read(tmp_path / name)).layers[0].weights for name in ("a.pt", "e.pt"))
     # Of two biases the sum is what the frameworks in between have, and all that the answer depends on.
     (row,), (wanted,) = after.rows, before.rows
