@@ -29,7 +29,7 @@ def _list_layouts(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 @click.option("--stack", is_flag=True, help="All layers of the source, as one stack.")
 @click.option(
     "--forget-bias",
-    type=float,
+    type=options.Number(-1000, 1000),
     help="What the framework of source or target adds to the forget gate's bias at run time.",
 )
 @click.option("--dtype", type=click.Choice(["float16", "bfloat16", "float32", "float64"]), help="That of the target.")

@@ -19,7 +19,7 @@ from conformance.convert.writing import content_of, layout_by_suffix
 from conformance.files import read_file, replace_file
 from conformance.weights.finding import find
 from conformance.weights.found import OPTIONS, FoundLayer, keys_of
-from conformance.weights.held import MOST_BYTES
+from conformance.weights.held import MOST_BYTES, Held
 from conformance.weights.named import Named, layout_of
 from conformance.weights.reading import read
 
@@ -95,15 +95,15 @@ def _chosen(asked: Request) -> FoundLayer:
         known = ", ".join(OPTIONS)
         raise ConformanceError(f"--set {shortened(unknown[0])}: a layer has no such option; it has {known}")
     read_as = None if asked.read_as is None else layout_of(asked.read_as)
-    found = find(read(asked.source), layout=read_as, options=options)
+    held = read(asked.source)
+    found = find(held, layout=read_as, options=options)
     layers = [_with_forget_bias(each, asked.forget_bias) for each in found.layers]
     if asked.layers:
         layers = [_named(name, layers, asked.source) for name in asked.layers]
     if not layers:
-        seen = "".join(f"; {line}" for line in found.others[:3])
-        raise ConformanceError(
-            f"{asked.source}: no LSTM layer is found{seen}; if there is one, say in which layout: --from LAYOUT"
-        )
+        seen = list(found.others[:3]) or [_holding(held)]
+        hint = "if there is one, name its layout: --from LAYOUT"
+        raise ConformanceError(f"{asked.source}: no LSTM layer is found; {'; '.join(seen)}; {hint}")
     if len(layers) > 1 and not (asked.layers or asked.stack):
         names = ", ".join(shortened(each.where) for each in layers)
         raise ConformanceError(
@@ -111,17 +111,23 @@ def _chosen(asked: Request) -> FoundLayer:
             "several --layer to stack them in this order, or --stack for all"
         )
     layer = layers[0] if len(layers) == 1 else _stacked(layers, asked.source)
-    for key, reason in (layer.asked or {}).items():
+    for key, reason in layer.asked.items():
         how = f"--{key.replace('_', '-')}" if key == "forget_bias" else f"--set {key}=..."
         raise ConformanceError(f"{asked.source}: {shortened(layer.where) or 'the layer'}: {reason}; give {how}")
     return layer
 
 
+def _holding(held: Held) -> str:
+    """What a file holds, where nothing in it is like a layer."""
+    some = [f"{shortened(name)} {array.shape}" for name, array in list(held.tensors.items())[:4]]
+    return f"it holds {counted(len(held.tensors), 'tensor')}{': ' if some else ''}{', '.join(some)}"
+
+
 def _with_forget_bias(layer: FoundLayer, given: float | None) -> FoundLayer:
     """The layer with the forget bias that its framework adds at run time, if it adds one and the user says which."""
-    if given is None or "forget_bias" not in (layer.asked or {}):
+    if given is None or "forget_bias" not in layer.asked:
         return layer
-    asked = {key: reason for key, reason in (layer.asked or {}).items() if key != "forget_bias"}
+    asked = {key: reason for key, reason in layer.asked.items() if key != "forget_bias"}
     return replace(layer, keys={**layer.keys, "forget_bias": given}, asked=asked)
 
 
@@ -152,7 +158,7 @@ def _stacked(layers: Sequence[FoundLayer], source: Path) -> FoundLayer:
         raise ConformanceError(f"{source}: the layers do not form a stack: {error}") from error
     sizes.pop("direction")
     notes = dict.fromkeys(note for each in layers for note in each.notes)
-    asked = {key: reason for each in layers for key, reason in (each.asked or {}).items()}
+    asked = {key: reason for each in layers for key, reason in each.asked.items()}
     where = " + ".join(each.where for each in layers)
     keys = {**first.keys, **sizes}
     return replace(first, where=where, keys=keys, weights=Weights(rows), notes=tuple(notes), asked=asked)

@@ -104,16 +104,19 @@ class _Framework:
             except AdapterUnavailable as error:
                 self._failed(error)
 
-    def ready(self) -> Worker | None:
-        """The worker with an adapter that has loaded: the first of the layout's that does."""
+    def ready(self, case: Case) -> Worker | None:
+        """The worker with the first of the layout's adapters that loads and takes the case."""
         while self.worker is not None:
             try:
                 self.worker.wait_until_ready()
-                return self.worker
+                if (refusal := self.worker.refusal(case)) is None:
+                    return self.worker
+                self.worker.close()
+                self._failed(AdapterUnavailable(refusal))
             except AdapterUnavailable as error:
-                self.worker = None
                 self._failed(error)
-                self._begin()
+            self.worker = None
+            self._begin()
         return None
 
     def _failed(self, error: AdapterUnavailable) -> None:
@@ -173,13 +176,11 @@ def _judged(side: Side, case: Case, vector: Vector, framework: _Framework) -> Li
         answer = keras2.answer(side.named, case, vector.arrays)
         if isinstance(answer, NotLoaded):
             return Line(f"{who}: not proven: {answer.reason}", None)
-    elif (worker := framework.ready()) is None:
+    elif (worker := framework.ready(case)) is None:
         problem = framework.problem or "the suite runs no framework with this layout"
         return Line(f"{who}: not proven: {problem}", None)
     else:
         who, version = f"the {side.role} in {worker.label}", next(iter(worker.info.versions.values()), "")
-        if (refusal := worker.refusal(case)) is not None:
-            return Line(f"{who}: not proven: {refusal}", None)
         answer = worker.ask(case, vector.arrays, RunSettings().timeout)
     outcome = assess(case, vector, answer, (), along_time=False).outcome
     who = f"{who} {version}"

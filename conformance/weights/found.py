@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -36,7 +36,7 @@ class FoundLayer:
     keys: Mapping[str, Any]
     weights: Weights
     notes: tuple[str, ...] = ()
-    asked: Mapping[str, str] | None = None
+    asked: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def dtype(self) -> str:

@@ -85,7 +85,7 @@ def test_tensorflows_cell_is_found_where_its_name_says_so_and_its_forget_bias_is
     kernel = {"rnn/lstm_cell/kernel": np.zeros((7, 16)), "rnn/lstm_cell/bias": np.zeros(16)}
     layer = the_only(find(held(kernel)))
     assert (layer.layout, layer.keys["I"], layer.keys["H"]) == ("tf-cell", 3, 4)
-    assert set(layer.asked or {}) == {"forget_bias"}
+    assert set(layer.asked) == {"forget_bias"}
     assert not the_only(find(held(kernel), options={"forget_bias": 1.0})).asked
 
 
@@ -125,7 +125,7 @@ def test_the_slope_of_hard_sigmoid_is_that_of_the_version_and_is_told(version: s
 
 def test_without_a_version_the_slope_of_hard_sigmoid_is_asked_for() -> None:
     held = keras3({"name": "enc", "recurrent_activation": "hard_sigmoid"})
-    assert "slope" in (the_only(find(held)).asked or {})["activations"]
+    assert "slope" in the_only(find(held)).asked["activations"]
     given = {"activations": [{"gate": {"name": "hard_sigmoid", "alpha": 0.2, "beta": 0.5}}]}
     assert not the_only(find(held, options=given)).asked
 
