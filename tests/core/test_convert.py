@@ -1,6 +1,7 @@
 """Weights that were moved are those that were there, bit by bit; what rounds is counted; what has no place, refused."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from held_layers import drawn, same
 
 from conformance.case.errors import ConformanceError
 from conformance.case.tensors import Weights
-from conformance.convert import proof
+from conformance.convert import moving, proof
 from conformance.convert.moving import Move, Request, carried_out
 from conformance.convert.proof import Side, proven
 from conformance.convert.tensors import packed
+from conformance.convert.writing import content_of
 from conformance.weights.finding import find
 from conformance.weights.named import NAMED, layout_of
 from conformance.weights.reading import read
@@ -116,6 +118,12 @@ def test_a_forget_bias_is_folded_in_and_out(tmp_path: Path) -> None:
     back = moved(tmp_path / "b.npz", tmp_path / "c.npz", "torch", read_as="tf-cell", forget_bias=1.0)
     assert weights_of(tmp_path / "c.npz", "torch").rows[0].b_w[:, 0].tolist() == [0.75] * 4
     assert any(line.startswith("1 is added to the bias of the forget gate") for line in back.told)
+
+
+def test_a_sum_of_three_is_rounded_once(tmp_path: Path) -> None:
+    first = saved(tmp_path / "a.npz", "torch", biased(1.0, 2.0**-30))
+    moved(first, tmp_path / "b.npz", "tf-cell", forget_bias=1.0)
+    assert weights_of(tmp_path / "b.npz", "tf-cell").rows[0].b_w[:, 0].tolist() == [1.0, 2.0**-30, 1.0, 1.0]
 
 
 def test_a_forget_bias_stays_where_both_add_it(tmp_path: Path) -> None:
@@ -300,6 +308,16 @@ def test_the_target_stays_as_it_was_where_the_move_is_refused(tmp_path: Path) ->
     assert conformance("convert", first, tmp_path / "b.npz", "--to", "torch").exit_code == 2
     assert (tmp_path / "b.npz").read_bytes() == b"mine"
     assert "is read by this command" in conformance("convert", first, first, "--to", "gates").output
+
+
+def test_a_file_that_does_not_hold_every_bit_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lossy(path: Path, named: Any, made: Any) -> Any:
+        weights = made.weights.mapped(lambda array: np.nextafter(array, np.float32(9)))
+        return content_of(path, named, replace(made, weights=weights))
+
+    monkeypatch.setattr(moving, "content_of", lossy)
+    first = saved(tmp_path / "a.npz", "torch", drawn())
+    assert refusal(first, tmp_path / "b.npz", write_as="gates").endswith("as it was written; nothing is written")
 
 
 def side(role: str, weights: Weights) -> Side:
