@@ -18,7 +18,7 @@ from conformance.convert.proof import Line, Side, proven
 from conformance.convert.writing import content_of, layout_by_suffix
 from conformance.files import read_file, replace_file
 from conformance.weights.finding import find
-from conformance.weights.found import OPTIONS, FoundLayer, keys_of
+from conformance.weights.found import OPTIONS, FoundLayer, keys_of, options_of
 from conformance.weights.held import MOST_BYTES, Held
 from conformance.weights.named import Named, layout_of
 from conformance.weights.reading import read
@@ -147,11 +147,11 @@ def _stacked(layers: Sequence[FoundLayer], source: Path) -> FoundLayer:
     directions = 2 if first.keys["direction"] == "bidirectional" else 1
     if len({each.layout for each in layers}) > 1:
         raise ConformanceError(f"{source}: the layers to stack are in different layouts")
-    for each in layers[1:]:
-        for key in OPTIONS:
-            if each.keys.get(key) != first.keys.get(key):
-                both = f"{shortened(each.where)} has another {key} than {shortened(first.where)}"
-                raise ConformanceError(f"{source}: {both}; a stack has one")
+    said = [{"direction": each.keys["direction"], **options_of(each.keys)} for each in layers]
+    for each, own in zip(layers, said, strict=True):
+        if other := [key for key in OPTIONS if own.get(key) != said[0].get(key)]:
+            both = f"{shortened(each.where)} has another {other[0]} than {shortened(first.where)}"
+            raise ConformanceError(f"{source}: {both}; a stack has one")
     try:
         sizes = keys_of(rows, directions)
     except ValueError as error:

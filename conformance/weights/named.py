@@ -160,10 +160,8 @@ def _demand_whole(file: str, layout: Layout) -> None:
         raise ConformanceError(f"{file}: {norm[0]} is of a layer norm, which cannot be converted")
     names = [*layout.tensors, layout.peephole or "", layout.projection or ""]
     for name in names:
-        try:
-            filled = {name.format(gate=gate) for gate in "ifgo"}
-        except (KeyError, IndexError, ValueError) as error:
-            raise ConformanceError(f"{file}: {shortened(name)}: only {{gate}} may stand in braces") from error
-        if (len(filled) == 4) != layout.separate and name in layout.tensors:
+        if set("{}") & set(name.replace("{gate}", "")):  # str.format would obey what else stands in braces
+            raise ConformanceError(f"{file}: {shortened(name)}: only {{gate}} may stand in braces")
+        if ("{gate}" in name) != layout.separate and name in layout.tensors:
             needs = "needs {gate} in its name" if layout.separate else "has {gate} in its name but not separate: true"
             raise ConformanceError(f"{file}: {shortened(name)} {needs}")

@@ -10,7 +10,7 @@ import pytest
 import safetensors.numpy
 from command_line import conformance
 from documents import ROOT
-from held_layers import drawn, same
+from held_layers import drawn, held, same
 
 from conformance.case.errors import ConformanceError
 from conformance.case.tensors import Weights
@@ -235,6 +235,17 @@ def test_layers_are_chosen_and_stacked_by_name(tmp_path: Path) -> None:
     )
 
 
+def test_layers_of_different_options_are_no_stack(tmp_path: Path) -> None:
+    config = [{"class_name": "LSTM", "config": {"name": name, "activation": how}}
+              for name, how in (("one", "tanh"), ("two", "relu"), ("three", "tanh"))]  # fmt: skip
+    tensors = {f"{name}/{n}": a for name in ("one", "two", "three")
+               for n, a in packed(NAMED["keras"], drawn(I=4, one_bias=True), 1).items()}  # fmt: skip
+    found = find(held(tensors, config={"config": {"layers": config}, "class_name": "Model"}, keras="3.0.0")).layers
+    with pytest.raises(ConformanceError, match="two has another activations than one; a stack has one"):
+        moving._stacked(found, tmp_path)
+    assert moving._stacked([found[0], found[2]], tmp_path).keys["layers"] == 2
+
+
 WRONG = [
     ({}, "b.txt", "the target's name ends in .safetensors, .npz, "),
     ({}, "b.npz", "b.npz may hold any layout: give --to LAYOUT"),
@@ -289,6 +300,7 @@ BAD_LAYOUTS = [
     ("{gates: ifgo, tensors: {k: [W, R]}, separate: true}", "k needs {gate} in its name"),
     ("{gates: ifgo, tensors: {'k{gate}': [W, R]}}", "has {gate} in its name but not separate"),
     ("{gates: ifgo, tensors: {'k{x}': [W, R]}}", "only {gate} may stand in braces"),
+    ("{gates: ifgo, tensors: {'k{gate:>9}': [W, R]}, separate: true}", "only {gate} may stand in braces"),
     ("{gates: ifgo, tensors: {k: [W, R]}, folded: true, transposed: true}", "matrices are transposed or folded"),
     ("{gates: ifgo", "not valid YAML"),
 ]

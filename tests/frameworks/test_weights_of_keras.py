@@ -63,6 +63,7 @@ def test_the_layers_of_a_model_of_keras_3_are_found(keras: Any, file: str, tmp_p
 
 
 @pytest.mark.keras
+@pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")
 def test_keras_loads_what_is_written_for_it(keras: Any, tmp_path: Path) -> None:
     from held_layers import drawn
 
