@@ -11,7 +11,7 @@ from conformance.case.errors import ConformanceError
 from conformance.case.tensors import Array, LayerWeights, Weights
 from conformance.case.text import shortened
 from conformance.weights.found import OPTIONS, FoundLayer, case_of, keys_of
-from conformance.weights.held import Held
+from conformance.weights.held import Held, demand_bounded
 from conformance.weights.keras_config import Configured, configured
 from conformance.weights.named import NAMED, Named
 from conformance.weights.nodes import layer_of, unstacked
@@ -44,7 +44,7 @@ def find(
         options: keys of a case that the user gives; they go before what the file says.
 
     Raises:
-        ConformanceError: an option is not one, or does not go with a layer.
+        ConformanceError: an option is not one, or does not go with a layer; or the layers are too large together.
     """
     if held.nodes:
         layers, others = _of_nodes(held, layout)
@@ -71,6 +71,8 @@ def _name(held: Held, where: str) -> str | None:
 
 def _of_nodes(held: Held, layout: Named | None) -> tuple[list[FoundLayer], list[str]]:
     layers, others = [], []
+    # Many operators may share a tensor, which each layer would have a copy of.
+    demand_bounded(held.path, (array.nbytes for node in held.nodes for array in node.tensors.values()))
     for node in held.nodes:
         try:
             each = layer_of(node)

@@ -11,7 +11,7 @@ from conformance.case.errors import ConformanceError
 from conformance.case.tensors import Weights
 from conformance.weights.finding import find
 from conformance.weights.found import FoundLayer
-from conformance.weights.held import Held
+from conformance.weights.held import Held, Node
 from conformance.weights.named import NAMED
 
 ASKED_FOR = ("tf-block", "tf-block-v2", "tf-cell", "keras2")
@@ -164,3 +164,10 @@ def test_tensors_of_two_dtypes_are_no_layer() -> None:
     tensors = dict(in_layout("keras", drawn()).tensors)
     tensors["bias"] = tensors["bias"].astype(np.float64)
     assert find(held(tensors)).others == ("kernel: its tensors are not of one dtype",)
+
+
+def test_operators_that_share_a_large_tensor_are_bounded_together() -> None:
+    shared = {"W": np.broadcast_to(np.float32(0), (1, 2**20, 2**6)), "R": np.zeros((1, 4, 1), np.float32)}
+    node = Node("lstm", "ONNX LSTM", shared, {})
+    with pytest.raises(ConformanceError, match="take more than 1024 MiB"):
+        find(replace(held({}), nodes=(node,) * 5))
