@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import numpy as np
 
+    Array = np.ndarray[Any, np.dtype[Any]]
+else:
+    Array = Any  # so that specs are read, checked and listed without waiting for NumPy
+
 DTypeName = Literal["float16", "bfloat16", "float32", "float64"]
 Precision = Literal["float16", "bfloat16", "tf32", "float32", "float64"]
 

@@ -11,14 +11,9 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
-from conformance.case.errors import GenerationError
 from conformance.case.text import shortened
 from conformance.files import MEBIBYTE, FileError, read_file
-
-if TYPE_CHECKING:
-    from conformance.case.tensor_table import Array
 
 LARGEST = 2048 * MEBIBYTE
 """The most bytes of a file of tensors; the arrays of one case are bounded by as much."""
@@ -70,37 +65,3 @@ def _digest(path: Path, size: int, changed: int) -> str:
         return hashlib.sha256(read_file(path, LARGEST)).hexdigest()
     except FileError as error:
         raise ValueError(f"file: {error}") from error
-
-
-def tensor_from(name: str, folder: Path | None, sha256: str | None, tensor: str) -> Array:
-    """A tensor of a file that a spec names.
-
-    Raises:
-        GenerationError: the file is not there any more, has other content or has no such tensor.
-    """
-    if folder is None:
-        raise GenerationError(f"{name}: a case that takes tensors from a file needs the spec's folder")
-    try:
-        tensors = _tensors(name, folder, sha256)
-    except ValueError as error:
-        raise GenerationError(str(error)) from error
-    if tensor not in tensors:
-        listed = ", ".join(list(tensors)[:12]) + (", ..." if len(tensors) > 12 else "")
-        raise GenerationError(f"{name}: has no tensor {tensor}; it has {listed}")
-    return tensors[tensor]
-
-
-@functools.lru_cache(maxsize=4)
-def _tensors(name: str, folder: Path, sha256: str | None) -> dict[str, Array]:
-    from safetensors import SafetensorError
-
-    from conformance.case.tensors import from_bytes
-
-    data = read_file(located(name, folder), LARGEST)
-    found = hashlib.sha256(data).hexdigest()
-    if sha256 is not None and found != sha256:
-        raise ValueError(f"{name}: its content has changed since the spec was read")
-    try:
-        return from_bytes(data)
-    except (SafetensorError, KeyError) as error:
-        raise ValueError(f"{name}: is not a safetensors file that the suite can read: {error}") from error

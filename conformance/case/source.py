@@ -6,7 +6,7 @@ Every source gives the same bytes on every processor and with every version of N
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import (
     Field,
@@ -18,12 +18,9 @@ from pydantic import (
     model_validator,
 )
 
-from conformance.case.files import SpecFolder, digest_of, tensor_from
+from conformance.case.files import SpecFolder, digest_of
 from conformance.case.options import Finite, Frozen, Number, Positive
 from conformance.case.text import shortened
-
-if TYPE_CHECKING:
-    from conformance.case.tensor_table import Array
 
 Seed = int
 
@@ -115,14 +112,10 @@ class Source(Frozen):
         source._folder = info.context.path.resolve()
         return source
 
-    def from_file(self, tensor: str) -> Array:
-        """A tensor of the file, as it is stored.
-
-        Raises:
-            GenerationError: the file is not there any more, has other content or has no such tensor.
-        """
-        assert self.file is not None
-        return tensor_from(self.file, self._folder, self.sha256, tensor)
+    @property
+    def folder(self) -> Path | None:
+        """The folder that `file` is relative to; None for a case that was not read from a spec."""
+        return self._folder
 
     @model_serializer(mode="wrap")
     def _as_before(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:

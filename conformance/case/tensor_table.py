@@ -13,16 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
+from conformance.case.dtypes import Array
 from conformance.case.source import Source, Uniform
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, np.dtype[Any]]
-else:
-    Array = Any  # so that specs are read, checked and listed without waiting for NumPy
 
 Keys = dict[str, Any]
 """Keys of a case, as in a spec."""

@@ -16,7 +16,8 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from conformance.case.tensor_table import BY_GATE, COTANGENTS, Array, Inputs, LayerWeights, Weights
+from conformance.case.dtypes import Array
+from conformance.case.tensor_table import BY_GATE, COTANGENTS, Inputs, LayerWeights, Weights
 
 __all__ = ["BY_GATE", "COTANGENTS", "SENDABLE", "Array", "Arrays", "Inputs", "LayerWeights", "Outputs", "Weights",
            "from_bytes", "to_bytes"]  # fmt: skip

@@ -14,6 +14,7 @@ from conformance import __version__
 from conformance.case.errors import ConformanceError
 from conformance.cli.cases import list_cases, schema, show
 from conformance.cli.check import check, import_files
+from conformance.cli.convert import convert
 from conformance.cli.design import design
 from conformance.cli.doctor import doctor
 from conformance.cli.gate import baseline, gate
@@ -61,6 +62,7 @@ _COMMANDS = (
     *(run, merge, gate, baseline, upgrade, report),
     *(list_cases, show, schema, generate, design, mistakes),
     *(doctor, smoke, new_adapter),
+    convert,
 )
 for _command in _COMMANDS:
     main.add_command(_command)

@@ -12,6 +12,7 @@ from conformance.case.model import Case
 from conformance.case.source import Integers, Source
 from conformance.case.tensors import Array, Arrays
 from conformance.golden import ball_random
+from conformance.golden.from_files import tensor_from
 from conformance.golden.random import Stream
 from conformance.golden.torch_random import TorchGenerator, linear_parameters, lstm_parameters
 
@@ -107,7 +108,7 @@ def _fill(case: Case, source: Source, name: str, shape: tuple[int, ...], row: in
 
 def _from_file(case: Case, source: Source, name: str, shape: tuple[int, ...]) -> Array:
     """A tensor of a file, whose numbers are those of the case: nothing is rounded unseen."""
-    found = source.from_file(name)
+    found = tensor_from(source, name)
     wanted = np.dtype(np.int64) if name == "targets" else case.np_dtype
     if found.shape != shape or found.dtype != wanted:
         raise GenerationError(f"{case.id}: {source.file}: {name} is {found.dtype} {found.shape}, not {wanted} {shape}")

@@ -11,7 +11,7 @@ from conformance.case.errors import ConformanceError
 from conformance.case.tensors import Array, LayerWeights, Weights
 from conformance.case.text import shortened
 from conformance.weights.found import OPTIONS, FoundLayer, case_of, keys_of
-from conformance.weights.held import Held
+from conformance.weights.held import Held, demand_bounded
 from conformance.weights.keras_config import Configured, configured
 from conformance.weights.named import NAMED, Named
 from conformance.weights.nodes import layer_of, unstacked
@@ -44,18 +44,35 @@ def find(
         options: keys of a case that the user gives; they go before what the file says.
 
     Raises:
-        ConformanceError: an option is not one, or does not go with a layer.
+        ConformanceError: an option is not one, or does not go with a layer; or the layers are too large together.
     """
     if held.nodes:
         layers, others = _of_nodes(held, layout)
     else:
         layers, others = _of_tensors(held, layout)
     layers = [_told(held, each, options or {}) for each in layers if each.where.startswith(prefix)]
-    return Finding(tuple(layers), tuple(others))
+    return Finding(tuple(_called(held, layers)), tuple(others))
+
+
+def _called(held: Held, layers: Sequence[FoundLayer]) -> list[FoundLayer]:
+    """The layers by the names that they have in a model of Keras, where no two have the same."""
+    names = [_name(held, each.where) for each in layers]
+    known = [name if name and names.count(name) == 1 else each.where for name, each in zip(names, layers, strict=True)]
+    return [replace(each, where=name) for each, name in zip(layers, known, strict=True)]
+
+
+def _name(held: Held, where: str) -> str | None:
+    if held.config is not None and (own := _configured(held, where)) is not None:
+        return own.name
+    parts = where.split("/")
+    names = (held.names.get("/".join(parts[: n + 1])) for n in range(len(parts)))
+    return next((name for name in names if name is not None), None)
 
 
 def _of_nodes(held: Held, layout: Named | None) -> tuple[list[FoundLayer], list[str]]:
     layers, others = [], []
+    # Many operators may share a tensor, which each layer would have a copy of.
+    demand_bounded(held.path, (array.nbytes for node in held.nodes for array in node.tensors.values()))
     for node in held.nodes:
         try:
             each = layer_of(node)
@@ -147,8 +164,8 @@ def _rows(named: Named, tensors: Mapping[str, Array], others: dict[str, str], *,
         except Misfit as reason:
             others.setdefault(prefix or path, str(reason))
             continue
-        if named.name == "keras2-cudnn" and weights.b_w is None:
-            continue  # which is Keras' LSTM without a bias: cuDNN's always has one
+        if named.always_bias and weights.b_w is None:
+            continue  # something else, with a name that is part of the layout's
         rows.append(_placed(prefix, weights))
     return rows
 

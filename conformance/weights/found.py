@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -36,7 +36,7 @@ class FoundLayer:
     keys: Mapping[str, Any]
     weights: Weights
     notes: tuple[str, ...] = ()
-    asked: Mapping[str, str] | None = None
+    asked: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def dtype(self) -> str:
@@ -110,8 +110,8 @@ def options_of(keys: Mapping[str, Any]) -> dict[str, Any]:
     case = case_of({"id": "weights/options", "T": 1, "B": 1, **keys})
     plain = {"activations": (Activations(),), "forget_bias": 0.0, "direction": "forward"}
     told = case.model_dump(mode="json", include=set(OPTIONS), exclude_none=True)
-    told.pop("direction") if case.D == 2 else None
-    return {name: value for name, value in told.items() if getattr(case, name) != plain.get(name)}
+    given = {name: value for name, value in told.items() if getattr(case, name) != plain.get(name)}
+    return {name: value for name, value in given.items() if value != "bidirectional"}  # which the weights tell
 
 
 def with_zeros(row: Mapping[str, Array]) -> dict[str, Array]:

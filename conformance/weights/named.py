@@ -30,6 +30,7 @@ class Named:
     adapter whose capabilities say what the framework takes, or the capabilities. stacked: tensors have a leading axis
     of directions. forget_bias: what the framework adds to the forget gate's bias at run time if it is not told; None
     if it adds nothing. always_bias: a layer without a bias has one of zeros.
+    hard_sigmoid: the slope of the framework's own. beware: what else the framework does unless it is told.
     """
 
     name: str
@@ -40,6 +41,8 @@ class Named:
     stacked: bool = False
     forget_bias: float | None = None
     always_bias: bool = False
+    hard_sigmoid: float | None = None
+    beware: str = ""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -74,14 +77,16 @@ _FLAX = Capabilities(
 )
 """https://flax.readthedocs.io/en/latest/api_reference/flax.linen/_autosummary/flax.linen.OptimizedLSTMCell.html"""
 _KERAS = ("keras-torch", "keras-tensorflow", "keras-jax")
+_CLIP = "BlockLSTM bounds the cell state by cell_clip=3 unless it is told otherwise; -1 is off"
 _ROWS = (
     Named("torch", layouts.TORCH, "PyTorch's nn.LSTM and nn.LSTMCell, as in a state_dict", ("torch",), "torch"),
-    Named("keras", layouts.KERAS, "Keras 3's LSTM and Bidirectional", _KERAS, "keras-torch"),
-    Named("keras2", layouts.KERAS, "Keras 2's LSTM and Bidirectional", (), "keras-torch"),
+    Named("keras", layouts.KERAS, "Keras 3's LSTM and Bidirectional", _KERAS, "keras-torch",
+          hard_sigmoid=1 / 6),
+    Named("keras2", layouts.KERAS, "Keras 2's LSTM and Bidirectional", (), "keras-torch", hard_sigmoid=0.2),
     Named("keras2-cudnn", layouts.KERAS2_CUDNN, "Keras 2's CuDNNLSTM", (), _CUDNN, always_bias=True),
     Named("onnx", layouts.ONNX, "ONNX's LSTM node", ("onnxruntime", "onnx-reference"), "onnx-reference", stacked=True),
     Named("tf-block", layouts.TF_BLOCK, "TensorFlow's BlockLSTM and LSTMBlockCell", ("tf-block-lstm",),
-          "tf-block-lstm", forget_bias=1.0, always_bias=True),
+          "tf-block-lstm", forget_bias=1.0, always_bias=True, beware=_CLIP),
     Named("tf-block-v2", layouts.TF_BLOCK_V2, "TensorFlow's BlockLSTMV2", ("tf-block-lstm-v2",), "tf-block-lstm-v2",
           always_bias=True),
     Named("tf-cell", layouts.TF1_CELL, "TensorFlow 1's LSTMCell", ("tf1-lstm-cell",), "tf1-lstm-cell",
@@ -155,10 +160,8 @@ def _demand_whole(file: str, layout: Layout) -> None:
         raise ConformanceError(f"{file}: {norm[0]} is of a layer norm, which cannot be converted")
     names = [*layout.tensors, layout.peephole or "", layout.projection or ""]
     for name in names:
-        try:
-            filled = {name.format(gate=gate) for gate in "ifgo"}
-        except (KeyError, IndexError, ValueError) as error:
-            raise ConformanceError(f"{file}: {shortened(name)}: only {{gate}} may stand in braces") from error
-        if (len(filled) == 4) != layout.separate and name in layout.tensors:
+        if set("{}") & set(name.replace("{gate}", "")):  # str.format would obey what else stands in braces
+            raise ConformanceError(f"{file}: {shortened(name)}: only {{gate}} may stand in braces")
+        if ("{gate}" in name) != layout.separate and name in layout.tensors:
             needs = "needs {gate} in its name" if layout.separate else "has {gate} in its name but not separate: true"
             raise ConformanceError(f"{file}: {shortened(name)} {needs}")

@@ -40,14 +40,14 @@ def _onnx(node: Node) -> FoundLayer:
     keys = {**keys_of(rows, len(rows)), "direction": direction}
     if told.get("hidden_size", keys["H"]) != keys["H"]:
         raise Misfit(f"its hidden_size is {told['hidden_size']}, but its weights have {keys['H']} units")
-    notes = []
+    notes, exact = [], keys["dtype"] == "float64"
     if "clip" in told:
-        keys["gate_clip"] = {"bound": float(told["clip"]), "reading": "gates"}
+        keys["gate_clip"] = {"bound": _number(float(told["clip"]), exact), "reading": "gates"}
         notes.append("clip is read as onnxruntime does: it bounds the inputs of the gates")
     if told.get("input_forget"):
         keys["coupling"] = "forget=1-input"
     if "activations" in told:
-        keys["activations"] = _activations(told, len(rows))
+        keys["activations"] = _activations(told, len(rows), exact)
         if any("hard_sigmoid" in str(each) for each in keys["activations"]):
             notes.append("HardSigmoid: its slope is 0.2 where activation_alpha is not given")
     return FoundLayer(node.name, "onnx", keys, Weights(tuple(rows)), tuple(notes))
@@ -67,7 +67,12 @@ def unstacked(tensors: Mapping[str, Array]) -> list[LayerWeights]:
     return [unpacked(NAMED["onnx"].layout, row) for row in each]
 
 
-def _activations(told: Mapping[str, Any], directions: int) -> list[dict[str, Any]]:
+def _number(value: float, exact: bool) -> float:
+    """A float attribute, whose type is float32: the decimal number that was meant, unless the difference counts."""
+    return float(value) if exact else float(str(np.float32(value)))
+
+
+def _activations(told: Mapping[str, Any], directions: int, exact: bool) -> list[dict[str, Any]]:
     names = [name.decode() if isinstance(name, bytes) else str(name) for name in told["activations"]]
     if len(names) != 3 * directions:
         raise Misfit(f"it has {len(names)} activations where {3 * directions} are needed")
@@ -84,7 +89,7 @@ def _activations(told: Mapping[str, Any], directions: int) -> list[dict[str, Any
             value = given[key].pop(0) if given[key] else defaults.get(key)
             if value is None:
                 raise Misfit(f"{name} has no {key}")
-            each[key] = float(value)
+            each[key] = _number(value, exact)
         found.append(each)
     sets = [dict(zip(("gate", "cell", "hidden"), found[3 * n : 3 * n + 3], strict=True)) for n in range(directions)]
     return sets[:1] if sets[0] == sets[-1] else sets
@@ -115,6 +120,8 @@ def _tflite(node: Node) -> FoundLayer:
 
 def _tflite_row(row: Mapping[str, Array]) -> LayerWeights:
     extra = {name: row[name] for name in ("projection_bias", *NORM) if name in row}
+    if NORM[0] not in extra and NORM[1] in extra:  # a coupled input gate has none of its own
+        extra[NORM[0]] = np.ones_like(extra[NORM[1]])
     found = unpacked(LITERT, {name: array for name, array in row.items() if name not in extra})
     more: dict[str, Any] = {"projection_bias": extra.get("projection_bias")}
     if all(name in extra for name in NORM):

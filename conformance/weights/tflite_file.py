@@ -17,7 +17,7 @@ from conformance.adapters.litert_model import CELL, FUSED, NORM
 from conformance.case.errors import ConformanceError
 from conformance.case.tensors import Array
 from conformance.case.text import shortened
-from conformance.weights.held import MOST_TENSORS, Held, Node, demand_bounded, refused
+from conformance.weights.held import MOST_TENSORS, Held, Node, refused
 
 _DIRECTION = len(CELL)
 _UNIDIRECTIONAL, _BIDIRECTIONAL, _LSTM = (
@@ -93,7 +93,6 @@ class _Reader:
                 tensors[role] = self._constant(graph.Tensors(index))
             except _Unread as reason:
                 problems.append(f"its {role.partition('.')[2]} {reason}")
-        demand_bounded(self.path, (array.nbytes for array in tensors.values()))
         if directions == 2 and any(index >= 0 for index in inputs[1 + 2 * _DIRECTION + 4 :]):
             problems.append("it has a second input beside x")
         return Node(name, kind, tensors, self._options(operator, kind), tuple(dict.fromkeys(problems)))
@@ -112,7 +111,7 @@ class _Reader:
         if buffer.DataLength() == 0:
             raise _Unread("is computed in the graph, or lies outside the file's tables; only constants are read here")
         shape = tuple(int(tensor.Shape(n)) for n in range(self._counted(tensor.ShapeLength())))
-        numbers = np.frombuffer(buffer.DataAsNumpy().tobytes(), np.float32)
+        numbers: Array = buffer.DataAsNumpy().view(np.float32)
         return numbers.reshape(shape)
 
     def _options(self, operator: Any, kind: str) -> dict[str, Any]:

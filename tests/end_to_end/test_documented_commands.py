@@ -34,7 +34,7 @@ STAND_INS = [
     # All vectors once more, proofs and mistakes too: tox -e vectors.
     (r"^conformance generate --check$", "conformance generate --check --case 'cell/*'"),
 ]
-RUN = re.compile(r"conformance |pytest .*--lstm-|cd |python -m pip install (-e )?(\.|'\.\[)")
+RUN = re.compile(r"conformance |python \w+\.py$|pytest .*--lstm-|cd |python -m pip install (-e )?(\.|'\.\[)")
 
 
 @pytest.fixture(scope="session")
