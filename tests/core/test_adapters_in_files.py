@@ -60,7 +60,7 @@ def test_the_same_file_elsewhere_is_the_same_adapter_to_a_gate() -> None:
 def test_it_runs_in_a_worker_and_says_how_to_run_it_again(folder: Path) -> None:
     done = conformance("run", "--adapter", "./mine.py:Mine", "--adapter", "./mine.py:Swapped", *CASES, "-o", "r.jsonl")
     assert done.exit_code == 1
-    assert "looks like: input-and-forget-swapped" in done.stdout
+    assert "looks like: gates-figo-read-as-ifgo" in done.stdout
     assert "again: conformance run --adapter ./mine.py:Swapped --case sequence/short-f32" in done.stdout
     records = read_results(folder / "r.jsonl").records
     assert {(record.adapter, record.outcome) for record in records} == {
