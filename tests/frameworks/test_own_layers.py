@@ -147,7 +147,7 @@ def test_nn_lstm_itself_needs_nothing_said(torch: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({}, "has no parameter 'weight_ih_l0', which the layout names; it has W_x, W_h, b"),
+        ({}, "Own has no parameter 'weight_ih_l0', which the layout names, and nothing sets its parameter 'W_x'"),
         (
             {"layout": conformance.Layout("ifgo", {"W_x": ("W",), "W_h": ("R",)})},
             "Nothing sets its parameter 'b'; Own has W_x, W_h, b, the layout names W_x, W_h",
