@@ -116,8 +116,9 @@ def test_ways_of_making_loading_and_calling(own: Any, torch: Any) -> None:
         module.W_h.copy_(weights["weight_hh_l0"])
         module.b.copy_(weights["bias_ih_l0"] + weights["bias_hh_l0"])
 
-    def call(module: Any, x: Any, h0: Any, c0: Any) -> Any:
-        return module(x.transpose(0, 1), (h0[None], c0[None]))
+    def call_turned(module: Any, x: Any, h0: Any, c0: Any) -> Any:
+        y, (h, c) = module(x.transpose(0, 1), (h0[None], c0[None]))
+        return y.transpose(0, 1), h[0], c[0]
 
     class BatchFirst(own):
         def forward(self, x: Any, state: Any = None) -> Any:
@@ -127,7 +128,12 @@ def test_ways_of_making_loading_and_calling(own: Any, torch: Any) -> None:
     assert conformance.check(lambda each: own(each.I, each.H), layout=layout, cases=case)
     assert conformance.check(own, load=load, cases=[case, "cell/step-f32-no-states"])
     assert conformance.check(BatchFirst, layout=layout, cases=SOME, batch_first=True, layer_axis=False)
-    assert conformance.check(own, layout=layout, cases=case, batch_first=True, layer_axis=False, call=call) is not None
+    assert conformance.check(own, layout=layout, cases=SOME, batch_first=True, layer_axis=False, call=call_turned)
+    with pytest.raises(ConformanceError, match=r"took its first two axes the other way round.* say batch_first=True"):
+        conformance.check(BatchFirst, layout=layout, cases="state/initial-neither-forward", layer_axis=False)
+    unsaid = conformance.check(BatchFirst, layout=layout, cases="batch/rows-f32", layer_axis=False)
+    assert "nothing was answered" in str(unsaid)
+    assert "with batch_first=True (B, T, I)" in str(unsaid)
     loaded = conformance.check(own, load=load, cases="gradients/whole-forward-f32")
     assert "load=" in loaded.refused["gradients/whole-forward-f32"]
 
