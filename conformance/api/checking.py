@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Unpack
 
+import numpy as np
+
 from conformance.adapters.base import Adapter
 from conformance.api.cases import LSTMCase
 from conformance.api.cases import cases as cases_of
@@ -14,7 +16,9 @@ from conformance.api.layers import OwnLayer, is_maker, kind_of
 from conformance.api.report import Report
 from conformance.api.told import CheckOptions, Told
 from conformance.case.errors import ConformanceError, UnsupportedOption
-from conformance.case.outcomes import Unsupported
+from conformance.case.model import Case
+from conformance.case.outcomes import Errored, Unsupported
+from conformance.case.tensors import Outputs
 from conformance.results.result import Result
 from conformance.run.assess import Assessment, assess
 from conformance.run.messages import Ask, Computed
@@ -22,6 +26,7 @@ from conformance.run.worker import answer
 
 _OPTIONS = CheckOptions.__annotations__
 _DRAWN = ("designed", "sampled")
+_FIRST = ("batch", "cell", "sequence")
 _NO_LIMIT = 1e6
 
 
@@ -55,6 +60,11 @@ def check(subject: Any, **options: Unpack[CheckOptions]) -> Report:
                 f"stopped after {wrong} wrong answers (maxfail); {len(chosen) - len(results)} cases were not run",
             )
             break
+    if all(isinstance(each.outcome, Errored | Unsupported) for each in results) and wrong:
+        left_out += (
+            f"nothing was answered. {_HELP}; x is (T, B, I), or with batch_first=True (B, T, I); states are "
+            "(layers * directions, B, H), or with layer_axis=False (B, H)",
+        )
     if not told.gradients:
         left_out += ("gradients are left out, as you said",)
     return Report(told.name, tuple(results), left_out)
@@ -84,7 +94,10 @@ def _chosen(options: CheckOptions) -> Sequence[LSTMCase]:
     if asked is None:
         every = cases_of(**folders)
         own = folders["specs"] is not None
-        return [case for case in every if own or _is_plain(case)]
+        if own:
+            return every
+        plain = [case for case in every if _is_plain(case)]
+        return sorted(plain, key=lambda case: case.spec.family not in _FIRST)  # what most say something about
     given = [asked] if isinstance(asked, (str, LSTMCase)) else list(asked)
     if wrong := [each for each in given if not isinstance(each, (str, LSTMCase))]:
         raise ConformanceError(
@@ -140,7 +153,7 @@ def _try_out(adapter: Adapter, told: Told, chosen: Sequence[LSTMCase]) -> None:
         if case.spec.has_loss or adapter.capabilities.refusal(case.spec) is not None:
             continue
         try:
-            adapter.run(case.spec, case.vector.arrays.weights, case.vector.arrays.inputs)
+            outputs = adapter.run(case.spec, case.vector.arrays.weights, case.vector.arrays.inputs)
         except UnsupportedOption:
             continue
         except ConformanceError:
@@ -149,7 +162,21 @@ def _try_out(adapter: Adapter, told: Told, chosen: Sequence[LSTMCase]) -> None:
             raise ConformanceError(f"{told.name} cannot be called like this: {error}. {_HELP}") from error
         except Exception:
             return  # its own error, which is the outcome of a case
+        _demand_order(case.spec, outputs, told)
         return
+
+
+def _demand_order(case: Case, outputs: Outputs, told: Told) -> None:
+    """Raises ConformanceError if the final states have a row for each step: the layer takes batches first."""
+    found = outputs.get("h_n")
+    rows, batch, size = case.outputs["h_n"]
+    if isinstance(found, np.ndarray) and batch != case.T and found.shape == (rows, case.T, size):
+        first = bool(told.batch_first)
+        order, other = ("(B, T, I)", "(T, B, I)") if first else ("(T, B, I)", "(B, T, I)")
+        raise ConformanceError(
+            f"{told.name} was given x {order} and took its first two axes the other way round: its h_n has {case.T} "
+            f"rows, not {batch}; if it takes {other}, say batch_first={not first}"
+        )
 
 
 _HELP = (
@@ -168,7 +195,8 @@ def _results(adapter: Adapter, told: Told, chosen: Sequence[LSTMCase]) -> Iterat
             found = assess(case.spec, case.vector, told_by, (), along_time=False)
             if isinstance(told_by, Computed):
                 found = replace(found, precision=told_by.precision)
-        again = f"conformance.check({told.name}, cases={case.id!r}, ...)"
+        subject = told.name if told.name.isidentifier() else "..."
+        again = f"conformance.check({subject}, cases={case.id!r}, ...)"
         wrong = found.outcome.wrong
         yield Result(
             case.spec,

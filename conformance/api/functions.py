@@ -10,7 +10,7 @@ import numpy as np
 from conformance.adapters.base import Adapter, EmptyRows, Model, PaddedY, zeros_if_absent
 from conformance.adapters.capabilities import Capabilities
 from conformance.api.layouts import LAYOUTS, in_layout
-from conformance.api.told import Told, arguments_for, parameters_of
+from conformance.api.told import Told, arguments_for, demand_offered, parameters_of
 from conformance.case.errors import ConformanceError, UnsupportedOption
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Inputs, Outputs, Weights
@@ -34,6 +34,7 @@ class OwnFunction(Adapter):
     @classmethod
     def plain(cls, function: Any, told: Told) -> Capabilities:
         """What a function is taken to accept: one forward layer; lengths and holes if it has a parameter for them."""
+        demand_offered(function, OFFERED, told.name)
         names = set(parameters_of(function))
         return Capabilities(
             dtypes=EVERY_DTYPE,

@@ -89,6 +89,17 @@ def _renamed(layout: Layout, change: Callable[[str], str]) -> Layout:
     )
 
 
+def names_of(layout: Layout) -> list[str]:
+    """The names of a layout's tensors, those of separate gates one by one."""
+    names = list(layout.tensors)
+    if layout.separate:
+        names = [name.replace("{gate}", gate) for name in names for gate in layout.gates]
+    if layout.peephole is not None:
+        gates = [gate for gate in layout.gates if gate in LAYER_WEIGHTS["peephole"].gates]
+        names += dict.fromkeys(layout.peephole.replace("{gate}", gate) for gate in gates)
+    return names + ([layout.projection] if layout.projection is not None else [])
+
+
 def of_biases(layout: Layout) -> set[str]:
     """The names of the tensors that hold nothing but biases."""
     return {name for name, parts in layout.tensors.items() if set(parts) <= {"b", "b_w", "b_r"}}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack, get_args
 
 from conformance.adapters.base import EmptyRows, PaddedY
 from conformance.adapters.capabilities import Capabilities
 from conformance.adapters.layouts import Layout
 from conformance.api.cases import LSTMCase
+from conformance.api.judging import demanded
 from conformance.api.layouts import named
 from conformance.case.errors import ConformanceError
 
@@ -80,6 +81,10 @@ class Told:
             raise ConformanceError(
                 f"supports is a {type(supports).__name__}; it must be a conformance.Capabilities(...)"
             )
+        padded_y = options.get("padded_y")
+        if padded_y is not None:
+            demanded("padded_y", padded_y, get_args(PaddedY))
+        demanded("empty_rows", options.get("empty_rows", "initial"), get_args(EmptyRows))
         own = options.get("name") or getattr(subject, "__name__", "") or type(subject).__name__
         if own == "<lambda>":
             own = "your layer"
@@ -92,7 +97,7 @@ class Told:
             layer_axis=options.get("layer_axis", True),
             gradients=options.get("gradients", True),
             supports=supports,
-            padded_y=options.get("padded_y"),
+            padded_y=padded_y,
             empty_rows=options.get("empty_rows", "initial"),
         )
 
@@ -126,14 +131,25 @@ def arguments_for(
         if name not in offered:
             if optional:
                 continue
-            raise ConformanceError(
-                f"{what} has a parameter {name!r}; it is called with those of {', '.join(offered)} that it names"
-            )
+            raise _not_offered(what, name, offered)
         if offered[name] is not None:
             found[name] = offered[name]
         elif not optional:
             found[name] = instead[name]() if name in instead else None
     return found
+
+
+def demand_offered(function: Any, offered: Collection[str], what: str) -> None:
+    """Raises ConformanceError if a function has a parameter that it would not be given."""
+    for name, parameter in parameters_of(function).items():
+        if name not in offered and parameter.default is parameter.empty:
+            raise _not_offered(what, name, offered)
+
+
+def _not_offered(what: str, name: str, offered: Collection[str]) -> ConformanceError:
+    return ConformanceError(
+        f"{what} has a parameter {name!r}; it is called with those of {', '.join(offered)} that it names"
+    )
 
 
 def arguments_of(maker: Any, offered: Mapping[str, Any], hint: str, what: str) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from conformance.adapters.capabilities import Capabilities
 from conformance.adapters.gradients import of_weights
 from conformance.adapters.layouts import Layout
 from conformance.api.functions import EVERY_DTYPE, canonical, three
-from conformance.api.layouts import LAYOUTS, bare, in_layout, of_row
+from conformance.api.layouts import LAYOUTS, bare, in_layout, names_of, of_row
 from conformance.api.told import Told, arguments_for, arguments_of, parameters_of
 from conformance.api.weights import placed
-from conformance.case.errors import ConformanceError, UnsupportedOption
+from conformance.case.errors import UnsupportedOption
 from conformance.case.model import Case
 from conformance.case.tensors import Inputs, Outputs, Weights
 
@@ -209,7 +209,7 @@ def _differentiated(
         }
         rows = []
         for row in range(case.layers * case.D):
-            names = zip(_names(of_row(layout, case, row)), _names(plain), strict=True)
+            names = zip(names_of(of_row(layout, case, row)), names_of(plain), strict=True)
             rows.append({base: own[name] for name, base in names if name in own})
         return of_weights(case, plain, rows)
 
@@ -218,13 +218,3 @@ def _differentiated(
         return found
 
     return model
-
-
-def _names(layout: Layout) -> list[str]:
-    """The names of a layout's tensors, those of separate gates one by one."""
-    names = list(layout.tensors)
-    if layout.separate:
-        names = [name.replace("{gate}", gate) for name in names for gate in layout.gates]
-    if layout.peephole is not None:
-        raise ConformanceError("gradients of peepholes are not checked; say gradients=False")
-    return names + ([layout.projection] if layout.projection is not None else [])

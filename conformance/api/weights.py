@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+import numpy as np
+
 from conformance.adapters.layouts import Layout
-from conformance.api.layouts import of_biases, of_row, packed_row
+from conformance.api.layouts import names_of, of_biases, of_row, packed_row
 from conformance.case.errors import ConformanceError, UnsupportedOption
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Weights
@@ -26,6 +28,15 @@ def placed(
         UnsupportedOption: the layer has no parameters for a further layer or direction of the case.
         ConformanceError: a name of the layout is no parameter, a parameter is named by none, or a shape differs.
     """
+    rows = range(case.layers * case.D)
+    there = {name: None for row in rows for name in names_of(of_row(layout, case, row))}
+    if unset := [tensor for tensor in shapes if tensor not in there]:
+        first = next((tensor for tensor in there if tensor not in shapes), None)
+        also = f"{name} has no parameter {first!r}, which the layout names, and n" if first is not None else "N"
+        raise ConformanceError(
+            f"{also}othing sets its parameter {unset[0]!r}; {name} has {_listed(shapes)}, the layout names "
+            f"{_listed(there)}. {_NEXT}"
+        )
     found: dict[str, Array] = {}
     for row, each in enumerate(weights.rows):
         tensors = packed_row(layout, case, row, each)
@@ -38,7 +49,7 @@ def placed(
         if not case.bias:  # zeros in the biases are the same
             own = of_row(layout, case, row)
             for tensor in of_biases(own) & set(shapes):
-                tensors[tensor] = each.W.dtype.type(0) + _zeros(shapes[tensor], each.W)
+                tensors[tensor] = np.zeros(shapes[tensor], each.W.dtype)
         found |= tensors
     if unset := [tensor for tensor in shapes if tensor not in found]:
         raise ConformanceError(
@@ -46,7 +57,8 @@ def placed(
         )
     for tensor, array in found.items():
         if array.shape != shapes[tensor]:
-            turned = "; with transposed=True in the layout it fits" if array.shape == shapes[tensor][::-1] else ""
+            fits = array.shape == shapes[tensor][::-1]
+            turned = f"; with transposed={not layout.transposed} in the layout it fits" if fits else ""
             raise ConformanceError(
                 f"{name}: {tensor} has shape {shapes[tensor]}, the layout makes {array.shape} of I={case.I}, "
                 f"H={case.H}{turned}"
@@ -58,12 +70,6 @@ _NEXT = (
     'Say how it has its weights: layout=conformance.Layout("ifgo", {"NAME": ("W",), ...}) with the names of its '
     "parameters, or load=FUNCTION(module, weights)"
 )
-
-
-def _zeros(shape: tuple[int, ...], like: Array) -> Array:
-    import numpy as np
-
-    return np.zeros(shape, like.dtype)
 
 
 def _listed(names: Collection[str]) -> str:

@@ -60,7 +60,7 @@ def test_the_same_file_elsewhere_is_the_same_adapter_to_a_gate() -> None:
 def test_it_runs_in_a_worker_and_says_how_to_run_it_again(folder: Path) -> None:
     done = conformance("run", "--adapter", "./mine.py:Mine", "--adapter", "./mine.py:Swapped", *CASES, "-o", "r.jsonl")
     assert done.exit_code == 1
-    assert "looks like: input-and-forget-swapped" in done.stdout
+    assert "looks like: gates-figo-read-as-ifgo" in done.stdout
     assert "again: conformance run --adapter ./mine.py:Swapped --case sequence/short-f32" in done.stdout
     records = read_results(folder / "r.jsonl").records
     assert {(record.adapter, record.outcome) for record in records} == {
@@ -105,13 +105,19 @@ def test_pytest_knows_it(folder: Path, project: Project) -> None:
         ("./mine.py:a b", "is not an adapter; give"),
     ],
 )
-def test_what_is_wrong_with_it_is_one_clear_line(folder: Path, label: str, said: str) -> None:
+def test_what_is_wrong_with_it_is_said(folder: Path, label: str, said: str) -> None:
     (folder / "folder.py").mkdir()
     (folder / "wrong.py").write_text("class Mine(\n")
-    done = conformance("run", "--adapter", label, *CASES)
+    with pytest.raises(AdapterUnavailable) as raised:
+        registry.make(label)
+    assert said in str(raised.value)
+
+
+def test_a_command_says_it_in_one_line(folder: Path) -> None:
+    done = conformance("run", "--adapter", "./mine.py:Other", *CASES)
     assert done.exit_code == 2
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "has no class Other; its adapters are: ADAPTER, Mine, Swapped" in done.stderr
 
 
 def test_a_file_does_not_stand_in_for_a_package_of_its_name(folder: Path) -> None:

@@ -66,7 +66,8 @@ def test_commands_parse(path, command):
     context = click.Context(chosen, parent=click.Context(main, **main.context_settings))
     options, _, _ = chosen.make_parser(context).parse_args(words[1:])  # raises for an unknown option
     for adapter in options.get("adapters", []):
-        assert registry.parse(adapter).name in {*EXAMPLE_NAMES, *registry.names()}
+        label = registry.parse(adapter)
+        assert label.file or label.name in {*EXAMPLE_NAMES, *registry.names()}
 
 
 @pytest.mark.parametrize(
