@@ -80,6 +80,7 @@ def test_no_two_cases_say_the_same_and_all_are_short(every_case: list[Case]) -> 
     assert len(set(told)) == len(told)
     assert sum(map(len, told)) / len(told) < 450
     assert max(map(len, told)) < 1000
+    assert not any("\\" in text for text in told), "docs/vectors.md promises a header without escapes"
     for case in every_case[::5]:
         values = " ".join(metadata(case).get("options", "").split())
         assert all(re.fullmatch(r"[\w.]+=\S+", word) for word in values.split()), values
