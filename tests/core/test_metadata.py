@@ -160,6 +160,7 @@ WRONG = [
     ({"sizes": None}, "metadata 'sizes': the file has nothing, the case needs 'T=2 B=4 I=1 H=3'"),
     ({"options": "bias=false"}, "metadata 'options': the file has 'bias=false', the case needs nothing"),
     ({"axes": "x" * 300}, "metadata 'axes': the file has 'xxx"),
+    ({"more": "x" * MOST_METADATA}, "at most 262,144 are read"),
     ({"\x1b[2J": "\x1b[2J"}, r"metadata '\\x1b[2J': the file has '\\x1b[2J', the case needs nothing"),
 ]
 
