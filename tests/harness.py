@@ -74,6 +74,7 @@ class Suite:
 def make_suite(root: Path, specs: Mapping[str, str]) -> Suite:
     """Make a suite in a folder: these specs (file name -> text), with their vectors, and no deviations."""
     from conformance.golden.build import build
+    from conformance.golden.metadata import file_of
 
     suite = Suite(root / "specs", root / "vectors", root / "deviations", cases := {})
     suite.specs.mkdir()
@@ -83,7 +84,7 @@ def make_suite(root: Path, specs: Mapping[str, str]) -> Suite:
     store = VectorStore(suite.vectors)
     for case in load_specs(suite.specs):
         built = build(case)
-        store.save(case, built.vector.to_bytes(), built.bits)
+        store.save(case, file_of(case, built.vector), built.bits)
         cases[case.id] = case
     store.write_manifest()
     return suite

@@ -6,6 +6,7 @@ W (4, H, I_l), R (4, H, P), b_w, b_r (4, H), gates in the order i, f, g, o; row 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
@@ -18,9 +19,10 @@ import safetensors.numpy
 
 from conformance.case.dtypes import Array
 from conformance.case.tensor_table import BY_GATE, COTANGENTS, Inputs, LayerWeights, Weights
+from conformance.files import parse_json
 
 __all__ = ["BY_GATE", "COTANGENTS", "SENDABLE", "Array", "Arrays", "Inputs", "LayerWeights", "Outputs", "Weights",
-           "from_bytes", "to_bytes"]  # fmt: skip
+           "MOST_METADATA", "from_bytes", "metadata_of", "to_bytes"]  # fmt: skip
 
 Outputs = dict[str, Array]
 """Output tensors by name: those of `Case.outputs`."""
@@ -68,10 +70,52 @@ SENDABLE = frozenset(_FROM_SAFETENSORS.values())
 """The dtypes that `to_bytes` and `from_bytes` support."""
 
 
-def to_bytes(tensors: Mapping[str, Array]) -> bytes:
-    """The safetensors file of these tensors; the same bytes for the same tensors, whatever their order."""
+MOST_METADATA = 256 * 1024
+"""The longest `__metadata__` that is read, in bytes of JSON."""
+
+
+def to_bytes(tensors: Mapping[str, Array], metadata: Mapping[str, str] | None = None) -> bytes:
+    """The safetensors file of these tensors; the same bytes for the same tensors, whatever their order.
+
+    metadata: texts for the header, in this order. safetensors itself writes them in another order every time.
+    """
     arrays = {name: np.ascontiguousarray(tensors[name]).reshape(tensors[name].shape) for name in sorted(tensors)}
-    return bytes(safetensors.numpy.save(arrays))
+    plain = bytes(safetensors.numpy.save(arrays))
+    if not metadata:
+        return plain
+    header, body = _parts(plain)
+    told = json.dumps({_METADATA: dict(metadata)}, separators=(",", ":")).encode()
+    header = told[:-1] + (b"," if arrays else b"") + header.rstrip(b" ")[1:]
+    header += b" " * (-len(header) % 8)  # the tensors begin at a multiple of 8
+    return len(header).to_bytes(_SIZE, "little") + header + body
+
+
+def metadata_of(data: bytes) -> dict[str, str]:
+    """The texts in the header of a safetensors file; empty if it has none.
+
+    Raises:
+        ValueError: there are too many of them, or the file is not one of safetensors.
+    """
+    header, _ = _parts(data)
+    if len(header) > 4 * MOST_METADATA:
+        raise ValueError(f"its header has {len(header):,} bytes, at most {4 * MOST_METADATA:,} are read")
+    content = parse_json(header)
+    found = content.get(_METADATA, {}) if isinstance(content, dict) else None
+    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+        raise ValueError(f"{_METADATA} is not a map of texts")
+    if (length := sum(len(key) + len(text) for key, text in found.items())) > MOST_METADATA:
+        raise ValueError(f"{_METADATA} has {length:,} characters, at most {MOST_METADATA:,} are read")
+    return found
+
+
+_METADATA = "__metadata__"
+_SIZE = 8
+
+
+def _parts(data: bytes) -> tuple[bytes, bytes]:
+    """The header and the tensors of a safetensors file."""
+    end = _SIZE + int.from_bytes(data[:_SIZE], "little")
+    return data[_SIZE:end], data[end:]
 
 
 def from_bytes(data: bytes) -> dict[str, Array]:

@@ -12,7 +12,7 @@ import click
 
 from conformance import __version__
 from conformance.case.errors import ConformanceError
-from conformance.cli.cases import list_cases, schema, show
+from conformance.cli.cases import export, list_cases, schema, show
 from conformance.cli.check import check, import_files
 from conformance.cli.convert import convert
 from conformance.cli.design import design
@@ -60,7 +60,7 @@ def main() -> None:
 _COMMANDS = (
     *(check, import_files),
     *(run, merge, gate, baseline, upgrade, report),
-    *(list_cases, show, schema, generate, design, mistakes),
+    *(list_cases, show, export, schema, generate, design, mistakes),
     *(doctor, smoke, new_adapter),
     convert,
 )

@@ -53,6 +53,50 @@ def show(case_id: str, specs: Path, vectors: Path, as_json: bool) -> None:
 
 
 @click.command()
+@click.argument("patterns", metavar="CASE...", nargs=-1, required=True)
+@options.specs
+@options.vectors
+@click.option(
+    "-o",
+    "--output",
+    type=options.NEW_PATH,
+    required=True,
+    help="A .safetensors file for one case; else a folder, which gets FAMILY/NAME.safetensors and cases.json.",
+)
+def export(patterns: tuple[str, ...], specs: Path, vectors: Path, output: Path) -> None:
+    """Write vectors that need nothing else: every tensor is in the file.
+
+    CASE: ids or patterns. Vectors that are made on demand are made, and tensors that are made again when a vector is
+    read are written out. docs/vectors.md explains the format.
+    """
+    import hashlib
+
+    from conformance.case.select import select_cases
+    from conformance.files import replace_file
+    from conformance.golden import index
+    from conformance.golden.cache import cached
+    from conformance.golden.metadata import file_of
+    from conformance.golden.store import VectorStore
+
+    cases = select_cases(specs, patterns)
+    one_file = output.suffix == ".safetensors"
+    if one_file and len(cases) > 1:
+        raise click.UsageError(f"{counted(len(cases), 'case')} match, and {output} is one file; name a folder")
+    if output.resolve().is_relative_to(vectors.resolve()):
+        raise click.UsageError(f"{output} is among the vectors that this command reads; name another place")
+    store = VectorStore(vectors)
+    digests: dict[str, str] = {}
+    for case in cases:
+        vector = cached(case) if case.on_demand else store.load(case)
+        data = file_of(case, vector, whole=True)
+        replace_file(output if one_file else output / f"{case.id}.safetensors", data)
+        digests[case.id] = hashlib.sha256(data).hexdigest()
+    if not one_file:
+        replace_file(output / index.INDEX, index.text(cases, digests, whole=True))
+    click.echo(f"{counted(len(cases), 'vector')} written to {output}")
+
+
+@click.command()
 def schema() -> None:
     """Print the JSON Schema of a spec file, for editors."""
     from conformance.case.schema import spec_schema

@@ -1,4 +1,4 @@
-"""`conformance generate`: makes the golden vectors, or checks that the stored ones are the same."""
+"""`conformance generate`: makes the golden vectors, checks that the stored ones are the same, or writes them again."""
 
 from __future__ import annotations
 
@@ -33,19 +33,31 @@ if TYPE_CHECKING:
     show_default=True,
     help="With --check: make every Nth vector again; of the others, compare the digests only.",
 )
+@click.option(
+    "--repack",
+    is_flag=True,
+    help="Make nothing; write the files again with what they say of their cases now: the tolerance, for example.",
+)
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Number of processes.  [default: one per core]")
 def generate(
-    patterns: tuple[str, ...], specs: Path, vectors: Path, check_only: bool, every: int, jobs: int | None
+    patterns: tuple[str, ...],
+    specs: Path,
+    vectors: Path,
+    check_only: bool,
+    every: int,
+    repack: bool,
+    jobs: int | None,
 ) -> None:
-    """Make the golden vectors of the specs.
+    """Make the golden vectors of the specs, their manifest and cases.json.
 
     The suite's own vectors must separate every known mistake (see conformance mistakes) by 8 times the tolerance.
 
     Exit code: 0 all is well, 1 a case could not be made, a stored vector differs, or a mistake is not separated.
     """
-    from conformance.case.select import select_cases
+    from conformance.case.load import load_specs
+    from conformance.case.select import matching
     from conformance.golden import generate as generation
-    from conformance.golden import power
+    from conformance.golden import index, power
     from conformance.golden.store import VectorStore
 
     if (specs == options.FOLDERS.specs) != (vectors == options.FOLDERS.vectors):
@@ -53,8 +65,11 @@ def generate(
         raise click.UsageError("a folder of specs needs its own folder of vectors: give both --specs and --vectors")
     if every > 1 and not check_only:
         raise click.UsageError("--every is for a check: give --check, too")
+    if repack and check_only:
+        raise click.UsageError("--check writes nothing, and --repack writes: give one of them")
     console = options.console()
-    cases = select_cases(specs, patterns)
+    all_cases = load_specs(specs)
+    cases = matching(all_cases, patterns) if patterns else all_cases
     store = VectorStore(vectors)
     whole = not patterns
     with options.progress() as progress:
@@ -63,17 +78,28 @@ def generate(
         def report(case: Case, built: object) -> None:
             progress.advance(task)
 
-        if check_only:
+        if repack:
+            summary = generation.repack(cases, store)
+        elif check_only:
             summary = generation.check(cases, store, whole=whole, every=every, jobs=jobs, report=report)
         else:
             summary = generation.generate(cases, store, prune=whole, jobs=jobs, report=report)
-        good = summary.same_bytes + summary.digests if check_only else summary.made
+        if check_only:
+            problem = index.problem(all_cases, store)
+            summary.problems += [problem] if problem else []
+        else:
+            index.write(all_cases, store)
+        good = 0 if repack else summary.same_bytes + summary.digests if check_only else summary.made
         if whole and specs == options.FOLDERS.specs and good == sum(not case.on_demand for case in cases):
             weighing = progress.add_task("mistakes", total=len(cases))
             advance = functools.partial(progress.advance, weighing)
             summary.problems += power.too_weak(cases, vectors, jobs=jobs, report=advance)
-    for problem in summary.problems:
-        console.print(problem, markup=False, highlight=False, soft_wrap=True)
+    for each in summary.problems:
+        console.print(each, markup=False, highlight=False, soft_wrap=True)
+    if repack:
+        changed = summary.made - summary.same_bytes
+        console.print(f"{changed} of {summary.made} vectors written again; {len(summary.problems)} problems")
+        sys.exit(1 if summary.problems else 0)
     done = (
         f"{summary.same_bytes} of {summary.made} vectors are the same" if check_only else f"{summary.made} vectors made"
     )

@@ -18,7 +18,8 @@ import conformance
 from conformance.case.errors import VectorError
 from conformance.case.model import Case
 from conformance.files import MEBIBYTE, FileError, demand_writable, read_file, read_text, replace_file
-from conformance.golden.store import verified
+from conformance.golden.metadata import file_of
+from conformance.golden.store import demand_described, verified
 from conformance.golden.vector import Vector, most_bytes, tensors_of
 from conformance.golden.work import cost, end_with_parent
 
@@ -40,13 +41,15 @@ def _cached(case: Case) -> Vector:
     path, digest_path = _paths(case)
     try:
         digest, wanted = read_text(digest_path, MEBIBYTE), tensors_of(case)
-        return verified(case, wanted, read_file(path, most_bytes(wanted)), digest, path, "")
+        data = read_file(path, most_bytes(wanted))
+        demand_described(case, data, path)
+        return verified(case, wanted, data, digest, path, "")
     except (FileError, VectorError):
         pass  # absent or damaged: this is only a cache, so generate it again
     _demand_writable()
     from conformance.golden.build import build  # imported only here, because most runs generate no vector
 
-    data = build(case).vector.to_bytes()
+    data = file_of(case, build(case).vector, whole=True)
     try:
         replace_file(path, data)
         replace_file(digest_path, hashlib.sha256(data).hexdigest())

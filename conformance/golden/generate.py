@@ -1,4 +1,4 @@
-"""Generates the vectors of all specs on every core, or checks that the stored vectors still match the specs."""
+"""Generates the vectors of all specs on every core, checks that the stored ones still match, or writes them again."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from conformance.case.errors import ConformanceError
 from conformance.case.model import Case
 from conformance.golden import lint
 from conformance.golden.build import Built, build
-from conformance.golden.store import VectorStore
-from conformance.golden.vector import Vector, remade_of
+from conformance.golden.metadata import file_of
+from conformance.golden.store import VectorStore, demand_described
 from conformance.golden.work import cost, end_with_parent
 
 Report = Callable[[Case, "Built | None"], None]
@@ -62,7 +62,7 @@ def generate(cases: Sequence[Case], store: VectorStore, *, prune: bool, jobs: in
         for case, built in _build_all([c for c in cases if not c.on_demand], jobs, summary):
             if built is not None:
                 summary.add(case, built)
-                store.save(case, built.vector.to_bytes(remade_of(case)), built.bits)
+                store.save(case, file_of(case, built.vector), built.bits)
             report(case, built)
     finally:
         store.write_manifest()
@@ -71,10 +71,37 @@ def generate(cases: Sequence[Case], store: VectorStore, *, prune: bool, jobs: in
     return summary
 
 
+def repack(cases: Sequence[Case], store: VectorStore) -> Summary:
+    """Write the files of stored vectors again with what they say of their cases now. No number changes, none is proven.
+
+    Raises:
+        FileError: the store cannot be written.
+    """
+    summary = Summary()
+    store.demand_writable()
+    try:
+        for case in (case for case in cases if not case.on_demand):
+            try:
+                data, vector = store.read(case)
+                new = file_of(case, vector)
+            except ConformanceError as error:
+                summary.problems.append(f"{case.id}: {error}")
+                continue
+            summary.made += 1
+            summary.same_bytes += new == data
+            if new != data:
+                store.save(case, new, store.entries[case.id].bits)
+    finally:
+        store.write_manifest()
+    return summary
+
+
 def check(
     cases: Sequence[Case], store: VectorStore, *, whole: bool, every: int = 1, jobs: int | None, report: Report
 ) -> Summary:
     """Generate vectors again and compare them to the stored bytes (kappa may differ by one step). Writes nothing.
+
+    What the files say of their cases is compared in all of them.
 
     Args:
         whole: `cases` are all cases, so a stored vector that belongs to none of them is a problem.
@@ -107,18 +134,20 @@ def check(
 def _check_digests(case: Case, store: VectorStore, summary: Summary) -> None:
     """Add to the summary whether the stored vector is the one of the manifest and of the spec, and lint's findings."""
     try:
-        arrays = store.load(case).arrays
+        data, vector = store.read(case)
+        demand_described(case, data, store.root / store.entries[case.id].file, judgement=True)
     except ConformanceError as error:
         summary.problems.append(f"{case.id}: {error}")
         return
     summary.digests += 1
-    summary.lint[case.id] = lint.findings(case, arrays)
+    summary.lint[case.id] = lint.findings(case, vector.arrays)
     summary.problems += lint.problems(case, summary.lint[case.id])
 
 
 def _difference_from_stored(case: Case, built: Built, store: VectorStore) -> str | None:
     try:
-        stored: Vector = store.load(case)
+        data, stored = store.read(case)
+        demand_described(case, data, store.root / store.entries[case.id].file, judgement=True)
     except ConformanceError as error:
         return str(error)
     bits = store.entries[case.id].bits

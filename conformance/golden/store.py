@@ -3,8 +3,9 @@
     vectors/<family>/<name>.safetensors
     vectors/MANIFEST.json     case id -> file, sha256, spec digest, oracle bits, source
 
-A vector is returned only if its file is inside the folder, its SHA-256 and spec digest match, and its tensors have the
-dtypes and shapes of the case. An invalid line of the manifest affects only its own case.
+A vector is returned only if its file is inside the folder, its SHA-256 and spec digest match, its tensors have the
+dtypes and shapes of the case, and it says that it is of this case. An invalid line of the manifest affects only its own
+case.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any, Final
 from conformance.case.errors import VectorError
 from conformance.case.model import Case
 from conformance.files import MEBIBYTE, TEMPORARY, FileError, demand_writable, parse_json, read_file, replace_file
+from conformance.golden.metadata import misfit
 from conformance.golden.vector import TensorTypes, Vector, most_bytes, tensors_of
 
 FORMAT = 1
@@ -28,6 +30,7 @@ MANIFEST = "MANIFEST.json"
 MOST_BYTES: Final = 64 * MEBIBYTE
 """The largest manifest that is read: about 200,000 vectors."""
 AGAIN = "make it with: conformance generate --case '{}'"
+REPACK = "write it again with: conformance generate --repack --case '{}'"
 _LONGEST_PATH = 512
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -66,8 +69,18 @@ class VectorStore:
         """The vector of a case.
 
         Raises:
-            VectorError: the vector is missing, altered or truncated, has other dtypes or shapes, is outside the
-                folder, or was made from another version of the spec.
+            VectorError: the vector is missing, altered or truncated, has other dtypes or shapes, says something else of
+                its case, is outside the folder, or was made from another version of the spec.
+        """
+        data, vector = self.read(case)
+        demand_described(case, data, self.root / self.entries[case.id].file)
+        return vector
+
+    def read(self, case: Case) -> tuple[bytes, Vector]:
+        """The file of a case and the vector in it, whatever its metadata say.
+
+        Raises:
+            VectorError: as `load`.
         """
         again = AGAIN.format(case.id)
         manifest = self.root / MANIFEST
@@ -86,7 +99,7 @@ class VectorStore:
             data = read_file(path, most_bytes(wanted))
         except FileError as error:
             raise VectorError(f"{path}: the vector of {case.id} cannot be read: {error.problem}; {again}") from error
-        return verified(case, wanted, data, entry.sha256, path, again)
+        return data, verified(case, wanted, data, entry.sha256, path, again)
 
     def save(self, case: Case, data: bytes, bits: int) -> None:
         """Write a vector's file atomically. `write_manifest` then writes the manifest.
@@ -219,3 +232,13 @@ def verified(case: Case, wanted: TensorTypes, data: bytes, sha256: str, path: Pa
     if misfit := vector.misfit(wanted):
         raise VectorError(f"{path}: not a vector of {case.id}: {misfit}; {again}")
     return vector
+
+
+def demand_described(case: Case, data: bytes, path: Path, *, judgement: bool = False) -> None:
+    """Raise VectorError if what a file says of its case (conformance.golden.metadata.misfit) is not so."""
+    try:
+        problem = misfit(data, case, judgement=judgement)
+    except ValueError as error:
+        problem = str(error)
+    if problem:
+        raise VectorError(f"{path}: not a vector of {case.id}: {problem}; {REPACK.format(case.id)}")

@@ -37,16 +37,17 @@ class Vector:
     golden: Outputs
     kappa: Outputs
 
-    def to_bytes(self, remade: Collection[str] = ()) -> bytes:
+    def to_bytes(self, remade: Collection[str] = (), metadata: Mapping[str, str] | None = None) -> bytes:
         """The safetensors file: `weights.*`, `inputs.*`, `golden.*` (F64) and `kappa.*` (I8: exponents of two).
 
-        remade: tensors of which only the SHA-256 is stored, as `sha256.*` (32 I8).
+        remade: tensors of which only the SHA-256 is stored, as `sha256.*` (32 I8). metadata: what the file says of its
+        case (conformance.golden.metadata).
         """
         tensors = {name: array for name, array in self.arrays.flat.items() if name not in remade}
         tensors |= {f"sha256.{name}": _digest(self.arrays.flat[name]) for name in remade}
         tensors |= {f"golden.{name}": array for name, array in self.golden.items()}
         tensors |= {f"kappa.{name}": _exponents(array) for name, array in self.kappa.items()}
-        return to_bytes(tensors)
+        return to_bytes(tensors, metadata)
 
     @classmethod
     def from_bytes(cls, data: bytes, case: Case | None = None) -> Vector:

@@ -14,6 +14,7 @@ from conformance.case.errors import GenerationError, VectorError
 from conformance.case.model import Case
 from conformance.golden.cache import cached, make, missing
 from conformance.golden.cache import folder as cache_folder
+from conformance.golden.metadata import file_of
 from conformance.golden.vector import Vector
 
 
@@ -32,18 +33,18 @@ def cache_files() -> list[Path]:
 
 def test_the_cache_is_made_and_then_reused(on_demand: tuple[Case, bytes]) -> None:
     case, data = on_demand
-    assert cached(case).to_bytes() == data
+    assert file_of(case, cached(case)) == data
     vector, digest = cache_files()
     assert (vector.suffix, digest.suffix) == (".safetensors", ".sha256")
     assert vector.read_bytes() == data
     before = snapshot(cache_folder())
-    assert cached(case).to_bytes() == data
+    assert file_of(case, cached(case)) == data
     assert snapshot(cache_folder()) == before
     # What is there is what is handed out: nothing is computed again.
     made_of = Vector.from_bytes(data)
     other = Vector(made_of.arrays, made_of.golden | {"y": np.full(case.outputs["y"], 7.0)}, made_of.kappa)
-    vector.write_bytes(other.to_bytes())
-    digest.write_text(hashlib.sha256(other.to_bytes()).hexdigest())
+    vector.write_bytes(file_of(case, other))
+    digest.write_text(hashlib.sha256(file_of(case, other)).hexdigest())
     assert np.all(cached(case).golden["y"] == 7.0)
 
 
@@ -66,7 +67,7 @@ def test_a_damaged_cache_is_repaired(on_demand: tuple[Case, bytes], damage: Call
     whole = contents(cache_folder())
     damage(*cache_files())
     assert contents(cache_folder()) != whole
-    assert cached(case).to_bytes() == data
+    assert file_of(case, cached(case)) == data
     assert contents(cache_folder()) == whole
 
 
@@ -88,7 +89,7 @@ def test_a_changed_case_has_a_cache_of_its_own(on_demand: tuple[Case, bytes]) ->
     cached(case)
     assert cached(case.model_copy(update={"T": 3})).golden["y"].shape == (3, 4, 3)
     assert len(cache_files()) == 4
-    assert cached(case).to_bytes() == data
+    assert file_of(case, cached(case)) == data
 
 
 def test_a_case_that_cannot_be_made_leaves_no_cache(on_demand: tuple[Case, bytes], tmp_path: Path) -> None:
@@ -106,6 +107,6 @@ def test_several_are_made_beside_each_other_and_one_that_cannot_be_is_left(
     assert missing(cases) == cases
     assert [case.id for case in make(cases, 2)] == [plain.id]
     assert missing(cases) == cases[1:]
-    assert cached(cases[0]).to_bytes() == data
+    assert file_of(cases[0], cached(cases[0])) == data
     with pytest.raises(GenerationError):
         cached(cases[1])

@@ -14,6 +14,7 @@ from conformance.case.model import Case
 from conformance.case.tensors import Array, Arrays
 from conformance.golden.build import build
 from conformance.golden.generate import Summary, check, generate
+from conformance.golden.metadata import file_of
 from conformance.golden.store import MANIFEST, VectorStore
 from conformance.golden.vector import Vector
 
@@ -25,7 +26,8 @@ def rewrite(root: Path, case: Case, change: Callable[[dict[str, Array]], Any], k
     parts = {"golden": vector.golden, "kappa": vector.kappa, "flat": dict(vector.arrays.flat)}
     parts[kind] = {name: array.copy() for name, array in parts[kind].items()}
     change(parts[kind])
-    data = Vector(Arrays.from_tensors(parts["flat"]), parts["golden"], parts["kappa"]).to_bytes()
+    changed = Vector(Arrays.from_tensors(parts["flat"]), parts["golden"], parts["kappa"])
+    data = file_of(case, changed)
     path.write_bytes(data)
     edit_manifest(root, case.id, sha256=hashlib.sha256(data).hexdigest())
 
