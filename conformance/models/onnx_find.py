@@ -23,6 +23,7 @@ _OTHER = {
 class FoundInModel:
     """What is in a model file. notes: what holds for all of it."""
 
+    model: Model
     layers: list[Layer]
     not_used: list[NotUsed]
     notes: list[str]
@@ -49,7 +50,7 @@ def find(path: Path) -> FoundInModel:
             where = f"{node.op_type} {named(node, place)}" + (f", in {scope.where}" if scope.where else "")
             not_used.append(NotUsed(where, node.op_type, _OTHER[node.op_type]))
     not_used += _unrolled(model)
-    return FoundInModel(layers, not_used, list(dict.fromkeys(values.notes)))
+    return FoundInModel(model, layers, not_used, list(dict.fromkeys(values.notes)))
 
 
 def _unrolled(model: Model) -> Iterator[NotUsed]:

@@ -203,6 +203,7 @@ def _load_external(path: Path, proto: Any) -> None:
 
     folder = Path(os.path.realpath(path.parent))
     total = 0
+    files: dict[PurePosixPath, bytes] = {}
     for tensor in _tensors(proto):
         if not uses_external_data(tensor):
             continue
@@ -225,7 +226,9 @@ def _load_external(path: Path, proto: Any) -> None:
             raise ModelError(f"{path}: has more than {LARGEST // MEBIBYTE} MiB of external data")
         if offset < 0 or (length is not None and length != wanted):
             raise ModelError(f"{path}: {shown} needs {wanted} bytes, and its external data says {length} at {offset}")
-        data = read_file(place, LARGEST)[offset : offset + wanted]
+        if written not in files:
+            files = {written: read_file(place, LARGEST)}  # one at a time: usually all tensors lie in one
+        data = files[written][offset : offset + wanted]
         if len(data) != wanted:
             raise ModelError(f"{path}: {written} ends before the data of {shown}")
         tensor.raw_data = data
