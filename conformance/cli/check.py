@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from conformance.models.bring import BroughtFile
-    from conformance.models.brought import Wanted
     from conformance.models.running import Told
+    from conformance.models.wanted import Wanted
     from conformance.run.process import Worker
     from conformance.run.settings import RunSettings
 
@@ -211,7 +211,7 @@ def left_out(file: BroughtFile) -> list[str]:
 
 def _brought(files: Sequence[Path], wanted: Wanted, given: Path | None) -> list[BroughtFile]:
     from conformance.models.bring import bring
-    from conformance.models.brought import AXES
+    from conformance.models.wanted import AXES
 
     found = [bring(path, wanted, given) for path in files]
     axes = {axis for file in found for axis in file.axes}
@@ -228,7 +228,7 @@ def _wanted(
     prefix: str,
     said: Sequence[str],
 ) -> Wanted:
-    from conformance.models.brought import Wanted
+    from conformance.models.wanted import Wanted
 
     low, high = limits
     if not low < high:

@@ -9,9 +9,8 @@ from pathlib import Path
 from conformance.case.errors import ConformanceError
 from conformance.case.model import Case
 from conformance.models import brought, suite
-from conformance.models.brought import Brought, Wanted
-from conformance.weights.finding import find
-from conformance.weights.reading import read
+from conformance.models.brought import Brought
+from conformance.models.wanted import Wanted
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,9 @@ def _file_in(folder: Path) -> Path:
 
 def _weights(path: Path, wanted: Wanted, given: Path | None) -> BroughtFile:
     """The layers of a file that holds weights, by the names and shapes of its tensors."""
+    from conformance.weights.finding import find
+    from conformance.weights.reading import read
+
     if given is not None:
         from conformance.models.inputs import read_inputs
 

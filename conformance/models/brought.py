@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,38 +13,15 @@ from conformance.case.errors import ConformanceError
 from conformance.case.fields import LONGEST_NAME
 from conformance.case.tensors import Array, Weights
 from conformance.case.text import shortened
-from conformance.models.onnx_layer import Layer
-from conformance.models.onnx_sizes import Size
-from conformance.weights.found import FoundLayer
+from conformance.models.wanted import Wanted
 
-AXES = {"t": "T", "steps": "T", "time": "T", "b": "B", "batch": "B", "rows": "B"}
-"""Words for the sizes of a case."""
+if TYPE_CHECKING:
+    from conformance.models.onnx_layer import Layer
+    from conformance.models.onnx_sizes import Size
+    from conformance.weights.found import FoundLayer
+
 DEFAULT_T, DEFAULT_B = 7, 3
 """Sizes where the file says nothing: odd, different, and more than one."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the user asks of the cases.
-
-    sizes: of T or B (`AXES` has other words for them), or by the name that the file has for an open size. low, high:
-    the range of x. inputs: canonical, for every layer; what is missing is drawn. prefix: only layers whose name begins
-    so. options: keys of a case that a file of weights does not tell.
-    """
-
-    sizes: Mapping[str, int] = field(default_factory=dict)
-    low: float = -1.0
-    high: float = 1.0
-    seed: int = 1
-    inputs: Mapping[str, Array] = field(default_factory=dict)
-    prefix: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    def size(self, axis: str, in_file: Size = None) -> int | None:
-        """The size that the user gives an axis, T or B. in_file: the file's own size or name for it."""
-        if isinstance(in_file, str) and in_file in self.sizes:
-            return self.sizes[in_file]
-        return next((size for word, size in self.sizes.items() if AXES.get(word.lower()) == axis), None)
 
 
 @dataclass(frozen=True)

@@ -65,11 +65,6 @@ class Checked:
         """Whether some answer is wrong."""
         return any(answer.record.outcome_class.wrong for each in self.layers for answer in each.answers)
 
-    @property
-    def incomplete(self) -> bool:
-        """Whether something that is or may be an LSTM was not checked."""
-        return any(file.left_out for file, _ in self.files) or any(each.problem for each in self.layers)
-
 
 def _right(record: Record) -> bool:
     return record.outcome == Passed.name

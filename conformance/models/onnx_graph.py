@@ -53,6 +53,15 @@ class Scope:
         """The node that each name of the graph comes from."""
         return {name: node for node in self.nodes for name in node.output if name}
 
+    @cached_property
+    def users(self) -> dict[str, list[Any]]:
+        """The nodes of the graph that read each name."""
+        found: dict[str, list[Any]] = {}
+        for node in self.nodes:
+            for name in node.input:
+                found.setdefault(name, []).append(node)
+        return found
+
     def resolved(self, node: Any) -> Any:
         """A node with the attributes that it takes from the function around it; the others stay as the file has them.
 

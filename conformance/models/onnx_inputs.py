@@ -62,8 +62,9 @@ def given_to(model: Model, path: Path) -> dict[str, Array] | None:
     own = {*NAMES, *NAMES.values()}
     if unknown := sorted(arrays.keys() - own):
         raise ConformanceError(
-            f"{path}: {shortened(repr(unknown[0]))} is neither an input of the model ({', '.join(map(shortened, names))}) "
-            f"nor one of an LSTM ({', '.join(NAMES.values())}, or {', '.join(NAMES)})"
+            f"{path}: {shortened(repr(unknown[0]))} is neither an input of the model "
+            f"({', '.join(map(shortened, names))}) nor one of an LSTM "
+            f"({', '.join(NAMES.values())}, or {', '.join(NAMES)})"
         )
     return None
 
