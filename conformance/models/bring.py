@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 from conformance.case.errors import ConformanceError
 from conformance.case.model import Case
+from conformance.case.text import shortened
 from conformance.models import brought, suite
 from conformance.models.brought import Brought
 from conformance.models.wanted import Wanted
@@ -32,6 +34,8 @@ class BroughtFile:
         return brought.slug(self.path.stem)
 
 
+_SHOWN = 8
+"""Most names in a message."""
 _KINDS = (".onnx", ".safetensors", ".keras", ".h5", ".hdf5", ".pt", ".pth", ".bin", ".tflite", ".npz")
 
 
@@ -76,6 +80,8 @@ def _weights(path: Path, wanted: Wanted, given: Path | None) -> BroughtFile:
         wanted = replace(wanted, inputs=read_inputs(given))
     held = read(path)
     found = find(held, prefix=wanted.prefix, options=wanted.options)
+    if wanted.prefix and not found.layers and (every := find(held, options=wanted.options).layers):
+        _no_such(path, wanted.prefix, [layer.where for layer in every])
     names = brought.distinct([brought.slug(layer.where or path.stem) for layer in found.layers])
     layers = [
         brought.in_dtype(brought.from_weights(layer, name, wanted))
@@ -83,6 +89,11 @@ def _weights(path: Path, wanted: Wanted, given: Path | None) -> BroughtFile:
     ]
     others = [each.partition(": ") for each in found.others]
     return BroughtFile(path, layers, [(where, why) for where, _, why in others], [])
+
+
+def _no_such(path: Path, prefix: str, names: Sequence[str]) -> NoReturn:
+    listed = ", ".join(shortened(repr(name)) for name in names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    raise ConformanceError(f"{path}: --prefix {shortened(prefix)}: no layer's name begins so; there are {listed}")
 
 
 def _onnx(path: Path, wanted: Wanted, given: Path | None) -> BroughtFile:
@@ -96,6 +107,8 @@ def _onnx(path: Path, wanted: Wanted, given: Path | None) -> BroughtFile:
         raise ConformanceError(f"{path}: --set {key}: an ONNX model says its options itself; --set is for weights")
     found = onnx_find.find(path)
     chosen = [layer for layer in found.layers if layer.node.name.startswith(wanted.prefix)]
+    if found.layers and not chosen:
+        _no_such(path, wanted.prefix, [layer.node.name for layer in found.layers])
     names = brought.distinct([brought.slug(layer.node.name or layer.where) for layer in chosen])
     asked, notes = [wanted] * len(chosen), list(found.notes)
     if given is not None and chosen:

@@ -201,5 +201,7 @@ def in_dtype(brought: Brought) -> Brought:
     converted = {name: array.astype(dtype) for name, array in brought.inputs.items()}
     for name, array in brought.inputs.items():
         if not np.array_equal(converted[name].astype(np.float64), array.astype(np.float64)):
-            raise ConformanceError(f"{brought.where}: {name} holds numbers that {dtype} cannot hold; convert it first")
+            raise ConformanceError(
+                f"{brought.where}: {name} holds numbers that {dtype} cannot hold; round it first: astype({str(dtype)!r})"
+            )
     return replace(brought, inputs=converted)
