@@ -44,7 +44,9 @@ def checked(folder: Path, *paths: Path, adapters: list[str], given: Path | None 
 
 def outcomes(result: Checked) -> dict[str, list[tuple[str, bool, str]]]:
     """Layer by layer: who answered, whether with the file's own node, and what came of it."""
-    return {each.layer.name: [(a.adapter, a.own_node, a.record.outcome) for a in each.answers] for each in result.layers}
+    return {
+        each.layer.name: [(a.adapter, a.own_node, a.record.outcome) for a in each.answers] for each in result.layers
+    }
 
 
 def answer(result: Checked, layer: str, adapter: str) -> Answer:

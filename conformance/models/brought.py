@@ -73,8 +73,8 @@ def from_onnx(layer: Layer, name: str, node: bytes, wanted: Wanted) -> Brought:
         notes.append(f"{' and '.join(drawn)} drawn, for the file leaves {'them' if len(drawn) > 1 else 'it'} open")
     lengths = inputs.pop("lengths", None)
     told_T, told_B = (
-        _told(axis, wanted.size(axis, size), size if isinstance(size, int) else None, inputs, place)
-        for axis, size, place in (("T", layer.T, 0), ("B", layer.B, 1))
+        _told(axis, wanted.size(axis, size, other), size if isinstance(size, int) else None, inputs, place)
+        for axis, size, other, place in (("T", layer.T, layer.B, 0), ("B", layer.B, layer.T, 1))
     )
     if told_B is None and lengths is not None:
         told_B = len(lengths)

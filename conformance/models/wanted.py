@@ -30,8 +30,14 @@ class Wanted:
     prefix: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def size(self, axis: str, in_file: int | str | None = None) -> int | None:
-        """The size that the user gives an axis, T or B. in_file: the file's own size or name for it."""
+    def size(self, axis: str, in_file: int | str | None = None, other: int | str | None = None) -> int | None:
+        """The size that the user gives an axis, T or B.
+
+        Args:
+            in_file: the file's own size or name for it, which goes before our words.
+            other: the same of the other axis, so its name means that one.
+        """
         if isinstance(in_file, str) and in_file in self.sizes:
             return self.sizes[in_file]
-        return next((size for word, size in self.sizes.items() if AXES.get(word.lower()) == axis), None)
+        given = ((word, size) for word, size in self.sizes.items() if word != other)
+        return next((size for word, size in given if AXES.get(word.lower()) == axis), None)

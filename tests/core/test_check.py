@@ -169,10 +169,10 @@ def test_recorded_numbers_may_be_some_and_laid_out_as_in_onnx(weights):
 
 
 def test_a_mistake_in_recorded_numbers_is_named(weights):
-    np.savez("out.npz", **recorded("gates-ifog"))
+    np.savez("out.npz", **recorded("gates-iofg-read-as-ifgo"))
     text = said("check", weights, "--recorded", "out.npz", code=1)
     assert "out.npz  FAILED" in text
-    assert "looks like: gates-ifog (reproduces it" in text
+    assert "looks like: gates-iofg-read-as-ifgo (reproduces it" in text
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_absent_and_open_inputs(tmp_path):
     read = layer(tmp_path, made)
     assert read.keys["bias"] is False
     assert read.keys["peephole"] is True
-    assert read.open == {"X", "sequence_lens", "initial_h"}
+    assert read.open.keys() == {"X", "sequence_lens", "initial_h"}
     assert (read.T, read.B) == (9, 2)
     assert same_weights(read, W, "W", "R", "P")
 
@@ -104,7 +104,7 @@ def test_constant_states_and_lengths_are_kept(tmp_path):
     read = layer(tmp_path, model([node(["X", "W", "R", "B", "sequence_lens", "", "initial_c"])], constants))
     assert np.array_equal(read.stored["initial_c"], states)
     assert read.stored["sequence_lens"].tolist() == [3, 2]
-    assert read.open == {"X"}
+    assert read.open == {"X": "X"}
 
 
 REFUSED = {

@@ -1,0 +1,281 @@
+"""`conformance check` and `import` on ONNX files with the engines that read them: every node as its file has it."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from brought_files import answer, checked, outcomes
+from command_line import conformance
+from onnx_files import H, I, model, node, weights, written
+
+from conformance.case.errors import ConformanceError
+from conformance.case.load import load_specs
+from conformance.golden.inputs import make_arrays
+from conformance.models.bring import bring
+from conformance.models.wanted import Wanted
+
+pytestmark = pytest.mark.onnx
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+helper = onnx.helper
+W = weights()
+WRB = {n: W[n] for n in "WRB"}
+BOTH = ["onnxruntime", "onnx-reference"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def file(
+    name: str, constants=None, opset: int = 14, dtype=np.float32, given=None, inputs=("X", "W", "R", "B"), **attributes
+):
+    made = model([node(inputs, **attributes)], constants or WRB, opset=opset, dtype=dtype, given=given)
+    return written(Path(f"{name}.onnx"), made)
+
+
+def test_the_whole_command_on_a_right_model():
+    done = conformance("check", file("small"), "--adapter", "onnxruntime")
+    assert done.exit_code == 0, done.output
+    assert done.output.splitlines()[0] == "small.onnx: 1 LSTM layer"
+    assert "  onnxruntime, the file's own node  right: noise " in done.output
+
+
+def test_the_own_node_is_what_runs_and_what_it_gets_wrong_is_known(tmp_path):
+    """onnx's reference evaluator ignores activations, so only a node that has them tells whose node ran."""
+    path = file("acts", activations=["HardSigmoid", "Relu", "Tanh"])
+    result = checked(tmp_path, path, adapters=BOTH)
+    assert outcomes(result) == {"lstm": [
+        ("onnxruntime", True, "passed"),
+        ("onnx-reference", True, "failed"),
+        ("onnx-reference", False, "failed"),
+    ]}  # fmt: skip
+    wrong = answer(result, "lstm", "onnx-reference")
+    assert [suspect.mistakes for suspect in wrong.record.suspects] == [("activations-ignored",)]
+    assert "are ignored" in wrong.known
+    assert result.wrong
+
+
+REFUSED = {
+    "clip-0": {"clip": 0.0},
+    "layout": {"layout": 1},
+    "float64": {"constants": {n: weights(dtype=np.float64)[n] for n in "WRB"}, "dtype": np.float64},
+    "opset-1": {"opset": 1, "output_sequence": 1},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_node_that_an_engine_refuses_is_not_wrong(name, tmp_path):
+    result = checked(tmp_path, file("it", **REFUSED[name]), adapters=["onnxruntime"])
+    (layer,) = result.layers
+    own = layer.answers[0]
+    assert (own.own_node, own.record.outcome) == (True, "unsupported")
+    assert not result.wrong
+    assert layer.case is not None
+    # The same weights in the form that onnxruntime takes, where it takes them at all.
+    assert [each.record.outcome for each in layer.answers[1:]] == {
+        "clip-0": ["passed"], "opset-1": ["passed"], "layout": ["unsupported"]
+    }.get(name, [])  # fmt: skip
+
+
+def test_each_engine_is_judged_by_its_own_reading_of_the_clip(tmp_path):
+    result = checked(tmp_path, file("clip", clip=0.5), adapters=["onnxruntime"])
+    assert outcomes(result) == {
+        "lstm-clip-gates": [("onnxruntime", True, "passed")],
+        "lstm-clip-all": [("onnxruntime", True, "unsupported")],
+    }
+
+
+def test_two_files_with_nodes_of_one_name_keep_them_apart(tmp_path):
+    other = written(Path("other.onnx"), model([node(direction="reverse")], WRB))
+    result = checked(tmp_path, file("one"), other, adapters=["onnxruntime"])
+    assert [[a.record.outcome for a in each.answers] for each in result.layers] == [["passed"], ["passed"]]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_lengths_and_states_reach_the_node(reverse, tmp_path):
+    """All inputs open; direction and lengths as the case has them."""
+    inputs = ["X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P"]
+    shapes = {"sequence_lens": [None], "initial_h": [1, None, H], "initial_c": [1, None, H]}
+    direction = "reverse" if reverse else "forward"
+    path = file("all", WRB | {"P": W["P"]}, given=shapes, inputs=inputs, direction=direction)
+    result = checked(tmp_path, path, adapters=["onnxruntime"])
+    assert result.layers[0].case.lengths == (7, 5, 3)
+    assert outcomes(result) == {"lstm": [("onnxruntime", True, "passed")]}
+
+
+def test_batch_major_nodes_run_where_they_are_taken(tmp_path):
+    result = checked(tmp_path, file("layout", layout=1), adapters=["onnx-reference"])
+    assert outcomes(result) == {"lstm": [("onnx-reference", True, "passed")]}
+
+
+def test_weights_stored_in_float16_are_judged_as_the_node_gets_them(tmp_path):
+    half = W["W"].astype(np.float16)
+    cast = helper.make_node("Cast", ["half"], ["W"], to=onnx.TensorProto.FLOAT)
+    around = helper.make_node("Cast", ["given"], ["X"], to=onnx.TensorProto.FLOAT)
+    made = model([cast, around, node()], {"half": half, "R": W["R"], "B": W["B"]})
+    made.graph.input[0].CopyFrom(helper.make_tensor_value_info("given", onnx.TensorProto.FLOAT16, ["b", 4, I]))
+    result = checked(tmp_path, written(Path("half.onnx"), made), adapters=["onnxruntime"])
+    assert outcomes(result) == {"lstm": [("onnxruntime", True, "passed")]}
+    (case,) = [layer.case for layer in result.layers]
+    stored = make_arrays(case).weights.rows[0].W
+    assert np.array_equal(np.sort(stored, axis=None), np.sort(half.astype(np.float32), axis=None))
+
+
+def test_a_file_without_an_lstm_is_exit_code_2():
+    relu = helper.make_node("Relu", ["X"], ["Y"])
+    done = conformance("check", written(Path("relu.onnx"), model([relu], {})), "--adapter", "onnxruntime")
+    assert done.exit_code == 2
+    assert "there is no LSTM in it, neither as an operator nor made of single ones" in done.output
+
+
+def test_options_cannot_be_said_of_a_node_that_says_them():
+    done = conformance("check", file("small"), "--set", "direction=reverse")
+    assert done.exit_code == 2
+    assert "an ONNX model says its options itself" in done.output
+
+
+# Sizes.
+
+
+def turned(path: str = "turned.onnx", names=("batch", "steps")) -> Path:
+    """A batch-first model, as torch exports it: the node's X is a transposition of the input."""
+    swap = helper.make_node("Transpose", ["audio"], ["X"], perm=[1, 0, 2])
+    made = model([swap, node()], WRB)
+    made.graph.input[0].CopyFrom(helper.make_tensor_value_info("audio", onnx.TensorProto.FLOAT, [*names, I]))
+    return written(Path(path), made)
+
+
+def sizes(path: Path, **asked: int) -> tuple[int, int]:
+    (layer,) = bring(path, Wanted(asked)).layers
+    return layer.keys["T"], layer.keys["B"]
+
+
+def test_sizes_are_followed_to_the_inputs_of_the_graph():
+    assert sizes(turned(names=(4, 9))) == (9, 4)
+    assert sizes(turned(), steps=9, batch=4) == (9, 4)
+    assert sizes(turned(names=("N", "L")), L=11, N=2) == (11, 2)
+    assert sizes(turned(names=("T", "B")), T=8) == (7, 8)  # the file's own name for an axis goes before ours
+
+
+def test_a_size_that_the_file_has_no_name_for_is_refused():
+    done = conformance("check", turned(), "--size", "frames=3")
+    assert done.exit_code == 2
+    assert (
+        "--size frames: no LSTM has such an axis; give T=N or batch=N; the names in the file: batch, steps"
+        in done.output
+    )
+
+
+# Inputs of the model.
+
+
+def x_of(path: Path, given: Path) -> np.ndarray:
+    (layer,) = bring(path, Wanted(), given).layers
+    return layer.inputs["x"]
+
+
+def test_inputs_of_the_model_are_followed_to_the_node():
+    audio = np.random.default_rng(1).normal(size=(2, 9, I)).astype(np.float32)
+    np.savez("given.npz", audio=audio)
+    assert np.array_equal(x_of(turned(), Path("given.npz")), audio.swapaxes(0, 1))
+
+
+def test_a_test_data_set_of_onnx_is_taken(tmp_path):
+    audio = np.random.default_rng(1).normal(size=(2, 9, I)).astype(np.float32)
+    for name in ("audio", "of another name"):
+        (tmp_path / "input_0.pb").write_bytes(onnx.numpy_helper.from_array(audio, name).SerializeToString())
+        assert np.array_equal(x_of(turned(), tmp_path), audio.swapaxes(0, 1))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"audio": np.ones((2, 9, 4), np.float32)}, "onnxruntime does not run it on these inputs"),
+        (
+            {"video": np.ones(2)},
+            "'video' is neither an input of the model (audio) nor one of an LSTM (x, h0, c0, lengths",
+        ),
+    ],
+)
+def test_inputs_that_the_model_does_not_take(arrays, words):
+    np.savez("given.npz", **arrays)
+    with pytest.raises(ConformanceError) as raised:
+        x_of(turned(), Path("given.npz"))
+    assert words in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_damaged_test_data_set_is_refused(tmp_path):
+    path = turned()
+    with pytest.raises(ConformanceError, match=r"has no input_0\.pb"):
+        x_of(path, tmp_path)
+    (tmp_path / "input_0.pb").write_bytes(b"\xff\xff")
+    with pytest.raises(ConformanceError, match=r"input_0\.pb: is not a tensor of ONNX"):
+        x_of(path, tmp_path)
+
+
+def test_what_reaches_a_node_inside_a_body_cannot_be_recorded():
+    result = helper.make_tensor_value_info("Y", onnx.TensorProto.FLOAT, None)
+    body = helper.make_graph([node(name="inner")], "body", [], [result])
+    branch = helper.make_node("If", ["flag"], ["Y"], name="choice", then_branch=body, else_branch=body)
+    path = written(Path("if.onnx"), model([branch], WRB | {"flag": np.array(True)}))
+    np.savez("given.npz", X=np.ones((4, 2, I), np.float32))
+    with pytest.raises(ConformanceError, match="cannot be recorded, for it is not in the main graph"):
+        x_of(path, Path("given.npz"))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "given", "words"),
+    [
+        (("X", "W", "R", "B"), {"lengths": [1, 2]}, "lengths is given, but it has no sequence_lens"),
+        (("X", "W", "R", "B"), {"h0": np.ones((1, 2, H), np.float32)}, "h0 is given, but it has no initial_h"),
+    ],
+)
+def test_inputs_that_the_node_has_not(inputs, given, words):
+    np.savez("given.npz", **given)
+    with pytest.raises(ConformanceError, match=words):
+        bring(file("plain", inputs=inputs), Wanted(), Path("given.npz"))
+
+
+# A suite of one's own.
+
+
+def test_an_imported_suite_runs_the_own_nodes():
+    done = conformance("import", file("mine"), file("clipped", clip=0.5), "-o", "my-suite")
+    assert done.exit_code == 0, done.output
+    assert sorted(case.id for case in load_specs(Path("my-suite/specs"))) == [
+        "clipped/lstm-clip-all", "clipped/lstm-clip-gates", "mine/lstm"
+    ]  # fmt: skip
+    folders = ["--specs", "my-suite/specs", "--vectors", "my-suite/vectors"]
+    done = conformance("run", *folders, "--adapter", "my-suite/engines.py:OnnxRuntime")
+    assert done.exit_code == 0, done.output
+    assert "3 results, 0 unexpected" in done.output
+
+
+def test_models_in_folders_and_with_external_data_below(tmp_path):
+    below = tmp_path / "exported" / "data"
+    below.mkdir(parents=True)
+    made = model([node()], WRB)
+    onnx.save(made, below.parent / "model.onnx", save_as_external_data=True, location="data/w.bin", size_threshold=0)
+    assert bring(below.parent, Wanted()).layers
+    (below.parent / "second.onnx").write_bytes(b"")
+    with pytest.raises(ConformanceError, match="has 2 models in it; name one"):
+        bring(below.parent, Wanted())
+
+
+def test_the_json_names_the_engine_and_whose_node(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        done = conformance("check", file("small"), "--adapter", "onnxruntime", "--json")
+    (layer,) = json.loads(done.output)[0]["layers"]
+    (found,) = layer["answers"]
+    assert (found["adapter"], found["own_node"], found["outcome"]) == ("onnxruntime", True, "passed")
+    assert found["versions"] == {"onnxruntime": pytest.importorskip("onnxruntime").__version__}
