@@ -202,6 +202,6 @@ def in_dtype(brought: Brought) -> Brought:
     for name, array in brought.inputs.items():
         if not np.array_equal(converted[name].astype(np.float64), array.astype(np.float64)):
             raise ConformanceError(
-                f"{brought.where}: {name} holds numbers that {dtype} cannot hold; round it first: astype({str(dtype)!r})"
+                f"{brought.where}: {name} holds numbers that {dtype} cannot hold; round it: astype({str(dtype)!r})"
             )
     return replace(brought, inputs=converted)

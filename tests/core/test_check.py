@@ -81,7 +81,7 @@ def test_a_file_without_an_lstm(in_an_empty_folder):
         (["--adapter", "nunpy"], "no adapter 'nunpy'; did you mean 'numpy'?"),
         (["--input", "given.npz"], "x is (2, 2, 4), not (2, 2, 3)"),
         (["--input", "more.npz"], "'z' is not an input of an LSTM; they are called x, h0, c0, lengths"),
-        (["--input", "wide.npz"], "x holds numbers that float32 cannot hold; round it first: astype('float32')"),
+        (["--input", "wide.npz"], "x holds numbers that float32 cannot hold; round it: astype('float32')"),
         (["--input", "objects.npz"], "is not an .npz file of arrays: Object arrays cannot be loaded"),
         (["--input", "cut.npz"], "is not an .npz file of arrays"),
         (["--input", "given.txt"], "arrays are read from .npz and .safetensors files"),

@@ -6,6 +6,7 @@ The archives are made here by Python's own pickle, with stand-ins for torch's cl
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import types
 import zipfile
@@ -105,13 +106,13 @@ def test_tensors_of_other_kinds_are_named(tmp_path):
 
 
 class Touches:
-    """Would make a file when it is unpickled as pickle is made to."""
+    """Would make a folder when it is unpickled as pickle is made to."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def __reduce__(self) -> Any:
-        return Path.touch, (self.path,)
+        return os.mkdir, (str(self.path),)
 
 
 def test_nothing_that_a_pickle_names_is_called(tmp_path):
@@ -119,7 +120,7 @@ def test_nothing_that_a_pickle_names_is_called(tmp_path):
     content = pickle.dumps(Touches(witness), 2)
     pickle.loads(content)
     assert witness.exists()  # it would
-    witness.unlink()
+    witness.rmdir()
     found = held(tmp_path, module(harmless=Touches(witness), w=Tensor("a")), a=A.tobytes())
     assert list(found.tensors) == ["w"]
     assert not witness.exists()

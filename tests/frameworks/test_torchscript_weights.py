@@ -25,7 +25,7 @@ class Net(torch.nn.Module):
         self.register_buffer("steps", torch.ones(3, dtype=torch.int64))
 
     def forward(self, x):
-        return self.head(self.lstm(x * self.scale)[0])
+        return self.head(self.lstm(x * self.scale.float())[0])
 
 
 @pytest.fixture(scope="module")
