@@ -72,7 +72,7 @@ def _verdict(answer: Answer) -> str:
 
 def _story(answer: Answer) -> list[str]:
     """The message without its head, which names files that are gone, and without the command that would need them."""
-    lines = [line.strip() for line in (answer.record.message or "").splitlines()[1:]]
+    lines = [line.removeprefix("  ").rstrip() for line in (answer.record.message or "").splitlines()[1:]]
     return [line for line in lines if line and not line.startswith("again:")]
 
 
