@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -37,7 +38,9 @@ def read_torch(path: Path, data: bytes) -> Held:
     if zipfile.is_zipfile(io.BytesIO(data)):
         Zip(path, data)  # which bounds the sizes of its members
     try:
-        found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what matters of them becomes the error below
+            found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # of many kinds, and a damaged file may raise any
         raise refused(path, _why(str(error))) from error
     tensors = dict(_tensors(path, found, torch, "", 0))

@@ -1,6 +1,8 @@
 """`conformance check` and `conformance import` on files of weights, as a user gives the commands."""
 
+import io
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -82,8 +84,10 @@ def test_a_file_without_an_lstm(in_an_empty_folder):
         (["--input", "given.npz"], "x is (2, 2, 4), not (2, 2, 3)"),
         (["--input", "more.npz"], "'z' is not an input of an LSTM; they are called x, h0, c0, lengths"),
         (["--input", "wide.npz"], "x holds numbers that float32 cannot hold; round it: astype('float32')"),
-        (["--input", "objects.npz"], "is not an .npz file of arrays: Object arrays cannot be loaded"),
-        (["--input", "cut.npz"], "is not an .npz file of arrays"),
+        (["--input", "objects.npz"], "its member x.npy holds Python objects, which are pickles and would be executed"),
+        (["--input", "cut.npz"], "cut.npz: cannot be read: it is a damaged zip file"),
+        (["--input", "no-array.npz"], "cannot be read: its member x is damaged"),
+        (["--input", "large.npz"], "its member x.npy states 4,000,000,000,000 bytes of numbers and has 0"),
         (["--input", "given.txt"], "arrays are read from .npz and .safetensors files"),
     ],
 )
@@ -94,6 +98,11 @@ def test_what_cannot_be_meant_gets_one_line(arguments, words, weights):
     np.savez("objects.npz", x=np.array([{}], object))
     Path("cut.npz").write_bytes(Path("given.npz").read_bytes()[:50])
     Path("given.txt").write_text("1 2 3")
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (10**12,)})
+    for name, member, content in (("no-array", "x", b"text"), ("large", "x.npy", header.getvalue())):
+        with zipfile.ZipFile(f"{name}.npz", "w") as archive:
+            archive.writestr(member, content)
     text = said("check", weights, *arguments)
     assert words in text
     assert "Traceback" not in text

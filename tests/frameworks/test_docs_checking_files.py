@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from documents import ROOT, blocks, files, shell
 
-pytestmark = pytest.mark.onnx
+pytestmark = [pytest.mark.onnx, pytest.mark.slow]
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
