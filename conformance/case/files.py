@@ -18,7 +18,9 @@ from conformance.case.text import shortened
 from conformance.files import MEBIBYTE, FileError, read_file
 
 if TYPE_CHECKING:
-    from conformance.case.tensor_table import Array
+    from typing import Any
+
+    from numpy.typing import NDArray
 
 LARGEST = 2048 * MEBIBYTE
 """The most bytes of a file of tensors; the arrays of one case are bounded by as much."""
@@ -72,7 +74,7 @@ def _digest(path: Path, size: int, changed: int) -> str:
         raise ValueError(f"file: {error}") from error
 
 
-def tensor_from(name: str, folder: Path | None, sha256: str | None, tensor: str) -> Array:
+def tensor_from(name: str, folder: Path | None, sha256: str | None, tensor: str) -> NDArray[Any]:
     """A tensor of a file that a spec names.
 
     Raises:
@@ -91,7 +93,7 @@ def tensor_from(name: str, folder: Path | None, sha256: str | None, tensor: str)
 
 
 @functools.lru_cache(maxsize=4)
-def _tensors(name: str, folder: Path, sha256: str | None) -> dict[str, Array]:
+def _tensors(name: str, folder: Path, sha256: str | None) -> dict[str, NDArray[Any]]:
     from safetensors import SafetensorError
 
     from conformance.case.tensors import from_bytes
