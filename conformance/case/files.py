@@ -96,7 +96,7 @@ def tensor_from(name: str, folder: Path | None, sha256: str | None, tensor: str)
 def _tensors(name: str, folder: Path, sha256: str | None) -> dict[str, NDArray[Any]]:
     from safetensors import SafetensorError
 
-    from conformance.case.tensors import from_bytes
+    from conformance.case.array_bytes import from_bytes
 
     data = read_file(located(name, folder), LARGEST)
     found = hashlib.sha256(data).hexdigest()

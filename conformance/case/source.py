@@ -23,7 +23,7 @@ from conformance.case.options import Finite, Frozen, Number, Positive
 from conformance.case.text import shortened
 
 if TYPE_CHECKING:
-    from conformance.case.tensor_table import Array
+    from numpy.typing import NDArray
 
 Seed = int
 
@@ -115,7 +115,7 @@ class Source(Frozen):
         source._folder = info.context.path.resolve()
         return source
 
-    def from_file(self, tensor: str) -> Array:
+    def from_file(self, tensor: str) -> NDArray[Any]:
         """A tensor of the file, as it is stored.
 
         Raises:

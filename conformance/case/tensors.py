@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any
 
-import ml_dtypes
 import numpy as np
-import safetensors
 import safetensors.numpy
 
+from conformance.case.array_bytes import SENDABLE, from_bytes
 from conformance.case.tensor_table import BY_GATE, COTANGENTS, Array, Inputs, LayerWeights, Weights
 
 __all__ = ["BY_GATE", "COTANGENTS", "SENDABLE", "Array", "Arrays", "Inputs", "LayerWeights", "Outputs", "Weights",
@@ -54,33 +52,7 @@ class Arrays:
         return self.mapped(lambda array: array.astype(dtype))
 
 
-_FROM_SAFETENSORS = {
-    "F64": np.dtype(np.float64),
-    "F32": np.dtype(np.float32),
-    "F16": np.dtype(np.float16),
-    "BF16": np.dtype(ml_dtypes.bfloat16),
-    "I64": np.dtype(np.int64),
-    "I8": np.dtype(np.int8),
-    "BOOL": np.dtype(np.bool_),
-}
-SENDABLE = frozenset(_FROM_SAFETENSORS.values())
-"""The dtypes that `to_bytes` and `from_bytes` support."""
-
-
 def to_bytes(tensors: Mapping[str, Array]) -> bytes:
     """The safetensors file of these tensors; the same bytes for the same tensors, whatever their order."""
     arrays = {name: np.ascontiguousarray(tensors[name]).reshape(tensors[name].shape) for name in sorted(tensors)}
     return bytes(safetensors.numpy.save(arrays))
-
-
-def from_bytes(data: bytes) -> dict[str, Array]:
-    """The tensors of a safetensors file; raises safetensors.SafetensorError if it is not one.
-
-    safetensors' own NumPy interface writes bfloat16 but cannot read it, so its core function is called directly.
-    """
-    tensors: dict[str, Array] = {}
-    listed = safetensors.deserialize(data)  # type: ignore[no-untyped-call]  # in another order every time
-    for name, entry in sorted(listed, key=itemgetter(0)):
-        dtype = _FROM_SAFETENSORS[entry["dtype"]]
-        tensors[name] = np.frombuffer(bytes(entry["data"]), dtype=dtype).reshape(entry["shape"])
-    return tensors
