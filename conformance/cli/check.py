@@ -44,7 +44,7 @@ value_range = click.option(
     type=options.Number(-1e6, 1e6),
     default=(-1.0, 1.0),
     metavar="LOW HIGH",
-    help="Draw x from these bounds.  [default: -1 1]",
+    help="Draw x from between these bounds, within a million.  [default: -1 1]",
 )
 seed = click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Draw another x.")
 given = click.option(
@@ -187,8 +187,8 @@ def import_files(
         raise ConformanceError(f"{output} is there already and not empty: name a new folder, or remove it")
     found = _brought(files, _wanted(sizes, limits, seed, prefix, said), input_file)
     if not any(file.layers for file in found):
-        for file in found:
-            click.echo("\n".join(left_out(file)), err=True)
+        for line in (line for file in found for line in left_out(file)):
+            click.echo(line, err=True)
         raise ConformanceError("there is no LSTM layer here that can become a case; nothing was written")
     made = prove(output, found)
     for file in found:

@@ -19,13 +19,14 @@ from conformance.models.wanted import Wanted
 class BroughtFile:
     """What is in one file: the layers that become cases, what does not, each with a reason, and notes on the whole.
 
-    axes: the names that the file has for the sizes that it leaves open.
+    nothing: what to say if there is neither. axes: the names that the file has for the sizes that it leaves open.
     """
 
     path: Path
     layers: list[Brought]
     left_out: list[tuple[str, str]]
     notes: list[str]
+    nothing: str
     axes: frozenset[str] = frozenset()
 
     @property
@@ -34,6 +35,12 @@ class BroughtFile:
         return brought.slug(self.path.stem)
 
 
+_NOTHING = {
+    "ONNX": "there is no LSTM in it, neither as an operator nor made of single ones",
+    "TensorFlow Lite": "it has no LSTM operator; one that the converter wrote as single operators is not recognised",
+}
+"""What to say of a file without a layer, by its format."""
+_NO_TENSORS = "no LSTM is found by the names and shapes of its tensors"
 _SHOWN = 8
 """Most names in a message."""
 _KINDS = (".onnx", ".safetensors", ".keras", ".h5", ".hdf5", ".pt", ".pth", ".bin", ".tflite", ".npz")
@@ -88,7 +95,9 @@ def _weights(path: Path, wanted: Wanted, given: Path | None) -> BroughtFile:
         for layer, name in zip(found.layers, names, strict=True)
     ]
     others = [each.partition(": ") for each in found.others]
-    return BroughtFile(path, layers, [(where, why) for where, _, why in others], [])
+    return BroughtFile(
+        path, layers, [(where, why) for where, _, why in others], [], _NOTHING.get(held.form, _NO_TENSORS)
+    )
 
 
 def _no_such(path: Path, prefix: str, names: Sequence[str]) -> NoReturn:
@@ -126,7 +135,9 @@ def _onnx(path: Path, wanted: Wanted, given: Path | None) -> BroughtFile:
         for each in brought.by_reading(brought.from_onnx(layer, name, model_of(layer), own))
     ]
     axes = {size for layer in chosen for size in (layer.T, layer.B) if isinstance(size, str)}
-    return BroughtFile(path, layers, [(each.where, each.why) for each in found.not_used], notes, frozenset(axes))
+    return BroughtFile(
+        path, layers, [(each.where, each.why) for each in found.not_used], notes, _NOTHING["ONNX"], frozenset(axes)
+    )
 
 
 def write(folder: Path, files: Sequence[BroughtFile]) -> list[Case]:

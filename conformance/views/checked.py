@@ -24,7 +24,7 @@ def as_text(checked: Checked) -> str:
         for where, why in file.left_out:
             lines += _wrapped(f"not checked: {where}" + (f": {why}" if why else ""), "  ")
         if not layers and not file.left_out:
-            lines.append("  there is no LSTM in it, neither as an operator nor made of single ones")
+            lines.append(f"  {file.nothing}")
         for layer in layers:
             lines += ["", *_layer(layer)]
         parts.append("\n".join(lines))

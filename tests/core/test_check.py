@@ -60,7 +60,7 @@ def test_a_file_without_an_lstm(in_an_empty_folder):
     weights_file(Path("dense.safetensors"), {"dense.weight": np.ones((3, 3), np.float32)})
     assert said("check", "dense.safetensors").splitlines() == [
         "dense.safetensors: 0 LSTM layers",
-        "  there is no LSTM in it, neither as an operator nor made of single ones",
+        "  no LSTM is found by the names and shapes of its tensors",
     ]
     assert "there is no LSTM layer here that can become a case; nothing was written" in said(
         "import", "dense.safetensors", "-o", "suite"
