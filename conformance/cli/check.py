@@ -141,7 +141,12 @@ def _begun(
     from conformance.models import own_nodes
 
     for adapter in adapters:
-        registry.demand(registry.parse(adapter))
+        if (label := registry.parse(adapter)).place:
+            raise click.UsageError(
+                f"--adapter {adapter}: a check runs here; keep the file as a suite (conformance import) and run that "
+                "there (conformance run --worker)"
+            )
+        registry.demand(label)
     if len(set(adapters)) != 1:
         yield None
         return

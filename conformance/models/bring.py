@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -107,10 +108,12 @@ def _no_such(path: Path, prefix: str, names: Sequence[str]) -> NoReturn:
 
 def _onnx(path: Path, wanted: Wanted, given: Path | None) -> BroughtFile:
     try:
-        from conformance.models import onnx_find
-        from conformance.models.onnx_single import model_of
+        importlib.import_module("onnx")
     except ImportError as error:
         raise ConformanceError(f"{path}: reading it needs the package onnx: pip install onnx ({error})") from error
+    from conformance.models import onnx_find
+    from conformance.models.onnx_single import model_of
+
     if wanted.options:
         key = next(iter(wanted.options))
         raise ConformanceError(f"{path}: --set {key}: an ONNX model says its options itself; --set is for weights")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 import zipfile
 from pathlib import Path
 
@@ -81,6 +82,7 @@ def test_a_file_without_an_lstm(in_an_empty_folder):
         (["--set", "colour=red"], "mine.safetensors: "),
         (["--prefix", "decoder"], "--prefix decoder: no layer's name begins so; there are ''"),
         (["--adapter", "nunpy"], "no adapter 'nunpy'; did you mean 'numpy'?"),
+        (["--adapter", "board:numpy"], "--adapter board:numpy: a check runs here"),
         (["--input", "given.npz"], "x is (2, 2, 4), not (2, 2, 3)"),
         (["--input", "more.npz"], "'z' is not an input of an LSTM; they are called x, h0, c0, lengths"),
         (["--input", "wide.npz"], "x holds numbers that float32 cannot hold; round it: astype('float32')"),
@@ -129,6 +131,20 @@ def test_sizes_range_and_seed_are_those_asked_for(weights):
     assert x.min() >= 2
     assert x.max() <= 3
     assert case.seed == 5
+
+
+def test_an_onnx_model_needs_onnx(in_an_empty_folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)  # as where it is not installed
+    Path("model.onnx").write_bytes(b"")
+    assert "model.onnx: reading it needs the package onnx: pip install onnx" in said("check", "model.onnx")
+
+
+def test_an_adapter_in_a_file_is_asked_as_well(weights):
+    Path("mine.py").write_text(
+        "from conformance.adapters.numpy_reference import NumpyReference\n\n\n"
+        "class Mine(NumpyReference):\n    name = 'mine'\n"
+    )
+    assert "  mine.py:Mine  right: noise " in said("check", weights, "--adapter", "mine.py:Mine", code=0)
 
 
 # An imported suite.
