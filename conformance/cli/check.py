@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from conformance.case.errors import ConformanceError
-from conformance.case.text import counted
+from conformance.case.text import counted, visible
 from conformance.cli import options
 from conformance.cli.interrupts import interrupted
 
@@ -211,7 +211,7 @@ def import_files(
 
 def left_out(file: BroughtFile) -> list[str]:
     """What of a file is no case, a line each."""
-    return [f"  not a case: {where}" + (f": {why}" if why else "") for where, why in file.left_out]
+    return [visible(f"  not a case: {where}" + (f": {why}" if why else "")) for where, why in file.left_out]
 
 
 def _brought(files: Sequence[Path], wanted: Wanted, given: Path | None) -> list[BroughtFile]:

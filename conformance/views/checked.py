@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from conformance.case.text import counted, shortened
+from conformance.case.text import counted, shortened, visible
 from conformance.models.checking import Answer, Checked, CheckedLayer
 
 _WIDTH = 100
@@ -28,7 +28,7 @@ def as_text(checked: Checked) -> str:
         for layer in layers:
             lines += ["", *_layer(layer)]
         parts.append("\n".join(lines))
-    return "\n\n".join(parts)
+    return visible("\n\n".join(parts), lines=True)  # names are the file's own
 
 
 def _layer(layer: CheckedLayer) -> list[str]:

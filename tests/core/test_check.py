@@ -147,6 +147,14 @@ def test_an_adapter_in_a_file_is_asked_as_well(weights):
     assert "  mine.py:Mine  right: noise " in said("check", weights, "--adapter", "mine.py:Mine", code=0)
 
 
+def test_names_in_a_file_cannot_write_to_the_terminal(in_an_empty_folder):
+    weights_file(Path("w.safetensors"), torch_tensors(prefix="\x1b[31m.") | {"\x1b[2J.weight_ih_l0": np.ones((3, 3))})
+    for command in (["check", "--adapter", "numpy"], ["import", "-o", "suite"]):
+        text = conformance(command[0], "w.safetensors", *command[1:]).output
+        assert "\x1b" not in text
+        assert r"\x1b[2J" in text
+
+
 # An imported suite.
 
 

@@ -279,3 +279,49 @@ def test_the_json_names_the_engine_and_whose_node(tmp_path):
     (found,) = layer["answers"]
     assert (found["adapter"], found["own_node"], found["outcome"]) == ("onnxruntime", True, "passed")
     assert found["versions"] == {"onnxruntime": pytest.importorskip("onnxruntime").__version__}
+
+
+# Files that lie: one line, nothing written.
+
+
+def truncated() -> bytes:
+    return model([node()], WRB).SerializeToString()[:-30]
+
+
+def circular() -> bytes:
+    around = [helper.make_node("Identity", ["W"], ["again"]), helper.make_node("Identity", ["again"], ["W"])]
+    return model([*around, node()], {n: W[n] for n in "RB"}).SerializeToString()
+
+
+def larger_than_it_is() -> bytes:
+    made = model([node()], WRB)
+    made.graph.initializer[0].dims[1] = 10**12
+    return made.SerializeToString()
+
+
+def outside() -> bytes:
+    made = model([node()], WRB)
+    tensor = made.graph.initializer[0]
+    onnx.external_data_helper.set_external_data(tensor, "../elsewhere.bin")
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    return made.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (truncated, "is not an ONNX model, or is cut off"),
+        (circular, "depends on itself"),
+        (larger_than_it_is, "cannot be read"),
+        (outside, "is outside the model's folder"),
+    ],
+)
+def test_files_that_lie_get_one_error_from_both_commands(content, words):
+    Path("lies.onnx").write_bytes(content())
+    for command in (["check", "lies.onnx"], ["import", "lies.onnx", "-o", "suite"]):
+        done = conformance(*command)
+        assert done.exit_code == 2
+        assert done.output.count(words) == 1
+        assert "Traceback" not in done.output
+    assert not Path("suite").exists()
