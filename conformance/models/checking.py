@@ -236,22 +236,27 @@ def _by_file(
 def of_recorded(made: Proven, path: Path) -> Checked:
     """The judgement of numbers that were recorded elsewhere of the one layer there is.
 
+    A layer with a clip is two cases, one for each reading; numbers that are right by one are not held to the other.
+
     Raises:
         ConformanceError: there is another number of layers, or the file cannot be read.
     """
     from conformance.models.recorded import judged, read_recorded
 
     layers = [layer for file in made.files for layer in file.layers]
-    if len(layers) != 1:
+    if len({(id(file), layer.where) for file in made.files for layer in file.layers}) != 1:
         names = f": {', '.join(layer.name for layer in layers)}; choose one by --prefix" if layers else ""
         raise ConformanceError(f"{path} is of one layer, and there are {len(layers)}{names}")
     if not made.proven:
         raise ConformanceError(next(iter(made.problems.values())))
-    (case,) = made.proven
-    record, missing = judged(case, made.store.load(case), read_recorded(path), path)
-    answers = {case.id: [Answer(path.name, False, {}, record)]}
-    files = [
-        replace(file, layers=[replace(layer, notes=(*layer.notes, *missing)) for layer in file.layers])
-        for file in made.files
-    ]
+    arrays = read_recorded(path)
+    told = {case.id: judged(case, made.store.load(case), arrays, path) for case in made.proven}
+    right = [name for name, (record, _) in told.items() if _right(record)]
+    answers = {name: [Answer(path.name, False, {}, told[name][0])] for name in right or told}
+    (file,) = [file for file in made.files if file.layers]
+    notes = {case.id: told[case.id][1] if case.id in answers else ["what was recorded follows the other reading"]
+             for case in made.proven}  # fmt: skip
+    noted = [replace(layer, notes=(*layer.notes, *notes.get(case.id, [])))
+             for layer, case in zip(file.layers, made.cases, strict=True)]  # fmt: skip
+    files = [replace(each, layers=noted) if each is file else each for each in made.files]
     return Checked(_by_file(replace(made, files=files), answers, {}))
