@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -11,26 +13,29 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from conformance.case.errors import ConformanceError
-from conformance.case.text import counted
+from conformance.case.text import counted, visible
 from conformance.cli import options
+from conformance.cli.interrupts import interrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from conformance.case.model import Case
     from conformance.models.bring import BroughtFile
-    from conformance.models.brought import Wanted
+    from conformance.models.running import Told
+    from conformance.models.wanted import Wanted
+    from conformance.run.process import Worker
     from conformance.run.settings import RunSettings
 
-_SIZES = {"t": "T", "steps": "T", "time": "T", "b": "B", "batch": "B", "rows": "B"}
+_WORTH_TELLING = 3.0
+"""Seconds; what takes longer is said to be done as soon as it is."""
 
-files = click.argument("files", nargs=-1, required=True, type=options.FILE, metavar="FILE...")
+files = click.argument("files", nargs=-1, required=True, type=options.EXISTING, metavar="FILE...")
 sizes = click.option(
     "--size",
     "sizes",
     multiple=True,
     metavar="AXIS=N",
-    help="A size that the file leaves open: T=50 or steps=50, B=4 or batch=4.",
+    help="A size that the file leaves open: T=50 or steps=50, B=4 or batch=4, or by the file's own name for it.",
 )
 value_range = click.option(
     "--range",
@@ -39,14 +44,15 @@ value_range = click.option(
     type=options.Number(-1e6, 1e6),
     default=(-1.0, 1.0),
     metavar="LOW HIGH",
-    help="Draw x from these bounds.  [default: -1 1]",
+    help="Draw x from between these bounds, within a million.  [default: -1 1]",
 )
 seed = click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Draw another x.")
 given = click.option(
     "--input",
     "input_file",
-    type=options.FILE,
-    help="Use this x, and h0, c0, lengths: an .npz or .safetensors file with (T, B, I), (D, B, H), (B).",
+    type=options.EXISTING,
+    help="Inputs in an .npz or .safetensors file: x, h0, c0, lengths of the layer as (T, B, I), (D, B, H), (B), or the "
+    "inputs of an ONNX model by their names; or a folder of input_0.pb, ... as ONNX's own tests have it.",
 )
 
 
@@ -104,19 +110,61 @@ def check(
 
     Exit code: 0 all answers are right, 1 some are wrong, 2 nothing could be checked.
     """
-    from conformance.models.checking import check_all
-    from conformance.views import checked as view
+    with tempfile.TemporaryDirectory(prefix="conformance-") as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        wanted = _wanted(sizes, limits, seed, prefix, said)
+        begun = None if recorded is not None else stack.enter_context(_begun(folder, files, adapters, settings))
+        from conformance.models.checking import check_all, of_recorded, prove
+        from conformance.views import checked as view
 
-    with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
-        found = _brought(files, _wanted(sizes, limits, seed, input_file, prefix, said))
-        result = check_all(Path(folder), found, adapters, settings, _run, recorded)
-    if as_json:
-        click.echo(json.dumps(view.as_json(result), indent=1))
-    else:
-        click.echo(view.as_text(result))
-    if not result.cases:
-        sys.exit(2)
-    sys.exit(1 if result.wrong else 0)
+        made = prove(folder, _brought(files, wanted, input_file))
+        if recorded is not None:
+            result = of_recorded(made, recorded)
+        else:
+            result = check_all(made, adapters, folder, settings, _said, begun)
+    for line in result.absent:
+        click.echo(f"not here: {line}", err=True)
+    click.echo(json.dumps(view.as_json(result), indent=1) if as_json else view.as_text(result))
+    sys.exit(1 if result.wrong else 0 if result.judged else 2)
+
+
+@contextlib.contextmanager
+def _begun(
+    folder: Path, files: Sequence[Path], adapters: Sequence[str], settings: RunSettings
+) -> Iterator[Worker | None]:
+    """The worker of the one implementation there is to ask: it loads while the file is read and proven.
+
+    Raises:
+        AdapterUnavailable: one of the adapters does not exist.
+    """
+    from conformance.adapters import registry
+    from conformance.models import own_nodes
+
+    for adapter in adapters:
+        if (label := registry.parse(adapter)).place:
+            raise click.UsageError(
+                f"--adapter {adapter}: a check runs here; keep the file as a suite (conformance import) and run that "
+                "there (conformance run --worker)"
+            )
+        registry.demand(label)
+    if len(set(adapters)) != 1:
+        yield None
+        return
+    from conformance.cli.running import begun
+
+    (folder / own_nodes.FILE).write_text(own_nodes.ENGINES)
+    own = own_nodes.label_of(folder, adapters[0]) if all(path.suffix.lower() == ".onnx" for path in files) else None
+    with begun(own or adapters[0], settings) as worker:
+        yield worker
+
+
+def _said(told: Told) -> None:
+    """Say on standard error that an implementation is done, where that takes a while."""
+    if interrupted():
+        raise KeyboardInterrupt
+    if not told.absent and told.seconds > _WORTH_TELLING:
+        own = ", the file's own node" if told.asked.own_node else ""
+        click.echo(f"{told.asked.adapter}{own}: done after {told.seconds:.0f} s", err=True)
 
 
 @click.command("import")
@@ -138,55 +186,67 @@ def import_files(
 
     Exit code: 0, or 1 if a layer could not become a case.
     """
-    from conformance.models import bring
     from conformance.models.checking import prove
 
-    found = _brought(files, _wanted(sizes, limits, seed, input_file, prefix, said))
-    cases = bring.write(output, found)
-    problems = prove(output, cases) if cases else []
+    if output.exists() and any(output.iterdir()):
+        raise ConformanceError(f"{output} is there already and not empty: name a new folder, or remove it")
+    found = _brought(files, _wanted(sizes, limits, seed, prefix, said), input_file)
+    if not any(file.layers for file in found):
+        for line in (line for file in found for line in left_out(file)):
+            click.echo(line, err=True)
+        raise ConformanceError("there is no LSTM layer here that can become a case; nothing was written")
+    made = prove(output, found)
     for file in found:
         click.echo(f"{file.path}: {counted(len(file.layers), 'LSTM layer')}")
-        for where, why in file.left_out:
-            click.echo(f"  not a case: {where}: {why}")
-    for problem in problems:
+        for line in left_out(file):
+            click.echo(line)
+    for problem in made.problems.values():
         click.echo(problem, err=True)
-    if not cases:
-        raise ConformanceError("there is no LSTM layer here that can become a case; nothing was written")
     click.echo(
-        f"{counted(len(cases), 'case')} in {output}; run them with: conformance run --specs {output / 'specs'} "
-        f"--vectors {output / 'vectors'}"
+        f"{counted(len(made.proven), 'case')} in {output}; run with: conformance run "
+        f"{shlex.join(['--specs', str(output / 'specs'), '--vectors', str(output / 'vectors')])}"
     )
-    sys.exit(1 if problems or any(file.left_out for file in found) else 0)
+    sys.exit(1 if made.problems or any(file.left_out for file in found) else 0)
 
 
-def _brought(files: Sequence[Path], wanted: Wanted) -> list[BroughtFile]:
+def left_out(file: BroughtFile) -> list[str]:
+    """What of a file is no case, a line each."""
+    return [visible(f"  not a case: {where}" + (f": {why}" if why else "")) for where, why in file.left_out]
+
+
+def _brought(files: Sequence[Path], wanted: Wanted, given: Path | None) -> list[BroughtFile]:
     from conformance.models.bring import bring
+    from conformance.models.wanted import AXES
 
-    return [bring(path, wanted) for path in files]
+    found = [bring(path, wanted, given) for path in files]
+    axes = {axis for file in found for axis in file.axes}
+    if unknown := [axis for axis in wanted.sizes if axis.lower() not in AXES and axis not in axes]:
+        names = f"; the names in the file: {', '.join(sorted(axes))}" if axes else ""
+        raise click.UsageError(f"--size {unknown[0]}: no LSTM has such an axis; give T=N or batch=N{names}")
+    return found
 
 
 def _wanted(
     sizes: Sequence[str],
     limits: tuple[float, float],
     seed: int,
-    input_file: Path | None,
     prefix: str,
     said: Sequence[str],
 ) -> Wanted:
-    from conformance.models.brought import Wanted
+    from conformance.models.wanted import Wanted
 
     low, high = limits
     if not low < high:
         raise click.UsageError(f"--range {low:g} {high:g}: the first bound must be less than the second")
     chosen: dict[str, int] = {}
     for text in sizes:
-        axis, _, number = text.partition("=")
-        if axis.lower() not in _SIZES or not number.isascii() or not number.isdigit() or not 1 <= int(number) <= 10**6:
-            raise click.UsageError(f"--size {text!r}: give T=N (steps) or batch=N, N from 1 to 1,000,000")
-        chosen[_SIZES[axis.lower()]] = int(number)
-    return Wanted(
-        chosen.get("T"), chosen.get("B"), low, high, seed, _inputs(input_file), prefix, dict(map(_setting, said))
-    )
+        axis, _, number = text.rpartition("=")
+        if not axis or not number.isascii() or not number.isdigit() or not 1 <= int(number) <= 10**6:
+            raise click.UsageError(
+                f"--size {text}: give AXIS=N, like T=50, batch=4 or a name of the file's, N from 1 on"
+            )
+        chosen[axis] = int(number)
+    return Wanted(chosen, low, high, seed, prefix=prefix, options=dict(map(_setting, said)))
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -196,17 +256,3 @@ def _setting(text: str) -> tuple[str, Any]:
     if not equals:
         raise click.UsageError(f"--set {text}: give KEY=VALUE, like --set direction=reverse")
     return key, parse(value, f"--set {key}")
-
-
-def _inputs(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    from conformance.models.inputs import read_inputs
-
-    return read_inputs(path)
-
-
-def _run(settings: RunSettings, labels: Sequence[str], cases: Sequence[Case]) -> Any:
-    from conformance.cli.running import Run
-
-    return Run(labels=list(labels), settings=settings, resumable=False, optional=True).carried_out(beside=True)

@@ -44,6 +44,7 @@ FOLDERS = default_folders()
 FOLDER = _Path(exists=True, file_okay=False, path_type=Path)
 NEW_FOLDER = _Path(file_okay=False, path_type=Path)
 FILE = _Path(exists=True, dir_okay=False, path_type=Path)
+EXISTING = _Path(exists=True, path_type=Path)
 NEW_FILE = _Path(dir_okay=False, path_type=Path)
 NEW_PATH = _Path(path_type=Path)
 

@@ -43,6 +43,23 @@ def _import_numpy() -> None:
     del os.environ[name]  # the workers that start from now on are the frameworks' own
 
 
+@contextlib.contextmanager
+def begun(label: str, settings: RunSettings) -> Iterator[Worker]:
+    """A worker that is started first of all, and need not be ready yet.
+
+    Raises:
+        AdapterUnavailable: there is no such adapter, or no process can be started.
+    """
+    from conformance.run.process import Worker
+
+    worker = Worker(label, settings, ready=False)
+    with contextlib.closing(worker):
+        importlib.import_module("conformance.case.select")  # much that needs no NumPy
+        worker.wait_until_started()
+        _import_numpy()
+        yield worker
+
+
 @dataclass(frozen=True)
 class Ran:
     """What came of a run.
@@ -91,20 +108,11 @@ class Run:
         with self._begun() as worker:  # first of all: while the adapter loads, there is time for the rest
             return self._carried_out(worker, start, beside)
 
-    @contextlib.contextmanager
-    def _begun(self) -> Iterator[Worker | None]:
+    def _begun(self) -> contextlib.AbstractContextManager[Worker | None]:
         """The worker of a single adapter, not yet ready; None where there are several, whose turns come later."""
-        from conformance.run.process import Worker
-
         if len(self.labels) > 1 or self.settings.in_process or self.optional:
-            yield None
-            return
-        worker = Worker(self.labels[0], self.settings, ready=False)
-        with contextlib.closing(worker):
-            importlib.import_module("conformance.case.select")  # much that needs no NumPy
-            worker.wait_until_started()
-            _import_numpy()
-            yield worker
+            return contextlib.nullcontext()
+        return begun(self.labels[0], self.settings)
 
     def _carried_out(self, begun: Worker | None, start: float, beside: bool) -> Ran:
         from conformance.results.writing import ResultsFile

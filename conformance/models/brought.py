@@ -5,36 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from conformance.case.errors import ConformanceError
 from conformance.case.fields import LONGEST_NAME
 from conformance.case.tensors import Array, Weights
-from conformance.models.onnx_layer import Layer
-from conformance.weights.found import FoundLayer
+from conformance.case.text import shortened
+from conformance.models.wanted import Wanted
+
+if TYPE_CHECKING:
+    from conformance.models.onnx_layer import Layer
+    from conformance.models.onnx_sizes import Size
+    from conformance.weights.found import FoundLayer
 
 DEFAULT_T, DEFAULT_B = 7, 3
 """Sizes where the file says nothing: odd, different, and more than one."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the user asks of the cases.
-
-    T, B: None for those of the file, or chosen. low, high: the range of x. inputs: canonical; what is missing is drawn.
-    prefix: only layers whose name begins so. options: keys of a case that a file of weights does not tell.
-    """
-
-    T: int | None = None
-    B: int | None = None
-    low: float = -1.0
-    high: float = 1.0
-    seed: int = 1
-    inputs: Mapping[str, Array] = field(default_factory=dict)
-    prefix: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,20 +56,29 @@ def from_onnx(layer: Layer, name: str, node: bytes, wanted: Wanted) -> Brought:
     """
     keys, notes, inputs = dict(layer.keys), list(layer.notes), dict(wanted.inputs)
     batch_major = keys.get("layout") == "batch_major"
-    for ours, theirs in (("h0", "initial_h"), ("c0", "initial_c")):
+    for ours, theirs in (("h0", "initial_h"), ("c0", "initial_c"), ("lengths", "sequence_lens")):
+        if ours in inputs and theirs not in layer.open:
+            why = f"its {theirs} is constant in the file" if theirs in layer.stored else f"it has no {theirs}"
+            raise ConformanceError(f"{layer.where}: {ours} is given, but {why}")
         if theirs in layer.stored:
             stored = layer.stored[theirs]
-            inputs[ours] = np.ascontiguousarray(stored.swapaxes(0, 1) if batch_major else stored)
+            turned = stored.swapaxes(0, 1) if batch_major and stored.ndim == 3 else stored
+            inputs[ours] = np.ascontiguousarray(turned)
         elif theirs not in layer.open:
-            if ours in inputs:
-                raise ConformanceError(f"{layer.where}: has no {theirs}, but {ours} is given")
             keys[ours] = None
-    lengths = layer.stored.get("sequence_lens")
-    lengths = inputs.pop("lengths", None) if lengths is None else lengths
-    told_T, told_B = _told("T", wanted.T, layer.T, inputs, 0), _told("B", wanted.B, layer.B, inputs, 1)
+    keys.pop("lengths", None)
+    drawn = [theirs for ours, theirs in (("h0", "initial_h"), ("c0", "initial_c"))
+             if theirs in layer.open and ours not in inputs]  # fmt: skip
+    if drawn:
+        notes.append(f"{' and '.join(drawn)} drawn, for the file leaves {'them' if len(drawn) > 1 else 'it'} open")
+    lengths = inputs.pop("lengths", None)
+    told_T, told_B = (
+        _told(axis, wanted.size(axis, size, other), size if isinstance(size, int) else None, inputs, place)
+        for axis, size, other, place in (("T", layer.T, layer.B, 0), ("B", layer.B, layer.T, 1))
+    )
     if told_B is None and lengths is not None:
         told_B = len(lengths)
-    T, B = _chosen(told_T, told_B, notes)
+    T, B = _chosen(told_T, told_B, notes, (layer.T, layer.B))
     if "sequence_lens" in layer.open or lengths is not None:
         given = [max(T - 2 * b, 1) for b in range(B)] if lengths is None else [int(n) for n in lengths]
         keys["lengths"] = given
@@ -124,7 +120,8 @@ def from_weights(layer: FoundLayer, name: str, wanted: Wanted) -> Brought:
     notes, inputs = list(layer.notes), dict(wanted.inputs)
     for key, why in (layer.asked or {}).items():
         notes.append(f"the file does not tell {key}: {why}; taken as in a plain LSTM (--set {key}=... for another)")
-    T, B = _chosen(_told("T", wanted.T, None, inputs, 0), _told("B", wanted.B, None, inputs, 1), notes)
+    told_T, told_B = (_told(axis, wanted.size(axis), None, inputs, place) for place, axis in enumerate("TB"))
+    T, B = _chosen(told_T, told_B, notes)
     keys = dict(layer.keys)
     if "lengths" in inputs:
         keys["lengths"] = [int(n) for n in inputs.pop("lengths")]
@@ -133,11 +130,15 @@ def from_weights(layer: FoundLayer, name: str, wanted: Wanted) -> Brought:
     return Brought(where, name, sized, layer.weights, inputs, notes=tuple(notes))
 
 
-def _chosen(T: int | None, B: int | None, notes: list[str]) -> tuple[int, int]:
+def _chosen(
+    T: int | None, B: int | None, notes: list[str], in_file: tuple[Size, Size] = (None, None)
+) -> tuple[int, int]:
     """T and B, those chosen here where the file leaves them open."""
     found = T or DEFAULT_T, B or DEFAULT_B
-    if chosen := [f"{axis} = {size}" for axis, told, size in zip("TB", (T, B), found, strict=True) if not told]:
-        notes.append(f"the file leaves sizes open; chosen: {', '.join(chosen)} (--size T=N, --size B=N for others)")
+    told = [f"{axis} = {size}" + (f" ({shortened(name)})" if isinstance(name, str) else "")
+            for axis, given, size, name in zip("TB", (T, B), found, in_file, strict=True) if not given]  # fmt: skip
+    if told:
+        notes.append(f"the file leaves sizes open; chosen: {', '.join(told)} (--size T=N, --size B=N for others)")
     return found
 
 
@@ -172,7 +173,7 @@ def _told(axis: str, wanted: int | None, in_file: int | None, inputs: Mapping[st
         if wanted not in (None, found):
             raise ConformanceError(f"--size {axis}={wanted}, but x has {axis} = {found}")
         return found
-    if wanted is not None:
+    if wanted is not None:  # a node takes other sizes than those that the model around it was exported with
         return wanted
     if in_file is not None:
         return in_file
@@ -200,5 +201,7 @@ def in_dtype(brought: Brought) -> Brought:
     converted = {name: array.astype(dtype) for name, array in brought.inputs.items()}
     for name, array in brought.inputs.items():
         if not np.array_equal(converted[name].astype(np.float64), array.astype(np.float64)):
-            raise ConformanceError(f"{brought.where}: {name} holds numbers that {dtype} cannot hold; convert it first")
+            raise ConformanceError(
+                f"{brought.where}: {name} holds numbers that {dtype} cannot hold; round it: astype({str(dtype)!r})"
+            )
     return replace(brought, inputs=converted)

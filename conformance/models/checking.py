@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from conformance.adapters import registry
-from conformance.case.errors import ConformanceError
-from conformance.case.load import load_specs
+from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.case.model import Case
-from conformance.data import default_folders
-from conformance.golden import generate
+from conformance.case.outcomes import Passed
+from conformance.golden.build import build
 from conformance.golden.store import VectorStore
-from conformance.models import bring
-from conformance.models import known as known_ones
+from conformance.golden.vector import remade_of
+from conformance.models import bring, own_nodes, running
 from conformance.models.bring import BroughtFile
 from conformance.models.brought import Brought
-from conformance.models.recorded import judged, read_recorded
-from conformance.results.deviations import load_all
+from conformance.models.running import Asked, Told
 from conformance.results.record import Record
+from conformance.run.process import Worker
 from conformance.run.settings import RunSettings
-
-OWN_NODE = {"onnxruntime": "OnnxRuntime", "onnx-reference": "OnnxReference", "openvino": "OpenVino"}
-"""Adapter of an engine that reads ONNX -> its class in a suite's engines.py, which runs the node of the file."""
-
-Running = Callable[[RunSettings, Sequence[str], Sequence[Case]], Any]
 
 
 @dataclass(frozen=True)
@@ -53,100 +46,217 @@ class CheckedLayer:
 
 @dataclass(frozen=True)
 class Checked:
-    """What came of a check: file by file."""
+    """What came of a check: file by file. absent: the adapters that cannot be made here, with the reason."""
 
     files: list[tuple[BroughtFile, list[CheckedLayer]]]
+    absent: list[str] = field(default_factory=list)
 
     @property
-    def cases(self) -> list[Case]:
-        """Those that were judged."""
-        return [layer.case for _, layers in self.files for layer in layers if layer.case is not None]
+    def layers(self) -> list[CheckedLayer]:
+        """Those of all files."""
+        return [layer for _, layers in self.files for layer in layers]
+
+    @property
+    def judged(self) -> bool:
+        """Whether some answer was right or wrong, and not only refused."""
+        return any(a.record.outcome_class.wrong or _right(a.record) for each in self.layers for a in each.answers)
 
     @property
     def wrong(self) -> bool:
         """Whether some answer is wrong."""
-        return any(
-            answer.record.outcome_class.wrong for _, layers in self.files for each in layers for answer in each.answers
-        )
+        return any(answer.record.outcome_class.wrong for each in self.layers for answer in each.answers)
 
 
-def prove(folder: Path, cases: Sequence[Case]) -> list[str]:
-    """Make the golden values of a suite; the problems, a line each."""
+def _right(record: Record) -> bool:
+    return record.outcome == Passed.name
+
+
+@dataclass(frozen=True)
+class Proven:
+    """Layers as a suite with golden values. problems: by the id of the case that has none."""
+
+    files: Sequence[BroughtFile]
+    cases: list[Case]
+    store: VectorStore
+    problems: Mapping[str, str]
+
+    @property
+    def proven(self) -> list[Case]:
+        """The cases that have golden values."""
+        return [case for case in self.cases if case.id in self.store.entries]
+
+
+def prove(folder: Path, files: Sequence[BroughtFile]) -> Proven:
+    """Write the layers as a suite and make its golden values.
+
+    Raises:
+        ConformanceError: the suite cannot be written.
+    """
+    cases = bring.write(folder, files)
     (folder / "vectors").mkdir(parents=True, exist_ok=True)
-    summary = generate.generate(
-        cases, VectorStore(folder / "vectors"), prune=False, jobs=None, report=lambda case, built: None
-    )
-    return summary.problems
+    store = VectorStore(folder / "vectors")
+    if not cases:
+        return Proven(files, [], store, {})
+    found = _proven_here(cases[0], store) if len(cases) == 1 else _proven_in_processes(cases, store)
+    missing = [case.id for case in cases if case.id not in store.entries]
+    problems = {name: next((p for p in found if f"{name}:" in p), f"{name}: no golden value was proven")
+                for name in missing}  # fmt: skip
+    return Proven(files, cases, store, problems)
+
+
+def _proven_here(case: Case, store: VectorStore) -> list[str]:
+    """Make the golden values of a single case, for which starting processes would take longer; the problems."""
+    try:
+        built = build(case)
+    except ConformanceError as error:
+        return [str(error)]
+    store.save(case, built.vector.to_bytes(remade_of(case)), built.bits)
+    store.write_manifest()
+    return []
+
+
+def _proven_in_processes(cases: Sequence[Case], store: VectorStore) -> list[str]:
+    from conformance.golden.generate import generate
+
+    return generate(cases, store, prune=False, jobs=None, report=lambda case, built: None).problems
 
 
 def check_all(
-    folder: Path,
-    files: Sequence[BroughtFile],
+    made: Proven,
     adapters: Sequence[str],
+    folder: Path,
     settings: RunSettings,
-    run: Running,
-    recorded: Path | None = None,
+    report: Callable[[Told], None],
+    begun: Worker | None = None,
 ) -> Checked:
-    """Write the layers as a suite, prove it, run it, judge it.
+    """Run the layers and judge the answers.
+
+    An engine that reads the file's format runs the node as the file has it. Where it does so rightly, the model that
+    its adapter builds from the same weights would say nothing new; it runs only where the node was refused or came out
+    wrong, to tell whether the form of the node is to blame.
 
     Args:
-        adapters: only these; empty for all that load.
-        recorded: judge the outputs in this file instead of running anything; there must be one layer.
-        run: carries out a run (conformance.cli.running).
-    """
-    cases = bring.write(folder, files)
-    problems = prove(folder, cases) if cases else []
-    store = VectorStore(folder / "vectors")
-    proven = [case for case in cases if case.id in store.entries]
-    answers: dict[str, list[Answer]] = {case.id: [] for case in proven}
-    if recorded is not None:
-        return _of_recorded(files, proven, problems, store, recorded)
-    warnings: dict[str, list[str]] = {}
-    if proven:
-        own = {f"{folder / 'engines.py'}:{kind}": name for name, kind in OWN_NODE.items()}
-        labels = [label for label, name in own.items() if not adapters or name in adapters]
-        labels += list(adapters) or registry.names()
-        ran = run(replace(settings, specs=folder / "specs", vectors=folder / "vectors"), labels, proven)
-        known = load_all(settings.deviations)
-        for record in ran.records:
-            name = own.get(record.adapter, record.adapter)
-            versions = ran.versions[record.adapter]
-            shown = known_ones.shown(record, known.get(name, []), versions)
-            answers[record.case].append(Answer(name, record.adapter in own, versions, record, shown))
-        there = {own.get(label, label) for label in ran.adapters}
-        absent = {name: known[name] for name in registry.names() if name in known and name not in there}
-        if absent and not adapters:
-            suite = load_specs(default_folders().specs)
-            warnings = {case.id: known_ones.expected(case, store.load(case), absent, suite) for case in proven}
-    by_id = {case.id: case for case in cases}
-    ids = iter(case.id for case in cases)
-    found = []
-    for file in files:
-        layers = []
-        for layer in file.layers:
-            case_id = next(ids)
-            case = by_id[case_id] if case_id in answers else None
-            problem = "" if case else next((p for p in problems if p.startswith(case_id)), "no golden value was proven")
-            layers.append(CheckedLayer(layer, case, answers.get(case_id, []), problem, warnings.get(case_id, [])))
-        found.append((file, layers))
-    return Checked(found)
-
-
-def _of_recorded(
-    files: Sequence[BroughtFile], proven: Sequence[Case], problems: Sequence[str], store: VectorStore, path: Path
-) -> Checked:
-    """The judgement of what was recorded of the one layer there is.
+        adapters: the labels of those to run; empty for all that load.
+        folder: of the suite.
+        report: called as each implementation is done.
+        begun: a worker that was started for one of them (conformance.models.running).
 
     Raises:
-        ConformanceError: there is another number of layers.
+        AdapterUnavailable: an adapter that was named cannot be made here, or there is none.
     """
-    layers = [layer for file in files for layer in file.layers]
-    names = ", ".join(layer.name for layer in layers)
-    if len(layers) != 1:
-        raise ConformanceError(f"{path} is of one layer, and there are {len(layers)}: {names}; choose one by --prefix")
-    if not proven:
-        raise ConformanceError(problems[0] if problems else f"{names}: no golden value was proven")
-    record, missing = judged(proven[0], store.load(proven[0]), read_recorded(path), path)
-    layer = replace(layers[0], notes=(*layers[0].notes, *missing))
-    return Checked([(file, [CheckedLayer(layer, proven[0], [Answer(path.name, False, {}, record)])] * bool(file.layers))
-                    for file in files])  # fmt: skip
+    told: list[Told] = []
+    if made.proven:
+        chosen = list(dict.fromkeys(adapters)) or registry.names()
+        told = running.run(_first(folder, chosen, made.proven), made.store, settings, report, begun)
+        told += running.run(_again(chosen, told), made.store, settings, report)
+    absent = list(dict.fromkeys(each.absent for each in told if each.absent))
+    if absent and (adapters or all(each.absent for each in told)):
+        raise AdapterUnavailable(absent[0] if adapters else "no adapter loads here; see: conformance doctor")
+    answers = _answers(told, settings)
+    warnings = {} if adapters else _warnings(made, told, settings)
+    return Checked(_by_file(made, answers, warnings), absent)
+
+
+def _first(folder: Path, adapters: Sequence[str], cases: Sequence[Case]) -> list[Asked]:
+    """The own nodes in their engines, and every case with the adapters that have no such engine."""
+    with_node = [case for case in cases if (folder / own_nodes.FOLDER / f"{case.id}.onnx").exists()]
+    own, others = [], []
+    for adapter in adapters:
+        label = own_nodes.label_of(folder, adapter) if with_node else None
+        if label is not None:
+            own.append(Asked(label, adapter, True, with_node))
+        rest = [case for case in cases if label is None or case not in with_node]
+        if rest:
+            others.append(Asked(adapter, adapter, False, rest))
+    return own + others
+
+
+def _again(adapters: Sequence[str], told: Sequence[Told]) -> list[Asked]:
+    """The adapters of engines that did not get their own node right, with those cases that they may take."""
+    found = []
+    for each in told:
+        if not each.asked.own_node or each.absent:
+            continue
+        cases = {case.id: case for case in each.asked.cases}
+        wanted = [cases[record.case] for record in each.records if not _right(record)]
+        reasons = running.refusals(each.asked.adapter, wanted) or [None] * len(wanted)
+        if taken := [case for case, reason in zip(wanted, reasons, strict=True) if reason is None]:
+            found.append(Asked(each.asked.adapter, each.asked.adapter, False, taken))
+    return found
+
+
+def _answers(told: Sequence[Told], settings: RunSettings) -> dict[str, list[Answer]]:
+    """The answers by the id of their case."""
+    answers: dict[str, list[Answer]] = {}
+    for each in told:
+        name = registry.parse(each.asked.adapter).name
+        for record in each.records:
+            known = ""
+            if record.outcome_class.wrong:
+                from conformance.models import known as known_ones
+                from conformance.results.deviations import load_deviations
+
+                known = known_ones.shown(record, load_deviations(settings.deviations, name), each.versions)
+            made = Answer(each.asked.adapter, each.asked.own_node, each.versions, record, known)
+            answers.setdefault(record.case, []).append(made)
+    return answers
+
+
+def _warnings(made: Proven, told: Sequence[Told], settings: RunSettings) -> dict[str, list[str]]:
+    """What is known of the adapters that are not here, by the id of the case that would show it."""
+    away = {registry.parse(each.asked.adapter).name for each in told if each.absent}
+    if not away:
+        return {}
+    from conformance.case.load import load_specs
+    from conformance.data import default_folders
+    from conformance.models import known as known_ones
+    from conformance.results.deviations import load_all
+
+    known = {name: found for name, found in load_all(settings.deviations).items() if name in away}
+    suite = load_specs(default_folders().specs)
+    return {case.id: known_ones.expected(case, made.store.load(case), known, suite) for case in made.proven}
+
+
+def _by_file(
+    made: Proven, answers: Mapping[str, list[Answer]], warnings: Mapping[str, list[str]]
+) -> list[tuple[BroughtFile, list[CheckedLayer]]]:
+    cases = iter(made.cases)  # in the order of the files and of the layers in them
+    found = []
+    for file in made.files:
+        layers = []
+        for layer in file.layers:
+            case = next(cases)
+            problem = made.problems.get(case.id, "")
+            own = None if problem else case
+            layers.append(CheckedLayer(layer, own, answers.get(case.id, []), problem, warnings.get(case.id, [])))
+        found.append((file, layers))
+    return found
+
+
+def of_recorded(made: Proven, path: Path) -> Checked:
+    """The judgement of numbers that were recorded elsewhere of the one layer there is.
+
+    A layer with a clip is two cases, one for each reading; numbers that are right by one are not held to the other.
+
+    Raises:
+        ConformanceError: there is another number of layers, or the file cannot be read.
+    """
+    from conformance.models.recorded import judged, read_recorded
+
+    layers = [layer for file in made.files for layer in file.layers]
+    if len({(id(file), layer.where) for file in made.files for layer in file.layers}) != 1:
+        names = f": {', '.join(layer.name for layer in layers)}; choose one by --prefix" if layers else ""
+        raise ConformanceError(f"{path} is of one layer, and there are {len(layers)}{names}")
+    if not made.proven:
+        raise ConformanceError(next(iter(made.problems.values())))
+    arrays = read_recorded(path)
+    told = {case.id: judged(case, made.store.load(case), arrays, path) for case in made.proven}
+    right = [name for name, (record, _) in told.items() if _right(record)]
+    answers = {name: [Answer(path.name, False, {}, told[name][0])] for name in right or told}
+    (file,) = [file for file in made.files if file.layers]
+    notes = {case.id: told[case.id][1] if case.id in answers else ["what was recorded follows the other reading"]
+             for case in made.proven}  # fmt: skip
+    noted = [replace(layer, notes=(*layer.notes, *notes.get(case.id, [])))
+             for layer, case in zip(file.layers, made.cases, strict=True)]  # fmt: skip
+    files = [replace(each, layers=noted) if each is file else each for each in made.files]
+    return Checked(_by_file(replace(made, files=files), answers, {}))

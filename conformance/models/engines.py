@@ -25,7 +25,7 @@ from conformance.case.text import shortened
 
 
 class _Node(Adapter):
-    """Prepares the node of a case from `nodes`/<name of the case>.onnx; its weights are in there."""
+    """Prepares the node of a case from `nodes`/<id of the case>.onnx; its weights are in there."""
 
     nodes: ClassVar[Path]
 
@@ -37,7 +37,7 @@ class _Node(Adapter):
         """The node of the case."""
         import onnx
 
-        path = self.nodes / f"{case.id.partition('/')[2]}.onnx"
+        path = self.nodes / f"{case.id}.onnx"
         if not path.exists():
             raise UnsupportedOption(f"{self.name}: {path.name} is not there: the case came from no ONNX node")
         stored = onnx.load(path)
@@ -58,7 +58,7 @@ class _Node(Adapter):
         """An error that an engine raises is no wrong answer: it refuses the node as it is."""
         try:
             yield
-        except UnsupportedOption:
+        except (UnsupportedOption, MemoryError):
             raise
         except Exception as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
-
-import numpy as np
 
 from conformance.case.errors import ConformanceError
 from conformance.case.tensors import Array, from_bytes
@@ -21,7 +18,7 @@ def read_arrays(path: Path) -> dict[str, Array]:
     """The arrays of an .npz or .safetensors file. Pickled objects are refused.
 
     Raises:
-        FileError: it cannot be read, or is too large.
+        FileError: it cannot be read, is too large, damaged, or unpacks to more.
         ConformanceError: it is not such a file.
     """
     if path.suffix == ".safetensors":
@@ -33,16 +30,10 @@ def read_arrays(path: Path) -> dict[str, Array]:
             raise ConformanceError(f"{path}: is not a safetensors file that the suite can read: {error}") from error
     if path.suffix != ".npz":
         raise ConformanceError(f"{path}: arrays are read from .npz and .safetensors files")
-    read_file(path, LARGEST)  # a regular file, of bounded size
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-        if size > LARGEST:
-            raise ConformanceError(f"{path}: unpacks to {size // MEBIBYTE} MiB; at most {LARGEST // MEBIBYTE} are read")
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (zipfile.BadZipFile, ValueError, OSError, KeyError, EOFError) as error:
-        raise ConformanceError(f"{path}: is not an .npz file of arrays: {shortened(str(error))}") from error
+    from conformance.weights.npz_file import arrays_of
+    from conformance.weights.zipped import Zip
+
+    return arrays_of(Zip(path, read_file(path, LARGEST)))
 
 
 def read_inputs(path: Path) -> dict[str, Array]:

@@ -11,7 +11,11 @@ from conformance.models.onnx_graph import OWN_DOMAIN, Model, Scope, named, read
 from conformance.models.onnx_layer import Layer, NotUsed, layer_of
 from conformance.models.onnx_values import Values
 
-_GATES = ("Sigmoid", "HardSigmoid")
+_GATES = frozenset({"Sigmoid", "HardSigmoid", "Clip"})
+"""What a gate's activation ends in; exporters write a hard sigmoid as a Clip."""
+_KEEP = frozenset({"Identity", "Cast"})
+_FEW = 8
+"""Most nodes in a row that keep a tensor as it is."""
 _OTHER = {
     "DynamicQuantizeLSTM": "its weights are quantised to 8 bits, so its right answer is not that of an LSTM with the "
     "weights that were trained; check the model before it was quantised",
@@ -23,6 +27,7 @@ _OTHER = {
 class FoundInModel:
     """What is in a model file. notes: what holds for all of it."""
 
+    model: Model
     layers: list[Layer]
     not_used: list[NotUsed]
     notes: list[str]
@@ -49,7 +54,7 @@ def find(path: Path) -> FoundInModel:
             where = f"{node.op_type} {named(node, place)}" + (f", in {scope.where}" if scope.where else "")
             not_used.append(NotUsed(where, node.op_type, _OTHER[node.op_type]))
     not_used += _unrolled(model)
-    return FoundInModel(layers, not_used, list(dict.fromkeys(values.notes)))
+    return FoundInModel(model, layers, not_used, list(dict.fromkeys(values.notes)))
 
 
 def _unrolled(model: Model) -> Iterator[NotUsed]:
@@ -73,21 +78,61 @@ def _is_new_cell(scope: Scope, node: Any) -> bool:
     if node.op_type != "Add" or len(node.input) != 2:
         return False
     terms = [_factors(scope, name) for name in node.input]
-    gates = [[factor for factor in term if factor in _GATES] for term in terms]
-    if not (all(len(term) == 2 for term in terms) and all(gates)):
+    if not (all(len(term) == 2 and _GATES & set(term) for term in terms) and any("Tanh" in term for term in terms)):
         return False
-    if not any("Tanh" in term for term in terms):
-        return False
-    activated = {
-        name for user in scope.nodes if user.op_type == "Tanh" and user.input[0] in node.output for name in user.output
-    }
-    return any(user.op_type == "Mul" and activated & set(user.input) for user in scope.nodes)
+    new_c = _passed_on(scope, node.output[0])
+    activated = [user.output[0] for name in new_c for user in scope.users.get(name, ()) if user.op_type == "Tanh"]
+    shown = [name for each in activated for name in _passed_on(scope, each)]
+    return any(user.op_type == "Mul" for name in shown for user in scope.users.get(name, ()))
+
+
+def _passed_on(scope: Scope, name: str) -> list[str]:
+    """A tensor by all its names: those too that it has after nodes that keep its values."""
+    found = [name]
+    for each in found:
+        found += [user.output[0] for user in scope.users.get(each, ()) if user.op_type in _KEEP][:_FEW]
+        if len(found) > _FEW:
+            break
+    return found
 
 
 def _factors(scope: Scope, name: str) -> list[str]:
     """The kinds of the nodes that a product is made of; nothing if it is not one."""
-    product = scope.made_by.get(name)
+    product = _maker(scope, name, _FEW)
     if product is None or product.op_type != "Mul":
         return []
-    makers = [scope.made_by.get(each) for each in product.input]
-    return ["" if maker is None else str(maker.op_type) for maker in makers]
+    return [_kind(scope, each) for each in product.input]
+
+
+def _kind(scope: Scope, name: str) -> str:
+    """The kind of the node that a factor comes from; a constant factor, as in a hard sigmoid, does not count."""
+    for _ in range(_FEW):
+        maker = _maker(scope, name, _FEW)
+        if maker is None:
+            return ""
+        others = [each for each in maker.input if not _is_constant(scope, each)]
+        if maker.op_type not in ("Mul", "Div") or len(others) != 1:
+            return str(maker.op_type)
+        (name,) = others
+    return ""
+
+
+def _maker(scope: Scope, name: str, most: int) -> Any:
+    """The node that a tensor comes from, before those that keep its values."""
+    maker = scope.made_by.get(name)
+    for _ in range(most):
+        if maker is None or maker.op_type not in _KEEP:
+            return maker
+        maker = scope.made_by.get(maker.input[0])
+    return None
+
+
+def _is_constant(scope: Scope, name: str) -> bool:
+    around: Scope | None = scope
+    while around is not None:
+        if name in around.initializers:
+            return True
+        if (maker := around.made_by.get(name)) is not None:
+            return bool(maker.op_type == "Constant")
+        around = around.outer
+    return False

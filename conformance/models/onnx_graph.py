@@ -53,6 +53,15 @@ class Scope:
         """The node that each name of the graph comes from."""
         return {name: node for node in self.nodes for name in node.output if name}
 
+    @cached_property
+    def users(self) -> dict[str, list[Any]]:
+        """The nodes of the graph that read each name."""
+        found: dict[str, list[Any]] = {}
+        for node in self.nodes:
+            for name in node.input:
+                found.setdefault(name, []).append(node)
+        return found
+
     def resolved(self, node: Any) -> Any:
         """A node with the attributes that it takes from the function around it; the others stay as the file has them.
 
@@ -203,6 +212,7 @@ def _load_external(path: Path, proto: Any) -> None:
 
     folder = Path(os.path.realpath(path.parent))
     total = 0
+    files: dict[PurePosixPath, bytes] = {}
     for tensor in _tensors(proto):
         if not uses_external_data(tensor):
             continue
@@ -225,7 +235,9 @@ def _load_external(path: Path, proto: Any) -> None:
             raise ModelError(f"{path}: has more than {LARGEST // MEBIBYTE} MiB of external data")
         if offset < 0 or (length is not None and length != wanted):
             raise ModelError(f"{path}: {shown} needs {wanted} bytes, and its external data says {length} at {offset}")
-        data = read_file(place, LARGEST)[offset : offset + wanted]
+        if written not in files:
+            files = {written: read_file(place, LARGEST)}  # one at a time: usually all tensors lie in one
+        data = files[written][offset : offset + wanted]
         if len(data) != wanted:
             raise ModelError(f"{path}: {written} ends before the data of {shown}")
         tensor.raw_data = data

@@ -6,6 +6,7 @@ hidden_size that contradicts R, and three activations for two directions; all of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
@@ -18,6 +19,7 @@ from conformance.case.options import PARAMETERS
 from conformance.case.tensors import Array, LayerWeights, Weights
 from conformance.case.text import shortened
 from conformance.models.onnx_graph import OWN_DOMAIN, ModelError, Scope, attributes_of, named
+from conformance.models.onnx_sizes import Size, sizes_of
 from conformance.models.onnx_values import Unknown, Values
 
 INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
@@ -43,9 +45,10 @@ class Layer:
     """An LSTM of a model file that can become a case.
 
     where: the node and its graph, in words. node: as the file has it, attributes of a function filled in. opset: the
-    version of the operator's set. keys: those of a case, without T and B. weights: canonical. fixed: the numbers of
+    version of the operator's set. keys: those of a case, without T and B. weights: canonical. stored: the numbers of
     other inputs that are constant in the file, by the operator's names. open: which inputs are given when the model is
-    run. T, B: as far as the file says them. notes: what else is worth knowing.
+    run, with the names of their tensors in the graph of the node. main: whether that is the main graph. T, B: as far
+    as the file says them. notes: what else is worth knowing.
     """
 
     where: str
@@ -55,9 +58,10 @@ class Layer:
     keys: dict[str, Any]
     weights: Weights
     stored: dict[str, Array]
-    open: frozenset[str]
-    T: int | None
-    B: int | None
+    open: Mapping[str, str]
+    main: bool
+    T: Size
+    B: Size
     notes: tuple[str, ...] = ()
 
 
@@ -91,7 +95,7 @@ class _Read:
             self.refuse(f"has the attribute {shortened(repr(unknown[0]))}, which the operator has not")
         given = {name: each for name, each in zip(INPUTS, self.node.input, strict=False) if each}
         arrays: dict[str, Array] = {}
-        opened: set[str] = {"X"}
+        opened: dict[str, str] = {"X": given.get("X", "")}
         for name in INPUTS[1:]:
             if name not in given:
                 continue
@@ -101,7 +105,7 @@ class _Read:
             elif name in ("W", "R", "B", "P"):
                 self.refuse(f"has weights that are not constant: {name}: {found.why}")
             elif not (found.given and self.scope.bound and "left out" in found.why):
-                opened.add(name)
+                opened[name] = given[name]
         for name in ("W", "R"):
             if name not in arrays:
                 self.refuse(f"has no {name}")
@@ -115,7 +119,8 @@ class _Read:
             keys,
             weights,
             arrays,
-            frozenset(opened),
+            opened,
+            self.scope.outer is None and not self.scope.where,
             T,
             B,
             tuple(self.notes),
@@ -196,17 +201,10 @@ class _Read:
             return {}
         return {"activations": sets[0] if all(each == sets[0] for each in sets) else sets}
 
-    def _sizes(self, x: str, layout: int) -> tuple[int | None, int | None]:
-        """T and B as far as the file says them of X, here or where it comes from outside a function."""
-        scope, name = self.scope, x
-        while name in scope.bound:
-            scope, name = scope.bound[name]
-        known = scope.types.get(name)
-        if known is None or not known.HasField("tensor_type") or not known.tensor_type.HasField("shape"):
-            return None, None
-        dims = known.tensor_type.shape.dim
-        sizes = [d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in dims]
-        if len(sizes) != 3:
+    def _sizes(self, x: str, layout: int) -> tuple[Size, Size]:
+        """T and B of X as far as the file says them."""
+        sizes = sizes_of(self.scope, x, self.values)
+        if sizes is None or len(sizes) != 3:
             return None, None
         return (sizes[1], sizes[0]) if layout else (sizes[0], sizes[1])
 

@@ -3,7 +3,7 @@
 my-suite/specs/<family>.yaml                what each case is
 my-suite/specs/<family>/<case>.safetensors  its weights, and the inputs that were given
 my-suite/vectors/                           its golden values, once they are proven
-my-suite/nodes/<case>.onnx                  the node as the file has it
+my-suite/nodes/<family>/<case>.onnx         the node as the file has it
 my-suite/engines.py                         adapters that run these nodes
 """
 
@@ -22,29 +22,10 @@ from conformance.case.tensors import to_bytes
 from conformance.files import replace_file
 from conformance.golden import lint
 from conformance.golden.inputs import make_arrays
+from conformance.models import own_nodes
 from conformance.models.brought import Brought
 
 WHY = "the numbers are those of the file"
-_ENGINES = '''"""The nodes of the model files in the engines that read them. Written by `conformance import`."""
-
-from pathlib import Path
-
-from conformance.models import engines
-
-NODES = Path(__file__).parent / "nodes"
-
-
-class OnnxRuntime(engines.OnnxRuntimeNode):
-    nodes = NODES
-
-
-class OnnxReference(engines.OnnxReferenceNode):
-    nodes = NODES
-
-
-class OpenVino(engines.OpenVinoNode):
-    nodes = NODES
-'''
 
 
 def write(folder: Path, family: str, described: str, layers: Sequence[Brought]) -> list[Case]:
@@ -56,7 +37,7 @@ def write(folder: Path, family: str, described: str, layers: Sequence[Brought]) 
     """
     spec = folder / "specs" / f"{family}.yaml"
     if spec.exists():
-        raise ConformanceError(f"{spec} is there already: remove it, or give another name with --family")
+        raise ConformanceError(f"{spec} is there already: remove it, or name another folder")
     entries = [_entry(folder, family, layer) for layer in layers]
     replace_file(spec, _text(family, described, entries))
     exempt = {case.id: lint.findings(case, make_arrays(case)) for case in load_spec(spec)}
@@ -65,7 +46,7 @@ def write(folder: Path, family: str, described: str, layers: Sequence[Brought]) 
             entry["exempt"] = dict.fromkeys(rules, WHY)
     replace_file(spec, _text(family, described, entries))
     if any(layer.node is not None for layer in layers):
-        replace_file(folder / "engines.py", _ENGINES)
+        replace_file(folder / own_nodes.FILE, own_nodes.ENGINES)
     return load_spec(spec)
 
 
@@ -74,7 +55,7 @@ def _entry(folder: Path, family: str, layer: Brought) -> dict[str, Any]:
     file = f"{family}/{layer.name}.safetensors"
     replace_file(folder / "specs" / file, to_bytes(layer.weights.flat | layer.inputs))
     if layer.node is not None:
-        replace_file(folder / "nodes" / f"{layer.name}.onnx", layer.node)
+        replace_file(folder / own_nodes.FOLDER / family / f"{layer.name}.onnx", layer.node)
     given = {name: {"file": file} for name in layer.inputs}
     return {"name": layer.name, "description": layer.where, **layer.keys, "weights": {"file": file}, **given}
 

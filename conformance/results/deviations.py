@@ -27,8 +27,6 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 
 from conformance.case.dtypes import Precision
@@ -67,6 +65,8 @@ class Deviation(Frozen):
     @field_validator("versions")
     @classmethod
     def _specifiers(cls, versions: dict[str, str]) -> dict[str, str]:
+        from packaging.specifiers import InvalidSpecifier, SpecifierSet  # here: of no use to whom deviates in nothing
+
         for package, text in versions.items():
             try:
                 SpecifierSet(text)
@@ -237,6 +237,9 @@ def idle(
 
 
 def _lies_in(version: str, text: str) -> bool:
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import InvalidVersion
+
     try:
         return SpecifierSet(text).contains(version, prereleases=True)
     except InvalidVersion:  # a version no range can speak of

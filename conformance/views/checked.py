@@ -5,26 +5,30 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from conformance.case.text import counted
+from conformance.case.text import counted, shortened, visible
 from conformance.models.checking import Answer, Checked, CheckedLayer
 
 _WIDTH = 100
+_LONGEST = 300
+"""Most characters of a refusal; engines write paths of their own sources into them."""
+_NOT_TOLD = {"adapter", "case", "profile", "message", "unexpected", "deviation"}
+"""What a record says of the run, whose folders are gone, and of the suite's own deviations."""
 
 
 def as_text(checked: Checked) -> str:
     """File by file and layer by layer: what it is, what was chosen, who computes it rightly."""
     parts = []
     for file, layers in checked.files:
-        lines = [f"{file.path}: {counted(len(layers), 'LSTM layer')}"]
+        lines = [f"{file.path}: {counted(len({each.layer.where for each in layers}), 'LSTM layer')}"]
         lines += [f"  {note}" for note in file.notes]
         for where, why in file.left_out:
-            lines += _wrapped(f"not checked: {where}: {why}", "  ")
+            lines += _wrapped(f"not checked: {where}" + (f": {why}" if why else ""), "  ")
         if not layers and not file.left_out:
-            lines.append("  there is no LSTM in it, neither as an operator nor made of single ones")
+            lines.append(f"  {file.nothing}")
         for layer in layers:
             lines += ["", *_layer(layer)]
         parts.append("\n".join(lines))
-    return "\n\n".join(parts)
+    return visible("\n\n".join(parts), lines=True)  # names are the file's own
 
 
 def _layer(layer: CheckedLayer) -> list[str]:
@@ -36,10 +40,16 @@ def _layer(layer: CheckedLayer) -> list[str]:
     if layer.problem:
         return [*lines, *_wrapped(f"not checked: {layer.problem}", "  ")]
     width = max((len(_name(answer)) for answer in layer.answers), default=0)
+    told: dict[tuple[str, ...], Answer] = {}
     for answer in layer.answers:
-        lines.append(f"  {_name(answer):{width}}  {_verdict(answer)}")
-        if answer.record.outcome_class.wrong:
-            lines += [f"    {line}" for line in _story(answer)]
+        lines += _wrapped(f"{_name(answer):{width}}  {_verdict(answer)}", "  ")
+        if not answer.record.outcome_class.wrong:
+            continue
+        story = tuple(_story(answer))
+        if (same := told.setdefault(story, answer)) is not answer:
+            lines.append(f"    the same as {_name(same)}")
+            continue
+        lines += [f"    {line}" for line in story]
         if answer.known:
             lines += _wrapped(f"this is known: {answer.known}", "    ")
     for warning in layer.warnings:
@@ -56,13 +66,13 @@ def _verdict(answer: Answer) -> str:
     if record.outcome == "passed":
         return f"right: noise {record.noise:.2g} of {record.allowed:g}" if record.noise is not None else "right"
     if record.outcome == "unsupported":
-        return f"not supported: {' '.join(_story(answer))}"
+        return f"not supported: {shortened(' '.join(_story(answer)), _LONGEST)}"
     return record.outcome.upper()
 
 
 def _story(answer: Answer) -> list[str]:
     """The message without its head, which names files that are gone, and without the command that would need them."""
-    lines = [line.strip() for line in (answer.record.message or "").splitlines()[1:]]
+    lines = [line.removeprefix("  ").rstrip() for line in (answer.record.message or "").splitlines()[1:]]
     return [line for line in lines if line and not line.startswith("again:")]
 
 
@@ -89,7 +99,9 @@ def as_json(checked: Checked) -> list[dict[str, Any]]:
                             "adapter": answer.adapter,
                             "own_node": answer.own_node,
                             "known": answer.known or None,
-                            **answer.record.model_dump(mode="json", exclude={"adapter", "profile"}),
+                            "versions": answer.versions,
+                            **answer.record.model_dump(mode="json", exclude=_NOT_TOLD),
+                            "message": "\n".join(_story(answer)) or None,
                         }
                         for answer in each.answers
                     ],

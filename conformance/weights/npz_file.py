@@ -23,9 +23,13 @@ def read_npz(archive: Zip) -> Held:
     Raises:
         FileError: a member is damaged, states a size that it does not have, or holds objects.
     """
-    tensors = {name.removesuffix(".npy"): _array(archive, name) for name in archive.names}
-    kept, others = floats_only(tensors)
+    kept, others = floats_only(arrays_of(archive))
     return Held(archive.path, "npz", kept, left_out=others)
+
+
+def arrays_of(archive: Zip) -> dict[str, Array]:
+    """All arrays of the archive, by name, of whatever dtype. Raises FileError as above."""
+    return {name.removesuffix(".npy"): _array(archive, name) for name in archive.names}
 
 
 def _array(archive: Zip, name: str) -> Array:

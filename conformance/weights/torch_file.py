@@ -39,7 +39,7 @@ def read_torch(path: Path, data: bytes) -> Held:
         Zip(path, data)  # which bounds the sizes of its members
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("ignore")  # what matters of them becomes the error below
             found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # of many kinds, and a damaged file may raise any
         raise refused(path, _why(str(error))) from error

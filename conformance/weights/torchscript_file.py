@@ -20,7 +20,8 @@ import numpy as np
 
 from conformance.case.tensors import Array
 from conformance.case.text import shortened
-from conformance.weights.held import MOST_TENSORS, MOST_TEXT, Held, demand_bounded, refused
+from conformance.files import MEBIBYTE
+from conformance.weights.held import MOST_TENSORS, Held, demand_bounded, refused
 from conformance.weights.zipped import Zip
 
 _STORAGES: Final = {
@@ -30,6 +31,11 @@ _STORAGES: Final = {
     "BFloat16Storage": np.dtype(ml_dtypes.bfloat16),
 }
 _REBUILD = "_rebuild_tensor_v2"
+_MOST_PICKLE: Final = 4 * MEBIBYTE
+"""The largest pickle: each of its bytes may make an object of up to 200."""
+_MOST_CLASSES: Final = 10_000
+_DEEPEST: Final = 64
+"""Most levels of modules inside modules."""
 
 
 class _Inert:
@@ -54,8 +60,14 @@ class _Inert:
 class _Unpickler(pickle.Unpickler):
     """Makes nothing but inert stand-ins and plain values."""
 
+    def __init__(self, data: bytes) -> None:
+        super().__init__(io.BytesIO(data))
+        self._made: dict[tuple[str, str], type[_Inert]] = {}
+
     def find_class(self, module: str, name: str) -> Any:
-        return type("Inert", (_Inert,), {"kind": name})
+        if len(self._made) > _MOST_CLASSES:
+            raise pickle.UnpicklingError(f"it names more than {_MOST_CLASSES:,} classes")
+        return self._made.setdefault((module, name), type("Inert", (_Inert,), {"kind": name}))
 
     def persistent_load(self, reference: Any) -> Any:
         return reference
@@ -74,17 +86,17 @@ def read_torchscript(archive: Zip) -> Held:
     """
     path = archive.path
     main = [name for name in archive.names if name.count("/") == 1 and name.endswith("/data.pkl")]
-    if len(main) != 1 or archive.size(main[0]) > MOST_TEXT:
+    if len(main) != 1 or archive.size(main[0]) > _MOST_PICKLE:
         raise refused(path, "it is a TorchScript archive without a module, or with one that is too large")
     try:
-        module = _Unpickler(io.BytesIO(archive.content(main[0]))).load()
+        module = _Unpickler(archive.content(main[0])).load()
     except (pickle.UnpicklingError, ValueError, TypeError, AttributeError, EOFError, IndexError, KeyError,
             RecursionError, MemoryError, OverflowError) as error:  # fmt: skip
         raise refused(path, f"its module cannot be read: {shortened(str(error))}") from error
     folder = main[0].removesuffix("data.pkl")
     tensors: dict[str, Array] = {}
     others: list[str] = []
-    sizes: list[int] = []
+    total = 0
     stored = functools.cache(archive.content)
     for name, value in _tensors(archive, module):
         found = _described(value)
@@ -92,10 +104,10 @@ def read_torchscript(archive: Zip) -> Held:
             others.append(f"{shortened(name)}: not a dense tensor of floating-point numbers")
             continue
         key, dtype, offset, shape, strides = found
-        sizes.append(dtype.itemsize * math.prod(shape))
-        demand_bounded(path, sizes)  # a view may be larger than what it views
-        member = f"{folder}data/{key}"
-        numbers = np.frombuffer(stored(member), dtype)
+        total += dtype.itemsize * math.prod(shape)
+        demand_bounded(path, [total])  # a view may be larger than what it views
+        content = stored(f"{folder}data/{key}")
+        numbers = np.frombuffer(content[: len(content) // dtype.itemsize * dtype.itemsize], dtype)
         last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
         if 0 not in shape and last >= len(numbers):
             raise refused(path, f"{shortened(name)} is larger than what is stored of it")
@@ -107,16 +119,19 @@ def read_torchscript(archive: Zip) -> Held:
 
 def _tensors(archive: Zip, module: Any) -> Iterator[tuple[str, Any]]:
     """The tensors of a module and of the modules inside it, with their names."""
-    waiting = [("", module)]
+    waiting = [("", module, 0)]
     seen = 0
     while waiting:
-        prefix, value = waiting.pop()
-        if (seen := seen + 1) > MOST_TENSORS:  # modules that hold each other would never end
+        prefix, value, depth = waiting.pop()
+        if depth > _DEEPEST:
+            raise refused(archive.path, f"its modules are nested more than {_DEEPEST} deep, or hold each other")
+        if (seen := seen + 1) > MOST_TENSORS:
             raise refused(archive.path, f"it has more than {MOST_TENSORS:,} modules and tensors")
         if isinstance(value, _Inert) and value.kind == _REBUILD:
             yield prefix, value
         elif isinstance(value, _Inert) and isinstance(value.state, dict):
-            held = [(f"{prefix}.{key}" if prefix else str(key), each) for key, each in value.state.items()]
+            names = [(f"{prefix}.{key}" if prefix else str(key), each) for key, each in value.state.items()]
+            held = [(name, each, depth + 1) for name, each in names]
             waiting += reversed(held)
 
 

@@ -17,7 +17,7 @@ from conformance.adapters import registry
 from conformance.cli import main
 
 LINK = re.compile(r"\[[^]]*\]\(([^)\s]+)\)")
-EXAMPLE_NAMES = {"acme", "brook", "NAME", "mine", "mine@npu"}
+EXAMPLE_NAMES = {"acme", "brook", "NAME", "mine", "mine@npu", "engines"}
 
 
 def of_each_document(values, paths=DOCUMENTS) -> list:

@@ -121,10 +121,5 @@ def test_what_is_no_file_of_weights_is_refused(content: bytes, tmp_path: Path) -
     assert problem(tmp_path / "w")
 
 
-def test_a_torchscript_archive_is_refused_without_torch(tmp_path: Path) -> None:
-    members = {"m/data.pkl": b"", "m/constants.pkl": b"", "m/code/__torch__/m.py": b"", "m/version": b"3"}
-    assert "TorchScript" in problem(in_zip(tmp_path / "m.pt", members))
-
-
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     assert problem(tmp_path) == "it is a folder, not a regular file"
