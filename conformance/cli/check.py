@@ -186,6 +186,8 @@ def import_files(
 
     Exit code: 0, or 1 if a layer could not become a case.
     """
+    from conformance.case.load import load_specs
+    from conformance.golden import index
     from conformance.models.checking import prove
 
     if output.exists() and any(output.iterdir()):
@@ -196,6 +198,7 @@ def import_files(
             click.echo(line, err=True)
         raise ConformanceError("there is no LSTM layer here that can become a case; nothing was written")
     made = prove(output, found)
+    index.write(load_specs(output / "specs"), made.store)
     for file in found:
         click.echo(f"{file.path}: {counted(len(file.layers), 'LSTM layer')}")
         for line in left_out(file):

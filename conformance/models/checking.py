@@ -11,8 +11,8 @@ from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.case.model import Case
 from conformance.case.outcomes import Passed
 from conformance.golden.build import build
+from conformance.golden.metadata import file_of
 from conformance.golden.store import VectorStore
-from conformance.golden.vector import remade_of
 from conformance.models import bring, own_nodes, running
 from conformance.models.bring import BroughtFile
 from conformance.models.brought import Brought
@@ -110,7 +110,7 @@ def _proven_here(case: Case, store: VectorStore) -> list[str]:
         built = build(case)
     except ConformanceError as error:
         return [str(error)]
-    store.save(case, built.vector.to_bytes(remade_of(case)), built.bits)
+    store.save(case, file_of(case, built.vector), built.bits)
     store.write_manifest()
     return []
 
