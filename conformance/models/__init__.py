@@ -4,11 +4,6 @@ wanted         what the user asks of the cases
 bring          from a file to its layers, whatever kind it is
 brought        a layer with its sizes and inputs, no matter which file it was in
 inputs         arrays that the user gives
-onnx_graph     reads an ONNX model safely, and every graph in it
-onnx_find      finds every LSTM in it, those too that are made of single operators
-onnx_values    follows a tensor of the graph to the numbers that it always has
-onnx_sizes     follows a tensor to the sizes that the file says
-onnx_layer     an LSTM node as the keys of a case and its weights
 onnx_inputs    what reaches a node when the model is run on inputs of its own
 onnx_single    a node as a model of its own
 suite          writes layers as a folder of specs, weights and nodes

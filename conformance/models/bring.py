@@ -111,8 +111,8 @@ def _onnx(path: Path, wanted: Wanted, given: Path | None) -> BroughtFile:
         importlib.import_module("onnx")
     except ImportError as error:
         raise ConformanceError(f"{path}: reading it needs the package onnx: pip install onnx ({error})") from error
-    from conformance.models import onnx_find
     from conformance.models.onnx_single import model_of
+    from conformance.weights import onnx_find
 
     if wanted.options:
         key = next(iter(wanted.options))

@@ -16,9 +16,9 @@ from conformance.case.text import shortened
 from conformance.models.wanted import Wanted
 
 if TYPE_CHECKING:
-    from conformance.models.onnx_layer import Layer
-    from conformance.models.onnx_sizes import Size
     from conformance.weights.found import FoundLayer
+    from conformance.weights.onnx_layer import Layer
+    from conformance.weights.onnx_sizes import Size
 
 DEFAULT_T, DEFAULT_B = 7, 3
 """Sizes where the file says nothing: odd, different, and more than one."""

@@ -20,8 +20,8 @@ from conformance.case.tensors import Array
 from conformance.case.text import shortened
 from conformance.files import read_file
 from conformance.models.inputs import LARGEST, NAMES, read_arrays
-from conformance.models.onnx_graph import Model
-from conformance.models.onnx_layer import Layer
+from conformance.weights.onnx_graph import Model
+from conformance.weights.onnx_layer import Layer
 
 SECONDS = 300.0
 """How long the model may take for one run."""

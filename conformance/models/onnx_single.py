@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.models.onnx_layer import INPUTS, Layer
+from conformance.weights.onnx_layer import INPUTS, Layer
 
 
 def model_of(layer: Layer) -> bytes:

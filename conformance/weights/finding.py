@@ -14,7 +14,7 @@ from conformance.weights.found import OPTIONS, FoundLayer, case_of, keys_of
 from conformance.weights.held import Held, demand_bounded
 from conformance.weights.keras_config import Configured, configured
 from conformance.weights.named import NAMED, Named
-from conformance.weights.nodes import layer_of, unstacked
+from conformance.weights.nodes import layer_of, layers_in, unstacked
 from conformance.weights.unpacking import Misfit, needed, optional, unpacked
 
 _TORCH = re.compile(r"(?P<prefix>.*?)weight_ih(?P<suffix>(?:_l(?P<layer>\d{1,3})(?P<reverse>_reverse)?)?)", re.DOTALL)
@@ -46,7 +46,9 @@ def find(
     Raises:
         ConformanceError: an option is not one, or does not go with a layer; or the layers are too large together.
     """
-    if held.nodes:
+    if held.model is not None and (held.model.layers or held.model.not_used):
+        layers, others = _in_layout(*layers_in(held.model), layout)
+    elif held.nodes:
         layers, others = _of_nodes(held, layout)
     else:
         layers, others = _of_tensors(held, layout)
@@ -75,13 +77,19 @@ def _of_nodes(held: Held, layout: Named | None) -> tuple[list[FoundLayer], list[
     demand_bounded(held.path, (array.nbytes for node in held.nodes for array in node.tensors.values()))
     for node in held.nodes:
         try:
-            each = layer_of(node)
-            if layout is not None and layout.name != each.layout:
-                raise Misfit(f"it is in the layout {each.layout}, not {layout.name}")
-            layers.append(each)
+            layers.append(layer_of(node))
         except (Misfit, ValueError) as reason:
             others.append(f"{node.name}: {reason}")
-    return layers, others
+    return _in_layout(layers, others, layout)
+
+
+def _in_layout(
+    layers: Sequence[FoundLayer], others: Sequence[str], layout: Named | None
+) -> tuple[list[FoundLayer], list[str]]:
+    """Those of the layers that are in a layout; a line for each of the others."""
+    fit = [each for each in layers if layout is None or layout.name == each.layout]
+    wrong = [f"{e.where}: it is in the layout {e.layout}, not {layout.name}" for e in layers if layout and e not in fit]
+    return fit, [*others, *wrong]
 
 
 @dataclass(frozen=True)
@@ -242,7 +250,7 @@ def _told(held: Held, layer: FoundLayer, options: Mapping[str, Any]) -> FoundLay
         said = own.keys | said
     elif held.config is not None:
         notes.append("Keras' configuration has no LSTM of this name: the plain one is assumed")
-    elif not held.nodes and not said and name != "torch" and not options:
+    elif not held.nodes and held.model is None and not said and name != "torch" and not options:
         notes.append("the file says nothing of its options: those of the plain LSTM are assumed")
     if said.get("direction") == "reverse" and keys["direction"] == "bidirectional":
         said.pop("direction")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import ml_dtypes
 import numpy as np
@@ -17,6 +17,9 @@ import numpy as np
 from conformance.case.tensors import Array
 from conformance.case.text import shortened
 from conformance.files import MEBIBYTE, FileError
+
+if TYPE_CHECKING:
+    from conformance.weights.onnx_find import FoundInModel
 
 MOST_BYTES: Final = 1024 * MEBIBYTE
 """The largest file that is read, and the most bytes of tensors that are taken from one."""
@@ -32,7 +35,7 @@ FLOATS: Final = {name: np.dtype(name) for name in ("float16", "float32", "float6
 
 @dataclass(frozen=True)
 class Node:
-    """One LSTM operator of a graph: an ONNX node or a TensorFlow Lite operator.
+    """One LSTM operator of a TensorFlow Lite graph.
 
     name: where it stands. kind: the operator. tensors: its constant weights by their role. attributes: by the name that
     the format has for them. problems: what of it could not be read, one line each.
@@ -52,7 +55,8 @@ class Held:
     form: the format, in words. tensors: those of floating-point numbers, by name, `/` between the parts where the file
     has a hierarchy. nodes: the LSTM operators of a graph. config: Keras' configuration of the model. keras: the version
     of Keras that wrote it. names: of a Keras 3 file, the path of a group -> the name of its layer. options: what
-    `conformance convert` wrote of options. left_out: what the file holds besides, one line each.
+    `conformance convert` wrote of options. left_out: what the file holds besides, one line each. model: what
+    was found in an ONNX model (conformance.weights.onnx_find).
     """
 
     path: Path
@@ -64,6 +68,7 @@ class Held:
     names: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    model: FoundInModel | None = None
 
 
 def refused(path: Path, problem: str) -> FileError:

@@ -3,54 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from conformance.adapters.litert_model import LITERT, NORM
-from conformance.adapters.onnx_model import NAMES
-from conformance.case.options import DEFAULTS, PARAMETERS
+from conformance.case.options import DEFAULTS
 from conformance.case.tensors import Array, LayerWeights, Weights
-from conformance.case.text import shortened
 from conformance.weights.found import FoundLayer, keys_of, with_zeros
 from conformance.weights.held import Node
 from conformance.weights.named import NAMED
 from conformance.weights.unpacking import Misfit, unpacked
 
-_ACTIVATIONS = {theirs.lower(): ours for ours, theirs in NAMES.items()}
+if TYPE_CHECKING:
+    from conformance.weights.onnx_find import FoundInModel
+    from conformance.weights.onnx_layer import Layer as OnnxLayer
 
 
 def layer_of(node: Node) -> FoundLayer:
-    """The layer of an operator.
+    """The layer of a TensorFlow Lite operator.
 
     Raises:
         Misfit: its weights could not be read, or are not those of an LSTM.
     """
     if node.problems:
         raise Misfit(node.problems[0])
-    return _onnx(node) if node.kind == "ONNX LSTM" else _tflite(node)
+    return _tflite(node)
 
 
-def _onnx(node: Node) -> FoundLayer:
-    told = {name: v.decode() if isinstance(v, bytes) else v for name, v in node.attributes.items()}
-    rows = unstacked(node.tensors)
-    direction = told.get("direction", "forward")
-    if (len(rows) == 2) != (direction == "bidirectional"):
-        raise Misfit(f"its direction is {shortened(str(direction))}, but its weights have {len(rows)} directions")
-    keys = {**keys_of(rows, len(rows)), "direction": direction}
-    if told.get("hidden_size", keys["H"]) != keys["H"]:
-        raise Misfit(f"its hidden_size is {told['hidden_size']}, but its weights have {keys['H']} units")
-    notes, exact = [], keys["dtype"] == "float64"
-    if "clip" in told:
-        keys["gate_clip"] = {"bound": _number(float(told["clip"]), exact), "reading": "gates"}
+def layers_in(model: FoundInModel) -> tuple[list[FoundLayer], list[str]]:
+    """The layers of the LSTM nodes of an ONNX model, and a line for each that is not one after all."""
+    return [_onnx(each) for each in model.layers], [f"{each.where}: {each.why}" for each in model.not_used]
+
+
+def _onnx(node: OnnxLayer) -> FoundLayer:
+    """A node as a file of weights has it: without the way in which it is called."""
+    rows, exact = node.weights.rows, node.keys["dtype"] == "float64"
+    keys = {**keys_of(rows, len(rows)), **{name: value for name, value in node.keys.items() if name != "layout"}}
+    notes = [note for note in node.notes if not note.startswith("clip is 0")]
+    if clip := keys.get("gate_clip"):
+        keys["gate_clip"] = {**clip, "bound": _decimal(clip["bound"], exact)}
         notes.append("clip is read as onnxruntime does: it bounds the inputs of the gates")
-    if told.get("input_forget"):
-        keys["coupling"] = "forget=1-input"
-    if "activations" in told:
-        keys["activations"] = _activations(told, len(rows), exact)
-        if any("hard_sigmoid" in str(each) for each in keys["activations"]):
+    if "activations" in keys:
+        each = keys["activations"] if isinstance(keys["activations"], list) else [keys["activations"]]
+        keys["activations"] = [{place: _meant(one, exact) for place, one in of.items()} for of in each]
+        if "hard_sigmoid" in str(each):
             notes.append("HardSigmoid: its slope is 0.2 where activation_alpha is not given")
-    return FoundLayer(node.name, "onnx", keys, Weights(tuple(rows)), tuple(notes))
+    where = node.node.name or next(name for name in node.node.output if name)
+    return FoundLayer(where, "onnx", keys, node.weights, tuple(notes))
+
+
+def _meant(activation: Any, exact: bool) -> Any:
+    """An activation with its parameters in decimal numbers; those that the node leaves out are the operator's own."""
+    if isinstance(activation, str):
+        return activation
+    if "defaults" in activation:
+        return {"name": activation["name"], **DEFAULTS[activation["defaults"]][activation["name"]]}
+    return {key: _decimal(value, exact) if key in ("alpha", "beta") else value for key, value in activation.items()}
+
+
+def _decimal(value: float, exact: bool) -> float:
+    """A float attribute, whose type is float32: the decimal number that was meant, unless the difference counts."""
+    return float(value) if exact else float(str(np.float32(value)))
 
 
 def unstacked(tensors: Mapping[str, Array]) -> list[LayerWeights]:
@@ -65,34 +79,6 @@ def unstacked(tensors: Mapping[str, Array]) -> list[LayerWeights]:
         raise Misfit("its tensors have different numbers of directions")
     each = ({name: array[n] for name, array in tensors.items()} for n in range(len(tensors["W"])))
     return [unpacked(NAMED["onnx"].layout, row) for row in each]
-
-
-def _number(value: float, exact: bool) -> float:
-    """A float attribute, whose type is float32: the decimal number that was meant, unless the difference counts."""
-    return float(value) if exact else float(str(np.float32(value)))
-
-
-def _activations(told: Mapping[str, Any], directions: int, exact: bool) -> list[dict[str, Any]]:
-    names = [name.decode() if isinstance(name, bytes) else str(name) for name in told["activations"]]
-    if len(names) != 3 * directions:
-        raise Misfit(f"it has {len(names)} activations where {3 * directions} are needed")
-    given = {key: list(told.get(f"activation_{key}", ())) for key in ("alpha", "beta")}
-    found = []
-    for name in names:
-        ours = _ACTIVATIONS.get(name.lower())
-        if ours is None:
-            raise Misfit(f"the suite has no activation {shortened(name)!r}")
-        defaults = DEFAULTS["onnx"].get(ours, {})
-        each: dict[str, Any] = {"name": ours}
-        for key in PARAMETERS.get(ours, ()):
-            # "The values are consumed in the order of activation functions."
-            value = given[key].pop(0) if given[key] else defaults.get(key)
-            if value is None:
-                raise Misfit(f"{name} has no {key}")
-            each[key] = _number(value, exact)
-        found.append(each)
-    sets = [dict(zip(("gate", "cell", "hidden"), found[3 * n : 3 * n + 3], strict=True)) for n in range(directions)]
-    return sets[:1] if sets[0] == sets[-1] else sets
 
 
 def _tflite(node: Node) -> FoundLayer:

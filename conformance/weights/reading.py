@@ -44,7 +44,7 @@ def read(path: Path) -> Held:
     if path.suffix == ".onnx":  # a protobuf begins with nothing of its own
         from conformance.weights.onnx_file import read_onnx
 
-        return read_onnx(path, data)
+        return read_onnx(path)
     raise refused(path, "it is empty" if not data else f"it is none of {_FORMS}")
 
 

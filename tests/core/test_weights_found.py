@@ -168,6 +168,6 @@ def test_tensors_of_two_dtypes_are_no_layer() -> None:
 
 def test_operators_that_share_a_large_tensor_are_bounded_together() -> None:
     shared = {"W": np.broadcast_to(np.float32(0), (1, 2**20, 2**6)), "R": np.zeros((1, 4, 1), np.float32)}
-    node = Node("lstm", "ONNX LSTM", shared, {})
+    node = Node("lstm", "UNIDIRECTIONAL_SEQUENCE_LSTM", shared, {})
     with pytest.raises(ConformanceError, match="take more than 1024 MiB"):
         find(replace(held({}), nodes=(node,) * 5))

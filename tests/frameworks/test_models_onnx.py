@@ -13,8 +13,8 @@ pytestmark = pytest.mark.onnx
 onnx = pytest.importorskip("onnx")
 
 from conformance.adapters.layouts import ONNX, pack  # noqa: E402
-from conformance.models.onnx_find import FoundInModel, find  # noqa: E402
-from conformance.models.onnx_layer import ATTRIBUTES, Layer  # noqa: E402
+from conformance.weights.onnx_find import FoundInModel, find  # noqa: E402
+from conformance.weights.onnx_layer import ATTRIBUTES, Layer  # noqa: E402
 
 helper = onnx.helper
 W = weights()

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from conformance.models.onnx_graph import OWN_DOMAIN, ModelError, Scope, attributes_of
-from conformance.models.onnx_values import Values
+from conformance.weights.onnx_graph import OWN_DOMAIN, ModelError, Scope, attributes_of
+from conformance.weights.onnx_values import Values
 
 Size = int | str | None
 """A number, the file's name for an open size, or nothing that is known."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conformance.models.onnx_graph import OWN_DOMAIN, Model, Scope, named, read
-from conformance.models.onnx_layer import Layer, NotUsed, layer_of
-from conformance.models.onnx_values import Values
+from conformance.weights.onnx_graph import OWN_DOMAIN, Model, Scope, named, read
+from conformance.weights.onnx_layer import Layer, NotUsed, layer_of
+from conformance.weights.onnx_values import Values
 
 _GATES = frozenset({"Sigmoid", "HardSigmoid", "Clip"})
 """What a gate's activation ends in; exporters write a hard sigmoid as a Clip."""

@@ -16,7 +16,7 @@ import numpy as np
 from conformance.case.tensors import Array
 from conformance.case.text import shortened
 from conformance.files import MEBIBYTE
-from conformance.models.onnx_graph import OWN_DOMAIN, ModelError, Scope, attributes_of
+from conformance.weights.onnx_graph import OWN_DOMAIN, ModelError, Scope, attributes_of
 
 _MOVES = ("Identity", "Transpose", "Reshape", "Unsqueeze", "Squeeze", "Flatten", "Slice", "Split", "Concat", "Gather")
 _MAKES = ("Expand", "Shape", "ConstantOfShape")

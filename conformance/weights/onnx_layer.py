@@ -18,9 +18,9 @@ from conformance.adapters.onnx_model import NAMES
 from conformance.case.options import PARAMETERS
 from conformance.case.tensors import Array, LayerWeights, Weights
 from conformance.case.text import shortened
-from conformance.models.onnx_graph import OWN_DOMAIN, ModelError, Scope, attributes_of, named
-from conformance.models.onnx_sizes import Size, sizes_of
-from conformance.models.onnx_values import Unknown, Values
+from conformance.weights.onnx_graph import OWN_DOMAIN, ModelError, Scope, attributes_of, named
+from conformance.weights.onnx_sizes import Size, sizes_of
+from conformance.weights.onnx_values import Unknown, Values
 
 INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
 """The operator's inputs, in its order."""
