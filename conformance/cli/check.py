@@ -249,13 +249,4 @@ def _wanted(
                 f"--size {text}: give AXIS=N, like T=50, batch=4 or a name of the file's, N from 1 on"
             )
         chosen[axis] = int(number)
-    return Wanted(chosen, low, high, seed, prefix=prefix, options=dict(map(_setting, said)))
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    from conformance.case.yaml_lines import parse
-
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise click.UsageError(f"--set {text}: give KEY=VALUE, like --set direction=reverse")
-    return key, parse(value, f"--set {key}")
+    return Wanted(chosen, low, high, seed, prefix=prefix, options=dict(map(options.setting, said)))

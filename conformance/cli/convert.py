@@ -52,7 +52,7 @@ def convert(source: Path, target: Path, said: tuple[str, ...], **given: Any) -> 
     from conformance.convert.moving import Request, carried_out
 
     options.demand_other_file(target, [source])
-    move = carried_out(Request(source, target, options=dict(map(_setting, said)), **given))
+    move = carried_out(Request(source, target, options=dict(map(options.setting, said)), **given))
     name = shortened(move.layer.where or source.name)
     click.echo(f"{source}: {name} ({move.source.name}): {move.layer.summary()}")
     for told in move.told:
@@ -66,12 +66,3 @@ def convert(source: Path, target: Path, said: tuple[str, ...], **given: Any) -> 
         click.echo("the move is NOT right")
         sys.exit(1)
     click.echo("the move is right" if None not in right else "the move is right as far as it could be proven")
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    from conformance.case.yaml_lines import parse
-
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise click.UsageError(f"--set {text}: give KEY=VALUE, like --set direction=reverse")
-    return key, parse(value, f"--set {key}")

@@ -171,3 +171,17 @@ def demand_other_file(output: Path | None, inputs: Iterable[Path]) -> None:
         with contextlib.suppress(OSError):  # it does not exist, or cannot be written, which is reported then
             if output is not None and output.samefile(path):
                 raise click.UsageError(f"{output} is read by this command; name another file to write")
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """The key and the value of a `--set KEY=YAML`.
+
+    Raises:
+        UsageError: it has no =. SpecError: the value is not YAML.
+    """
+    from conformance.case.yaml_lines import parse
+
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise click.UsageError(f"--set {text}: give KEY=VALUE, like --set direction=reverse")
+    return key, parse(value, f"--set {key}")
