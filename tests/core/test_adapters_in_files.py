@@ -69,6 +69,7 @@ def test_it_runs_in_a_worker_and_says_how_to_run_it_again(folder: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_run_is_not_continued_with_another_text_of_the_file(folder: Path) -> None:
     words = ("run", "--adapter", "mine.py:Mine", *CASES, "-o", "r.jsonl")
     assert conformance(*words).exit_code == 0
@@ -79,12 +80,14 @@ def test_a_run_is_not_continued_with_another_text_of_the_file(folder: Path) -> N
     assert "sha256 of mine.py" in refused.stderr
 
 
+@pytest.mark.slow
 def test_doctor_and_smoke_know_it(folder: Path) -> None:
     assert conformance("doctor", "--adapter", "./mine.py:Mine").stdout.split()[:2] == ["./mine.py:Mine", "numpy"]
     done = conformance("smoke", "./mine.py:Mine", "--check", "class/*", "--check", "weights/W.*")
     assert done.exit_code == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_pytest_knows_it(folder: Path, project: Project) -> None:
     done = project.pytest(
         "--lstm-suite", "--lstm-adapter", folder / "mine.py:Mine", "--lstm-case", "sequence/short-f32"

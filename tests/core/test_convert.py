@@ -269,6 +269,7 @@ def test_tensorflows_forget_bias_is_asked_for(tmp_path: Path) -> None:
     assert refusal(first, tmp_path / "b.npz", write_as="torch", read_as="tf-cell").endswith("; give --forget-bias")
 
 
+@pytest.mark.slow
 def test_a_layout_of_ones_own_is_converted_both_ways_and_proven(tmp_path: Path) -> None:
     yaml = tmp_path / "mine.yaml"
     yaml.write_text("gates: ofig\nseparate: true\ntransposed: true\ntensors: {'m_{gate}': [R, b, W]}\n")
