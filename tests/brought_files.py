@@ -10,7 +10,8 @@ import numpy as np
 import safetensors.numpy
 
 from conformance.models.bring import bring
-from conformance.models.checking import Answer, Checked, check_all, prove
+from conformance.models.checked import Answer, Checked
+from conformance.models.checking import check_all, prove
 from conformance.models.wanted import Wanted
 from conformance.run.settings import RunSettings
 
