@@ -86,6 +86,10 @@ class Content:
     def __iter__(self) -> Iterator[tuple[Column, Record]]:
         return ((column, record) for column in self.columns for record in column.records)
 
+    def address_of(self, name: str) -> str:
+        """Where the page tells of the column of this name."""
+        return next(column.address for column in self.columns if column.name == name)
+
     @property
     def count(self) -> int:
         """How many results there are."""

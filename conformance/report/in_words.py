@@ -25,6 +25,8 @@ def case_in_words(case: Case) -> dict[str, Any]:
     fields = case.model_dump(mode="json", exclude_defaults=True)
     sizes = {name: fields[name] for name in _SIZES if name in fields}
     options = {name: _short(value) for name, value in fields.items() if name not in _SAID_ELSEWHERE}
+    if "activations" in options:
+        options["activations"] = " / ".join(map(str, case.activations))
     terms = case.tolerance.terms(case.dtype)
     said = {
         "description": case.description,

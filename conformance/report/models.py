@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance import __version__
+from conformance.case.tensor_table import INPUTS
 from conformance.case.text import counted, visible
 from conformance.report.in_words import case_in_words
 from conformance.results.reading import Results
@@ -93,6 +94,11 @@ class ModelFile:
     left_out: tuple[tuple[str, str], ...]
     nothing: str
 
+    @property
+    def words(self) -> str:
+        """How many layers it has; one may be two cases."""
+        return counted(len({layer.where for layer in self.layers}), "LSTM layer")
+
 
 class Models:
     """What a check makes a report of."""
@@ -170,8 +176,9 @@ def _layer(file: str, checked: CheckedLayer) -> ModelLayer:
 
 def _said(case: Case) -> list[tuple[str, str]]:
     words = case_in_words(case)
-    # The tensors of the file are its own; where a suite would keep them is nobody's concern here.
-    options = [(key, text) for key, text in words["options"].items() if not text.startswith("{file:")]
+    # Where numbers come from is in the notes; but an input that there is none of is an option.
+    from_notes = {"seed", "weights", *(name for name in INPUTS if getattr(case, name, None) is not None)}
+    options = [(key, text) for key, text in words["options"].items() if key not in from_notes]
     rest = [(name, words[name]) for name in ("tolerance", "inputs", "weights", "outputs") if name in words]
     said = [("dtype", case.dtype), ("sizes", words["sizes"]), *options, *rest]
     return [(name.replace("_", " "), visible(text)) for name, text in said]
