@@ -119,7 +119,8 @@ def check(
 
     Exit code: 0 all answers are right, 1 some are wrong, 2 nothing could be checked.
     """
-    options.demand_other_file(page, [*files, *filter(None, (input_file, recorded))])
+    if page is not None and page.suffix.lower() not in (".html", ".htm"):  # so that no model is written over
+        raise click.UsageError(f"--report {page}: a page's name ends in .html, like {page.stem}.html")
     with tempfile.TemporaryDirectory(prefix="conformance-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         wanted = _wanted(sizes, limits, seed, prefix, said)
@@ -133,7 +134,7 @@ def check(
             demand_jinja()
         made = prove(folder, _brought(files, wanted, input_file))
         if recorded is not None:
-            result = of_recorded(made, recorded)
+            result = of_recorded(made, recorded, profiles=page is not None)
         else:
             result = check_all(made, adapters, folder, settings, _said, begun, profiles=page is not None)
     for line in result.absent:
@@ -152,7 +153,7 @@ def _write_page(path: Path, result: Checked) -> None:
 
     content = Content.of_check(result)
     replace_file(path, page.html(content))
-    click.echo(f"{content.headline}; written to {path}", err=True)
+    click.echo(f"{content.headline}; written to {visible(str(path))}", err=True)
 
 
 @contextlib.contextmanager

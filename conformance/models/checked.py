@@ -23,7 +23,8 @@ _LONGEST = 300
 class Answer:
     """What one implementation made of a layer.
 
-    own_node: it ran the node of the file. deviation: the known one that it shows.
+    own_node: it ran the node of the file. deviation: the known one that it shows. recorded: its numbers come from
+    elsewhere; nothing ran.
     """
 
     adapter: str
@@ -31,6 +32,14 @@ class Answer:
     info: AdapterInfo
     record: Record
     deviation: Deviation | None = None
+    recorded: bool = False
+
+    @property
+    def way(self) -> str:
+        """In words, what the implementation had of the file."""
+        if self.recorded:
+            return "recorded elsewhere"
+        return "the file's own node" if self.own_node else "the same weights, through an adapter"
 
     @property
     def right(self) -> bool:

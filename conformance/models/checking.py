@@ -190,10 +190,13 @@ def _by_file(
     return found
 
 
-def of_recorded(made: Proven, path: Path) -> Checked:
+def of_recorded(made: Proven, path: Path, *, profiles: bool = False) -> Checked:
     """The judgement of numbers that were recorded elsewhere of the one layer there is.
 
     A layer with a clip is two cases, one for each reading; numbers that are right by one are not held to the other.
+
+    Args:
+        profiles: whether a failure gets its profile along time.
 
     Raises:
         ConformanceError: there is another number of layers, or the file cannot be read.
@@ -207,9 +210,10 @@ def of_recorded(made: Proven, path: Path) -> Checked:
     if not made.proven:
         raise ConformanceError(next(iter(made.problems.values())))
     arrays = read_recorded(path)
-    told = {case.id: judged(case, made.store.load(case), arrays, path) for case in made.proven}
+    told = {case.id: judged(case, made.store.load(case), arrays, path, along_time=profiles) for case in made.proven}
     right = [name for name, (record, _) in told.items() if record.outcome == Passed.name]
-    answers = {name: [Answer(path.name, False, AdapterInfo(), told[name][0])] for name in right or told}
+    info = AdapterInfo(device="unknown")
+    answers = {name: [Answer(path.name, False, info, told[name][0], recorded=True)] for name in right or told}
     (file,) = [file for file in made.files if file.layers]
     notes = {case.id: told[case.id][1] if case.id in answers else ["what was recorded follows the other reading"]
              for case in made.proven}  # fmt: skip

@@ -6,8 +6,9 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
-from brought_files import HOSTILE, SWAPPED, checked_files, torch_tensors, weights_file
+from brought_files import HOSTILE, SWAPPED, H, checked_files, torch_tensors, weights_file
 from command_line import conformance
 
 from conformance.models.checked import Checked
@@ -85,6 +86,7 @@ def test_every_layer_has_a_view_of_what_it_is_and_who_computes_it_rightly(views)
         "x drawn from -1 to 1 with seed 1",
         "1 wrong, 1 right",
         "FAILED",
+        "the same weights, through an adapter",
         "looks like: gates-figo-read-as-ifgo (reproduces it",
         "Known: the gates are swapped",
         "right: noise ",
@@ -144,7 +146,7 @@ def test_an_own_node_has_a_column_beside_that_of_the_adapter(result):
     assert [column.label for column in content.columns] == [f"{wrong.adapter} (own node)", wrong.adapter]
     assert content.columns[0].version == "3"
     said = " ".join(Views(page.html(content)).articles["model/stack/enc"].split())
-    assert "the node as the file has it" in said
+    assert "the file's own node" in said
     assert f"The same as {wrong.adapter} (own node)" in said
 
 
@@ -178,15 +180,27 @@ def test_the_command_writes_the_page_beside_what_it_prints(weights):
     assert '"profile":{"every":1,"y":' in text  # where in time it is wrong, which only a page shows
 
 
+def test_recorded_numbers_have_a_page_as_well(weights):
+    np.savez("out.npz", y=np.zeros((7, 3, H), np.float32))
+    done = conformance("check", weights, "--recorded", "out.npz", "--report", "page.html")
+    assert done.exit_code == 1, done.output
+    text = Path("page.html").read_text(encoding="utf-8")
+    said = " ".join(Views(text).articles["model/mine/mine"].split())
+    assert "recorded elsewhere" in said
+    assert "out.npz has no c_n, which is not judged" in said
+    assert '"profile":{"every":1,"y":' in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--report", "mine.safetensors"], "mine.safetensors is read by this command; name another file to write"),
-        (["--report", "."], "'.' is a directory"),
+        (["--report", "mine.safetensors"], "--report mine.safetensors: a page's name ends in .html, like mine.html"),
+        (["--report", "folder.html"], "'folder.html' is a directory"),
         (["--report", ""], "a file needs a name; this one is empty"),
     ],
 )
 def test_a_page_that_cannot_be_meant_gets_one_line(arguments, words, weights):
+    Path("folder.html").mkdir()
     before = weights.read_bytes()
     done = conformance("check", weights, "--adapter", "numpy", *arguments)
     assert done.exit_code == 2
