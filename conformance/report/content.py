@@ -111,8 +111,8 @@ class Content:
 
     @property
     def bad(self) -> bool:
-        """Whether something is not as it has to be; of a model that was checked, whether an answer is wrong."""
-        return bool(self.total.surprises if self.models is None else self.models.wrong)
+        """Whether something is not as it has to be; of a check, whether an answer is wrong, or none could be judged."""
+        return self.models.bad if self.models is not None else bool(self.total.surprises)
 
     @cached_property
     def shared(self) -> dict[str, tuple[Shared, ...]]:

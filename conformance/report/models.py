@@ -106,7 +106,7 @@ class Models:
     def __init__(self, checked: Checked) -> None:
         self._checked = checked
         self.absent = tuple(map(visible, checked.absent))
-        self.wrong = checked.wrong
+        self.bad = bool(checked.wrong) or not checked.judged
 
     @property
     def headline(self) -> str:
@@ -114,7 +114,8 @@ class Models:
         if not self._checked.judged:
             return "Nothing could be checked"
         judged = counted(self._checked.judged, "answer")
-        return f"{self.wrong:,} wrong of {judged}" if self.wrong else f"Nothing wrong in {judged}"
+        wrong = self._checked.wrong
+        return f"{wrong:,} wrong of {judged}" if wrong else f"Nothing wrong in {judged}"
 
     @cached_property
     def files(self) -> tuple[ModelFile, ...]:

@@ -153,8 +153,10 @@ def test_an_own_node_has_a_column_beside_that_of_the_adapter(result):
 def test_a_layer_of_which_nothing_could_be_proven_says_so(result):
     (file, (layer,)), *_ = result.files
     broken = replace(layer, case=None, answers=[], problem="stack/enc: too large <b>")
-    views = Views(page.html(Content.of_check(Checked([(file, [broken])]))))
+    html = page.html(Content.of_check(Checked([(file, [broken])])))
+    views = Views(html)
     assert "Nothing could be checked" in views.rest
+    assert 'class="bad"' in html
     assert "not checked" in views.articles["model/stack/enc"]
     assert "stack/enc: too large <b>" in views.articles["model/stack/enc"]
 

@@ -6,6 +6,7 @@ import pytest
 from brought_files import checked_files
 from report_pages import DESKTOP, PHONE, rows, until
 
+from conformance.models.checked import Checked
 from conformance.report import page as page_of
 from conformance.report.content import Content
 
@@ -17,7 +18,8 @@ HOSTILE = "#model/hostile/script-img-src-x-onerror-alert-1-31m"
 @pytest.fixture(scope="module")
 def models(tmp_path_factory) -> Path:
     """Three files, four answers, two of them wrong; names that a page could take for its own."""
-    folder = tmp_path_factory.mktemp("models")
+    folder = tmp_path_factory.mktemp("models") / ("a-folder-with-a-long-name" * 4)  # the label of an adapter in it
+    folder.mkdir()
     path = folder / "models.html"
     path.write_text(page_of.html(Content.of_check(checked_files(folder))), encoding="utf-8", newline="\n")
     return path
@@ -43,6 +45,16 @@ def test_it_opens_on_the_models_and_leads_to_each_layer_and_back(look, models):
     until(page, f"location.hash === '{LAYER}'")
     page.get_by_role("link", name="All results").locator("visible=true").click()
     until(page, "document.title.startsWith('2 wrong')")
+
+
+def test_a_check_without_a_layer_shows_no_empty_tables(look, tmp_path):
+    result = checked_files(tmp_path)
+    path = tmp_path / "none.html"
+    path.write_text(page_of.html(Content.of_check(Checked(result.files[2:]))), encoding="utf-8", newline="\n")
+    page = look(path)
+    assert page.locator("h1:visible").inner_text() == "Nothing could be checked"
+    assert page.get_by_text("no LSTM is found").is_visible()
+    assert page.locator("table:visible").count() == 0
 
 
 def test_names_in_a_file_are_shown_and_not_obeyed(look, models):
