@@ -125,7 +125,6 @@ def test_the_page_and_the_text_have_the_same_verdicts_of_each_layer(result, view
 
 def test_the_results_of_the_page_are_the_answers(result):
     content = Content.of_check(result)
-    assert content.notes == ()
     records = {(record.case, record.adapter): record for _, record in content}
     assert len(records) == len(result.answers) == 4
     for answer in result.answers:
@@ -141,9 +140,11 @@ def test_an_own_node_has_a_column_beside_that_of_the_adapter(result):
     (file, (layer,)), *_ = result.files
     wrong = next(answer for answer in layer.answers if answer.wrong)
     own = replace(wrong, own_node=True, info=AdapterInfo(versions={"engine": "3"}), deviation=None)
-    changed = Checked([(file, [replace(layer, answers=[own, wrong])])])
+    changed = Checked([(file, [replace(layer, answers=[own, wrong])]), *result.files[1:]])
     content = Content.of_check(changed)
-    assert [column.label for column in content.columns] == [f"{wrong.adapter} (own node)", wrong.adapter]
+    labels = [column.label for column in content.columns]
+    assert labels == [f"{wrong.adapter} (own node)", wrong.adapter, "numpy"]
+    assert content.notes == ()  # that not everybody was asked everything is as it has to be
     assert content.columns[0].version == "3"
     said = " ".join(Views(page.html(content)).articles["model/stack/enc"].split())
     assert "the file's own node" in said
