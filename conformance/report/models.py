@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from conformance import __version__
 from conformance.case.tensor_table import INPUTS
 from conformance.case.text import counted, visible
+from conformance.report.columns import STATUSES, Status, status_of
 from conformance.report.in_words import case_in_words
 from conformance.results.reading import Results
 from conformance.results.record import AdapterInfo, Header, Record, RecordedDeviation, selection_digest
@@ -73,6 +74,12 @@ class ModelLayer:
     def right(self) -> tuple[ModelAnswer, ...]:
         """Those that are right."""
         return tuple(each for each in self.answers if each.answer.right)
+
+    @property
+    def status(self) -> Status:
+        """What its worst answer counts as."""
+        found = [status_of(each.record) for each in self.answers]
+        return next((status for status in STATUSES if status in found), "unsupported")
 
     @property
     def words(self) -> str:

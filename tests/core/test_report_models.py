@@ -146,6 +146,7 @@ def test_an_own_node_has_a_column_beside_that_of_the_adapter(result):
     assert labels == [f"{wrong.adapter} (own node)", wrong.adapter, "numpy"]
     assert content.notes == ()  # that not everybody was asked everything is as it has to be
     assert content.columns[0].version == "3"
+    assert content.models.files[0].layers[0].status == "unexpected"  # although one of the two is known
     said = " ".join(Views(page.html(content)).articles["model/stack/enc"].split())
     assert "the file's own node" in said
     assert f"The same as {wrong.adapter} (own node)" in said
