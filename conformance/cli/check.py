@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from conformance.models.bring import BroughtFile
+    from conformance.models.checked import Checked
     from conformance.models.running import Told
     from conformance.models.wanted import Wanted
     from conformance.run.process import Worker
@@ -86,6 +87,13 @@ def _drawing(command: Callable[..., None]) -> Callable[..., None]:
     type=options.FILE,
     help="Judge the y, h_n, c_n in this .npz or .safetensors file, recorded elsewhere, instead of running anything.",
 )
+@click.option(
+    "--report",
+    "page",
+    type=options.NEW_FILE,
+    metavar="PAGE.html",
+    help="Write a page as well, with a view of every layer: its options, what was assumed, who computes it rightly.",
+)
 @options.as_json
 @options.timeout
 @options.load_timeout
@@ -100,6 +108,7 @@ def check(
     said: tuple[str, ...],
     adapters: tuple[str, ...],
     recorded: Path | None,
+    page: Path | None,
     as_json: bool,
     settings: RunSettings,
 ) -> None:
@@ -110,6 +119,8 @@ def check(
 
     Exit code: 0 all answers are right, 1 some are wrong, 2 nothing could be checked.
     """
+    if page is not None and page.suffix.lower() not in (".html", ".htm"):  # so that no model is written over
+        raise click.UsageError(f"--report {page}: a page's name ends in .html, like {page.stem}.html")
     with tempfile.TemporaryDirectory(prefix="conformance-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         wanted = _wanted(sizes, limits, seed, prefix, said)
@@ -117,15 +128,32 @@ def check(
         from conformance.models.checking import check_all, of_recorded, prove
         from conformance.views import checked as view
 
+        if page is not None:
+            from conformance.report.page import demand_jinja
+
+            demand_jinja()
         made = prove(folder, _brought(files, wanted, input_file))
         if recorded is not None:
-            result = of_recorded(made, recorded)
+            result = of_recorded(made, recorded, profiles=page is not None)
         else:
-            result = check_all(made, adapters, folder, settings, _said, begun)
+            result = check_all(made, adapters, folder, settings, _said, begun, profiles=page is not None)
     for line in result.absent:
         click.echo(f"not here: {line}", err=True)
     click.echo(json.dumps(view.as_json(result), indent=1) if as_json else view.as_text(result))
+    if page is not None:
+        _write_page(page, result)
     sys.exit(1 if result.wrong else 0 if result.judged else 2)
+
+
+def _write_page(path: Path, result: Checked) -> None:
+    """Write the report of a check; where it is said goes beside what the check prints."""
+    from conformance.files import replace_file
+    from conformance.report import page
+    from conformance.report.content import Content
+
+    content = Content.of_check(result)
+    replace_file(path, page.html(content))
+    click.echo(f"{content.headline}; written to {visible(str(path))}", err=True)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ suite          writes layers as a folder of specs, weights and nodes
 own_nodes      the file of that folder that runs the nodes
 engines        the nodes of the file in the engines that read them
 running        runs cases, each implementation in a worker of its own
+checked        what came of a check
 checking       the whole of a check: suite, proof, answers
 recorded       judges numbers that were recorded elsewhere
 known          what the known deviations say of a layer

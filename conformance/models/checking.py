@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conformance.adapters import registry
@@ -15,60 +15,11 @@ from conformance.golden.metadata import file_of
 from conformance.golden.store import VectorStore
 from conformance.models import bring, own_nodes, running
 from conformance.models.bring import BroughtFile
-from conformance.models.brought import Brought
+from conformance.models.checked import Answer, Checked, CheckedLayer
 from conformance.models.running import Asked, Told
-from conformance.results.record import Record
+from conformance.results.record import AdapterInfo
 from conformance.run.process import Worker
 from conformance.run.settings import RunSettings
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What one implementation made of a layer. own_node: it ran the node of the file. known: the deviation it shows."""
-
-    adapter: str
-    own_node: bool
-    versions: dict[str, str]
-    record: Record
-    known: str = ""
-
-
-@dataclass(frozen=True)
-class CheckedLayer:
-    """A layer, its case, and every answer; problem: why it has none. warnings: what is known of others."""
-
-    layer: Brought
-    case: Case | None
-    answers: list[Answer] = field(default_factory=list)
-    problem: str = ""
-    warnings: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What came of a check: file by file. absent: the adapters that cannot be made here, with the reason."""
-
-    files: list[tuple[BroughtFile, list[CheckedLayer]]]
-    absent: list[str] = field(default_factory=list)
-
-    @property
-    def layers(self) -> list[CheckedLayer]:
-        """Those of all files."""
-        return [layer for _, layers in self.files for layer in layers]
-
-    @property
-    def judged(self) -> bool:
-        """Whether some answer was right or wrong, and not only refused."""
-        return any(a.record.outcome_class.wrong or _right(a.record) for each in self.layers for a in each.answers)
-
-    @property
-    def wrong(self) -> bool:
-        """Whether some answer is wrong."""
-        return any(answer.record.outcome_class.wrong for each in self.layers for answer in each.answers)
-
-
-def _right(record: Record) -> bool:
-    return record.outcome == Passed.name
 
 
 @dataclass(frozen=True)
@@ -128,6 +79,8 @@ def check_all(
     settings: RunSettings,
     report: Callable[[Told], None],
     begun: Worker | None = None,
+    *,
+    profiles: bool = False,
 ) -> Checked:
     """Run the layers and judge the answers.
 
@@ -140,6 +93,7 @@ def check_all(
         folder: of the suite.
         report: called as each implementation is done.
         begun: a worker that was started for one of them (conformance.models.running).
+        profiles: whether failures get their profile along time, which takes a while and only a report shows.
 
     Raises:
         AdapterUnavailable: an adapter that was named cannot be made here, or there is none.
@@ -147,14 +101,15 @@ def check_all(
     told: list[Told] = []
     if made.proven:
         chosen = list(dict.fromkeys(adapters)) or registry.names()
-        told = running.run(_first(folder, chosen, made.proven), made.store, settings, report, begun)
-        told += running.run(_again(chosen, told), made.store, settings, report)
+        first = _first(folder, chosen, made.proven)
+        told = running.run(first, made.store, settings, report, begun, profiles=profiles)
+        told += running.run(_again(chosen, told), made.store, settings, report, profiles=profiles)
     absent = list(dict.fromkeys(each.absent for each in told if each.absent))
     if absent and (adapters or all(each.absent for each in told)):
         raise AdapterUnavailable(absent[0] if adapters else "no adapter loads here; see: conformance doctor")
     answers = _answers(told, settings)
     warnings = {} if adapters else _warnings(made, told, settings)
-    return Checked(_by_file(made, answers, warnings), absent)
+    return Checked(_by_file(made, answers, warnings), absent, made.store.digest())
 
 
 def _first(folder: Path, adapters: Sequence[str], cases: Sequence[Case]) -> list[Asked]:
@@ -178,7 +133,7 @@ def _again(adapters: Sequence[str], told: Sequence[Told]) -> list[Asked]:
         if not each.asked.own_node or each.absent:
             continue
         cases = {case.id: case for case in each.asked.cases}
-        wanted = [cases[record.case] for record in each.records if not _right(record)]
+        wanted = [cases[record.case] for record in each.records if record.outcome != Passed.name]
         reasons = running.refusals(each.asked.adapter, wanted) or [None] * len(wanted)
         if taken := [case for case, reason in zip(wanted, reasons, strict=True) if reason is None]:
             found.append(Asked(each.asked.adapter, each.asked.adapter, False, taken))
@@ -191,13 +146,13 @@ def _answers(told: Sequence[Told], settings: RunSettings) -> dict[str, list[Answ
     for each in told:
         name = registry.parse(each.asked.adapter).name
         for record in each.records:
-            known = ""
+            known = None
             if record.outcome_class.wrong:
                 from conformance.models import known as known_ones
                 from conformance.results.deviations import load_deviations
 
-                known = known_ones.shown(record, load_deviations(settings.deviations, name), each.versions)
-            made = Answer(each.asked.adapter, each.asked.own_node, each.versions, record, known)
+                known = known_ones.shown(record, load_deviations(settings.deviations, name), each.info.versions)
+            made = Answer(each.asked.adapter, each.asked.own_node, each.info, record, known)
             answers.setdefault(record.case, []).append(made)
     return answers
 
@@ -228,15 +183,20 @@ def _by_file(
             case = next(cases)
             problem = made.problems.get(case.id, "")
             own = None if problem else case
-            layers.append(CheckedLayer(layer, own, answers.get(case.id, []), problem, warnings.get(case.id, [])))
+            layers.append(
+                CheckedLayer(case.id, layer, own, answers.get(case.id, []), problem, warnings.get(case.id, []))
+            )
         found.append((file, layers))
     return found
 
 
-def of_recorded(made: Proven, path: Path) -> Checked:
+def of_recorded(made: Proven, path: Path, *, profiles: bool = False) -> Checked:
     """The judgement of numbers that were recorded elsewhere of the one layer there is.
 
     A layer with a clip is two cases, one for each reading; numbers that are right by one are not held to the other.
+
+    Args:
+        profiles: whether a failure gets its profile along time.
 
     Raises:
         ConformanceError: there is another number of layers, or the file cannot be read.
@@ -250,13 +210,14 @@ def of_recorded(made: Proven, path: Path) -> Checked:
     if not made.proven:
         raise ConformanceError(next(iter(made.problems.values())))
     arrays = read_recorded(path)
-    told = {case.id: judged(case, made.store.load(case), arrays, path) for case in made.proven}
-    right = [name for name, (record, _) in told.items() if _right(record)]
-    answers = {name: [Answer(path.name, False, {}, told[name][0])] for name in right or told}
+    told = {case.id: judged(case, made.store.load(case), arrays, path, along_time=profiles) for case in made.proven}
+    right = [name for name, (record, _) in told.items() if record.outcome == Passed.name]
+    info = AdapterInfo(device="unknown")
+    answers = {name: [Answer(path.name, False, info, told[name][0], recorded=True)] for name in right or told}
     (file,) = [file for file in made.files if file.layers]
     notes = {case.id: told[case.id][1] if case.id in answers else ["what was recorded follows the other reading"]
              for case in made.proven}  # fmt: skip
     noted = [replace(layer, notes=(*layer.notes, *notes.get(case.id, [])))
              for layer, case in zip(file.layers, made.cases, strict=True)]  # fmt: skip
     files = [replace(each, layers=noted) if each is file else each for each in made.files]
-    return Checked(_by_file(replace(made, files=files), answers, {}))
+    return Checked(_by_file(replace(made, files=files), answers, {}), vectors=made.store.digest())

@@ -10,18 +10,19 @@ from conformance.case.model import Case
 from conformance.golden.power import effects
 from conformance.golden.vector import Vector
 from conformance.lstm.mistakes import BY_ID
+from conformance.models.checked import known_words
 from conformance.results.deviations import Deviation
 from conformance.results.record import Record
 from conformance.results.shared.conditions import options_of
 
 
-def shown(record: Record, deviations: Sequence[Deviation], versions: Mapping[str, str]) -> str:
-    """The reason and link of the deviation whose mistakes a wrong answer shows; "" if there is none."""
+def shown(record: Record, deviations: Sequence[Deviation], versions: Mapping[str, str]) -> Deviation | None:
+    """The deviation whose mistakes a wrong answer shows; None if there is none."""
     found = [set(suspect.mistakes) for suspect in record.suspects or ()]
     for deviation in deviations:
         if deviation.mistake and set(deviation.mistake) in found and deviation.holds_for(dict(versions)):
-            return _words(deviation)
-    return ""
+            return deviation
+    return None
 
 
 def expected(case: Case, vector: Vector, known: Mapping[str, Sequence[Deviation]], suite: Sequence[Case]) -> list[str]:
@@ -47,12 +48,8 @@ def expected(case: Case, vector: Vector, known: Mapping[str, Sequence[Deviation]
                 continue
             found = effects(case, vector.arrays, vector.golden, vector.kappa, mistakes)
             if all(effect.caught for effect in found.values()):
-                told.setdefault(_words(deviation), []).append(f"{adapter} {_versions(deviation)}")
+                told.setdefault(known_words(deviation), []).append(f"{adapter} {_versions(deviation)}")
     return [f"known of {', '.join(dict.fromkeys(who))}: {words}" for words, who in told.items()]
-
-
-def _words(deviation: Deviation) -> str:
-    return deviation.reason.strip() + (f" ({deviation.link})" if deviation.link else "")
 
 
 def _versions(deviation: Deviation) -> str:

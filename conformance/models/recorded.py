@@ -9,7 +9,7 @@ import numpy as np
 from conformance.case.errors import ConformanceError
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Outputs
-from conformance.case.text import shortened
+from conformance.case.text import shortened, visible
 from conformance.golden.vector import Vector
 from conformance.models.inputs import read_arrays
 from conformance.results.record import Record
@@ -37,7 +37,9 @@ def read_recorded(path: Path) -> dict[str, Array]:
     return found
 
 
-def judged(case: Case, vector: Vector, recorded: Outputs, path: Path) -> tuple[Record, list[str]]:
+def judged(
+    case: Case, vector: Vector, recorded: Outputs, path: Path, *, along_time: bool = False
+) -> tuple[Record, list[str]]:
     """The judgement of what was recorded, and which outputs were not.
 
     y may be (T, B, D*P), or (T, D, B, P) as ONNX has it; in a batch-major case its first two axes may be swapped. What
@@ -57,8 +59,8 @@ def judged(case: Case, vector: Vector, recorded: Outputs, path: Path) -> tuple[R
     for name in missing:
         outputs[name] = np.zeros(case.outputs[name], case.np_dtype)  # never looked at
     contracts = Contracts(unjudged=frozenset(missing))
-    outcome = of_outputs(case, vector, outputs, case.dtype, contracts)
-    record = Result(case, str(path), outcome, precision=case.dtype).record()
+    outcome = of_outputs(case, vector, outputs, case.dtype, contracts, along_time=along_time)
+    record = Result(case, visible(str(path)), outcome, precision=case.dtype).record()
     return record, [f"{path} has no {name}, which is not judged" for name in missing]
 
 

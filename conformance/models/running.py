@@ -18,7 +18,7 @@ from conformance.case.errors import AdapterUnavailable
 from conformance.case.model import Case
 from conformance.case.outcomes import Unsupported
 from conformance.golden.store import VectorStore
-from conformance.results.record import Record
+from conformance.results.record import AdapterInfo, Record
 from conformance.results.result import Result
 from conformance.run.parallel import side_by_side
 from conformance.run.process import Worker
@@ -45,7 +45,7 @@ class Told:
 
     asked: Asked
     records: list[Record] = field(default_factory=list)
-    versions: dict[str, str] = field(default_factory=dict)
+    info: AdapterInfo = field(default_factory=AdapterInfo)
     absent: str = ""
     seconds: float = 0.0
 
@@ -56,12 +56,15 @@ def run(
     settings: RunSettings,
     report: Callable[[Told], None],
     begun: Worker | None = None,
+    *,
+    profiles: bool = False,
 ) -> list[Told]:
     """What each implementation answers, in the order they were asked.
 
     Args:
         report: called in this thread as each is done.
         begun: a worker that was started for one of them and need not be ready yet.
+        profiles: whether failures get their profile along time (conformance.run.runner).
     """
     found: dict[str, Told] = {}
     runners: dict[str, Runner] = {}
@@ -69,7 +72,7 @@ def run(
         for each in asked:
             first = begun if begun is not None and begun.label == each.label else None
             # The known deviations name cases of the suite's own, which may have the names of these.
-            runners[each.label] = Runner(each.label, store, [], settings, profiles=False, begun=first)
+            runners[each.label] = Runner(each.label, store, [], settings, profiles=profiles, begun=first)
             stack.callback(runners[each.label].close)
 
         def one(each: Asked) -> Told:
@@ -82,7 +85,7 @@ def run(
                 return Told(each, absent=str(error))
             records = [result.record() for result in runner.results(each.cases)]
             runner.close()
-            return Told(each, records, runner.versions, seconds=time.monotonic() - start)
+            return Told(each, records, runner.info, seconds=time.monotonic() - start)
 
         def came(told: Told) -> None:
             found[told.asked.label] = told

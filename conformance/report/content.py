@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from conformance.case.model import Case
 from conformance.case.outcomes import Passed
@@ -13,10 +14,14 @@ from conformance.case.text import counted, visible
 from conformance.report.causes import Cause, Part, causes_of
 from conformance.report.columns import STATUSES, SURPRISES, WORDS, Column, Status, columns_of, status_of
 from conformance.report.facts import Facts, facts_of
+from conformance.report.models import Models
 from conformance.results.reading import Results
 from conformance.results.record import Record, Shared, selection_digest
 from conformance.results.shared.conditions import CaseConditions
 from conformance.results.shared.find import shared_by, shared_by_unexpected
+
+if TYPE_CHECKING:
+    from conformance.models.checked import Checked
 
 
 @dataclass
@@ -49,12 +54,15 @@ class Tally:
 class Content:
     """Everything in the files, arranged in columns.
 
-    cases: those of the specs, by id. notes: what a reader must know about the files: interrupted runs, missing cases,
-    files that do not match.
+    cases: those of the specs, by id. models: the model files, if it is of a check. notes: what a reader must know about
+    the files: interrupted runs, missing cases, files that do not match.
     """
 
-    def __init__(self, files: Sequence[Results], cases: Mapping[str, Case] | None = None) -> None:
+    def __init__(
+        self, files: Sequence[Results], cases: Mapping[str, Case] | None = None, models: Models | None = None
+    ) -> None:
         self.files = tuple(files)
+        self.models = models
         self.cases = cases or {}
         self._conditions = CaseConditions(self.cases.values())
         self.columns = columns_of(files)
@@ -66,10 +74,21 @@ class Content:
             self.total.add(record)
             self.totals[column.name].add(record)
             self.cells.setdefault((record.family, column.name), Tally()).add(record)
-        self.notes = tuple(_notes(files, self.columns))
+        # A check does not ask everybody everything: an engine with its adapter only where the own node went wrong.
+        self.notes = () if models else tuple(_notes(files, self.columns))
+
+    @classmethod
+    def of_check(cls, checked: Checked) -> Content:
+        """What a report of checked model files is about."""
+        models = Models(checked)
+        return cls([models.results], models.cases, models)
 
     def __iter__(self) -> Iterator[tuple[Column, Record]]:
         return ((column, record) for column in self.columns for record in column.records)
+
+    def address_of(self, name: str) -> str:
+        """Where the page tells of the column of this name."""
+        return next(column.address for column in self.columns if column.name == name)
 
     @property
     def count(self) -> int:
@@ -84,9 +103,16 @@ class Content:
     @property
     def headline(self) -> str:
         """The answer in one line."""
+        if self.models is not None:
+            return self.models.headline
         unexpected = self.total.surprises
         of = counted(self.count, "result")
         return f"{unexpected:,} unexpected of {of}" if unexpected else f"Nothing unexpected in {of}"
+
+    @property
+    def bad(self) -> bool:
+        """Whether something is not as it has to be; of a check, whether an answer is wrong, or none could be judged."""
+        return self.models.bad if self.models is not None else bool(self.total.surprises)
 
     @cached_property
     def shared(self) -> dict[str, tuple[Shared, ...]]:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
-from conformance.case.model import Case
 from conformance.case.outcomes import OUTCOMES, Unsupported
-from conformance.case.text import shortened
 from conformance.lstm.mistakes import BY_ID
 from conformance.report.columns import STATUSES, body_of, status_of, story_of
 from conformance.report.content import Content
+from conformance.report.in_words import case_in_words
 from conformance.results.record import Record
 
 _T = TypeVar("_T")
-_SIZES = ("T", "B", "I", "H", "P", "layers")
-_SAID_ELSEWHERE = {"id", "description", "source", "origin", "dtype", "tolerance", "exempt", *_SIZES}
-_LONGEST = 300
-"""Characters of an option's value that the page shows; the rest is cut off."""
 
 
 class _Once(Generic[_T]):
@@ -85,7 +79,7 @@ def page_data(content: Content, mistakes: str | None = None) -> dict[str, Any]:
         "more": more.items,
         "deviations": deviations.items,
         "mistakes": _mistakes((record for _, record in rows), mistakes),
-        "specs": {case_id: _spec(content.cases[case_id]) for case_id, *_ in asked.items if case_id in content.cases},
+        "specs": {name: case_in_words(content.cases[name]) for name, *_ in asked.items if name in content.cases},
     }
 
 
@@ -115,52 +109,6 @@ def _mistakes(records: Iterable[Record], page: str | None) -> dict[str, dict[str
         named |= set(record.deviation.mistake if record.deviation else ())
     there = (BY_ID[mistake] for mistake in sorted(named) if mistake in BY_ID)  # another suite may have others
     return {m.id: {"what": m.what, "link": m.link, "page": f"{page}#{m.id}" if page else None} for m in there}
-
-
-def _spec(case: Case) -> dict[str, Any]:
-    """A case in words: sizes, options that differ from a plain LSTM's, shapes."""
-    fields = case.model_dump(mode="json", exclude_defaults=True)
-    sizes = {name: fields[name] for name in _SIZES if name in fields}
-    options = {name: _short(value) for name, value in fields.items() if name not in _SAID_ELSEWHERE}
-    terms = case.tolerance.terms(case.dtype)
-    said = {
-        "description": case.description,
-        "source": case.source,
-        "origin": str(case.origin or ""),
-        "sizes": ", ".join(f"{name} {size}" for name, size in sizes.items()),
-        "options": options,
-        "tolerance": ", ".join(f"{name} {value:g}" for name, value in terms.items()),
-        "inputs": _shapes(case.input_shapes),
-        "weights": _shapes(case.weight_shapes),
-        "outputs": _shapes(case.outputs),
-    }
-    return {name: value for name, value in said.items() if value}
-
-
-def _short(value: Any) -> str:
-    return shortened(value if isinstance(value, str) else json.dumps(value).replace('"', ""), _LONGEST)
-
-
-def _shapes(shapes: Mapping[str, Sequence[int]]) -> str:
-    """`x (5, 3, 4)`; a tensor that each layer and direction has in the same shape is listed once."""
-
-    def kind(item: tuple[str, Sequence[int]]) -> tuple[str, Sequence[int]]:
-        return item[0].partition(".")[0], item[1]
-
-    in_groups = itertools.groupby(sorted(shapes.items(), key=lambda item: _rank(item[0], list(shapes))), key=kind)
-    words = []
-    for (name, shape), items in in_groups:
-        rows = [full.partition(".")[2] for full, _ in items]
-        shown = f"{name}.{rows[0]}" if rows[0] else name
-        shown += f" to .{rows[-1]}" if len(rows) > 1 else ""
-        words.append(f"{shown} ({', '.join(map(str, shape))})")
-    return ", ".join(words)
-
-
-def _rank(name: str, names: list[str]) -> tuple[int, int]:
-    """A sort key that keeps all rows of one kind of tensor together, the kinds in their order."""
-    first = next(n for n, other in enumerate(names) if other.partition(".")[0] == name.partition(".")[0])
-    return first, names.index(name)
 
 
 NOISE_STEPS = (1.0, 2.0, 4.0, 8.0, 16.0)

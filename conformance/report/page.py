@@ -10,7 +10,7 @@ from importlib import resources
 from conformance import __version__
 from conformance.case.errors import ConformanceError
 from conformance.case.text import visible, visible_data
-from conformance.report.columns import STATUSES, SURPRISES, WORDS
+from conformance.report.columns import STATUSES, SURPRISES, WORDS, status_of
 from conformance.report.content import Content
 from conformance.report.data import NOISE_STEPS, noise_level, page_data
 from conformance.results.shared.wording import statements
@@ -40,14 +40,10 @@ def html(content: Content, mistakes: str | None = None) -> str:
     Raises:
         ConformanceError: the template engine is not installed.
     """
-    try:
-        import jinja2
-        from markupsafe import Markup
-    except ImportError as error:
-        raise ConformanceError(
-            "the HTML page needs Jinja: python -m pip install 'lstm-conformance[report]'; "
-            "--format markdown, junit and badge do not need it"
-        ) from error
+    demand_jinja()
+    import jinja2
+    from markupsafe import Markup
+
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_asset),
         autoescape=True,
@@ -75,12 +71,28 @@ def html(content: Content, mistakes: str | None = None) -> str:
         surprises=SURPRISES,
         words=WORDS,
         level=noise_level,
+        status_of=status_of,
         steps=NOISE_STEPS,
         version=__version__,
         causes_shown=_CAUSES_SHOWN,
         cases_shown=_CASES_SHOWN,
         reasons_shown=_REASONS_SHOWN,
     )
+
+
+def demand_jinja() -> None:
+    """Check that the template engine is here; what takes a while asks before it begins.
+
+    Raises:
+        ConformanceError: it is not installed.
+    """
+    try:
+        import jinja2  # noqa: F401
+    except ImportError as error:
+        raise ConformanceError(
+            "the HTML page needs Jinja: python -m pip install 'lstm-conformance[report]'; "
+            "--format markdown, junit and badge do not need it"
+        ) from error
 
 
 def web_address(address: str | None) -> str | None:

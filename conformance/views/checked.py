@@ -5,12 +5,10 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from conformance.case.text import counted, shortened, visible
-from conformance.models.checking import Answer, Checked, CheckedLayer
+from conformance.case.text import counted, visible
+from conformance.models.checked import Answer, Checked, CheckedLayer
 
 _WIDTH = 100
-_LONGEST = 300
-"""Most characters of a refusal; engines write paths of their own sources into them."""
 _NOT_TOLD = {"adapter", "case", "profile", "message", "unexpected", "deviation"}
 """What a record says of the run, whose folders are gone, and of the suite's own deviations."""
 
@@ -40,16 +38,14 @@ def _layer(layer: CheckedLayer) -> list[str]:
     if layer.problem:
         return [*lines, *_wrapped(f"not checked: {layer.problem}", "  ")]
     width = max((len(_name(answer)) for answer in layer.answers), default=0)
-    told: dict[tuple[str, ...], Answer] = {}
     for answer in layer.answers:
-        lines += _wrapped(f"{_name(answer):{width}}  {_verdict(answer)}", "  ")
-        if not answer.record.outcome_class.wrong:
+        lines += _wrapped(f"{_name(answer):{width}}  {answer.verdict}", "  ")
+        if not answer.wrong:
             continue
-        story = tuple(_story(answer))
-        if (same := told.setdefault(story, answer)) is not answer:
+        if (same := layer.told_before(answer)) is not None:
             lines.append(f"    the same as {_name(same)}")
             continue
-        lines += [f"    {line}" for line in story]
+        lines += [f"    {line}" for line in answer.story]
         if answer.known:
             lines += _wrapped(f"this is known: {answer.known}", "    ")
     for warning in layer.warnings:
@@ -59,21 +55,6 @@ def _layer(layer: CheckedLayer) -> list[str]:
 
 def _name(answer: Answer) -> str:
     return f"{answer.adapter}, the file's own node" if answer.own_node else answer.adapter
-
-
-def _verdict(answer: Answer) -> str:
-    record = answer.record
-    if record.outcome == "passed":
-        return f"right: noise {record.noise:.2g} of {record.allowed:g}" if record.noise is not None else "right"
-    if record.outcome == "unsupported":
-        return f"not supported: {shortened(' '.join(_story(answer)), _LONGEST)}"
-    return record.outcome.upper()
-
-
-def _story(answer: Answer) -> list[str]:
-    """The message without its head, which names files that are gone, and without the command that would need them."""
-    lines = [line.removeprefix("  ").rstrip() for line in (answer.record.message or "").splitlines()[1:]]
-    return [line for line in lines if line and not line.startswith("again:")]
 
 
 def _wrapped(text: str, indent: str) -> list[str]:
@@ -99,9 +80,9 @@ def as_json(checked: Checked) -> list[dict[str, Any]]:
                             "adapter": answer.adapter,
                             "own_node": answer.own_node,
                             "known": answer.known or None,
-                            "versions": answer.versions,
+                            "versions": answer.info.versions,
                             **answer.record.model_dump(mode="json", exclude=_NOT_TOLD),
-                            "message": "\n".join(_story(answer)) or None,
+                            "message": "\n".join(answer.story) or None,
                         }
                         for answer in each.answers
                     ],

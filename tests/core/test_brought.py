@@ -18,6 +18,7 @@ from conformance.data import default_folders
 from conformance.golden.build import build
 from conformance.models import brought, known
 from conformance.models.bring import bring
+from conformance.models.checked import known_words
 from conformance.models.wanted import Wanted
 from conformance.results.deviations import Deviation, load_deviations
 from conformance.results.record import RecordedSuspect
@@ -128,6 +129,7 @@ def test_a_deviation_is_shown_by_its_mistake_and_version():
     shown = record.model_copy(
         update={"suspects": (RecordedSuspect(mistakes=("activations-ignored",), how="", noise=1.0),)}
     )
-    assert known.shown(shown, [deviation], {"onnx": "1.18"}) == "It ignores them. (https://example.org/1)"
-    assert known.shown(shown, [deviation], {"onnx": "1.16"}) == ""
-    assert known.shown(record, [deviation], {"onnx": "1.18"}) == ""
+    assert known.shown(shown, [deviation], {"onnx": "1.18"}) is deviation
+    assert known.shown(shown, [deviation], {"onnx": "1.16"}) is None
+    assert known.shown(record, [deviation], {"onnx": "1.18"}) is None
+    assert known_words(deviation) == "It ignores them. (https://example.org/1)"

@@ -201,6 +201,12 @@ def test_recorded_numbers_may_be_some_and_laid_out_as_in_onnx(weights):
     assert "out.npz  right" in text
 
 
+def test_recorded_numbers_in_a_file_of_any_name(weights):
+    np.savez("out\x1b[31m.npz", **recorded())
+    text = said("check", weights, "--recorded", "out\x1b[31m.npz", code=0)
+    assert r"  out\x1b[31m.npz  right: noise " in text
+
+
 def test_a_mistake_in_recorded_numbers_is_named(weights):
     np.savez("out.npz", **recorded("gates-iofg-read-as-ifgo"))
     text = said("check", weights, "--recorded", "out.npz", code=1)

@@ -11,8 +11,8 @@ function inTheView() {
   if (!article) return () => true;
   const cause = page.causes.findIndex((each) => each.address === at);
   if (cause >= 0) return (result) => result.cause === cause;
-  const { adapter } = article.dataset;
-  return adapter === undefined ? () => false : (result) => result.adapter === adapter;
+  const { adapter, case: id } = article.dataset; // the view of an adapter, or of a layer of a model
+  return (result) => result.adapter === adapter || result.id === id;
 }
 
 function viewAt(at) {
