@@ -178,7 +178,7 @@ def _begun(
     if len(set(adapters)) != 1:
         yield None
         return
-    from conformance.cli.running import begun
+    from conformance.cli.starting import begun
 
     (folder / own_nodes.FILE).write_text(own_nodes.ENGINES)
     own = own_nodes.label_of(folder, adapters[0]) if all(path.suffix.lower() == ".onnx" for path in files) else None

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from conformance.case.text import counted
 from conformance.cli import options
 from conformance.cli.interrupts import interrupted
 from conformance.cli.progress import RunProgress
+from conformance.cli.starting import begun
 
 if TYPE_CHECKING:
     from conformance.case.model import Case
@@ -33,45 +33,16 @@ if TYPE_CHECKING:
     from conformance.run.settings import RunSettings
 
 
-def _import_numpy() -> None:
-    """Have NumPy's BLAS keep to one thread here: those of the frameworks need the processor."""
-    name = "OPENBLAS_NUM_THREADS"
-    if name in os.environ:
-        return
-    os.environ[name] = "1"
-    importlib.import_module("numpy")
-    del os.environ[name]  # the workers that start from now on are the frameworks' own
-
-
-@contextlib.contextmanager
-def begun(label: str, settings: RunSettings) -> Iterator[Worker]:
-    """A worker that is started first of all, and need not be ready yet.
-
-    Raises:
-        AdapterUnavailable: there is no such adapter, or no process can be started.
-    """
-    from conformance.run.process import Worker
-
-    worker = Worker(label, settings, ready=False)
-    with contextlib.closing(worker):
-        importlib.import_module("conformance.case.select")  # much that needs no NumPy
-        worker.wait_until_started()
-        _import_numpy()
-        yield worker
-
-
 @dataclass(frozen=True)
 class Ran:
     """What came of a run.
 
-    adapters: the labels that loaded. versions: of the packages of each.
-    records: the results, each adapter's in the order of the specs.
+    adapters: the labels that loaded. records: the results, each adapter's in the order of the specs.
     shared: what the unexpected failures of each adapter have in common.
     warnings: what in the known deviations can have no effect, a line each.
     """
 
     adapters: list[str]
-    versions: dict[str, dict[str, str]]
     records: list[Record]
     shared: list[Shared]
     warnings: list[str]
@@ -159,7 +130,6 @@ class Run:
         place = {(label, case.id): (n, k) for n, label in enumerate(loaded) for k, case in enumerate(cases)}
         return Ran(
             list(loaded),
-            {label: runner.versions for label, runner in loaded.items()},
             sorted(records, key=lambda record: place[record.adapter, record.case]),
             shared,
             self._warnings(known, loaded, [case.id for case in every]),

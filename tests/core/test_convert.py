@@ -1,6 +1,5 @@
 """Weights that were moved are those that were there, bit by bit; what rounds is counted; what has no place, refused."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,14 +8,12 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from command_line import conformance
-from documents import ROOT
 from held_layers import drawn, held, same
 
 from conformance.case.errors import ConformanceError
 from conformance.case.tensors import Weights
-from conformance.convert import moving, proof
+from conformance.convert import moving
 from conformance.convert.moving import Move, Request, carried_out
-from conformance.convert.proof import Side, proven
 from conformance.convert.tensors import packed
 from conformance.convert.writing import content_of
 from conformance.weights.finding import find
@@ -269,52 +266,6 @@ def test_tensorflows_forget_bias_is_asked_for(tmp_path: Path) -> None:
     assert refusal(first, tmp_path / "b.npz", write_as="torch", read_as="tf-cell").endswith("; give --forget-bias")
 
 
-@pytest.mark.slow
-def test_a_layout_of_ones_own_is_converted_both_ways_and_proven(tmp_path: Path) -> None:
-    yaml = tmp_path / "mine.yaml"
-    yaml.write_text("gates: ofig\nseparate: true\ntransposed: true\ntensors: {'m_{gate}': [R, b, W]}\n")
-    first = saved(tmp_path / "a.npz", "torch", drawn(one_bias=True))
-    done = conformance("convert", first, tmp_path / "b.npz", "--to", yaml)
-    assert done.exit_code == 0, done.output
-    assert "the move is right as far as it could be proven" in done.output
-    assert {name: a.shape for name, a in read(tmp_path / "b.npz").tensors.items()} == {
-        f"m_{gate}": (8, 4) for gate in "ofig"
-    }
-    done = conformance("convert", tmp_path / "b.npz", tmp_path / "c.safetensors", "--from", yaml, "--to", "gates")
-    assert done.exit_code == 0, done.output
-    assert same(weights_of(tmp_path / "c.safetensors", "gates"), drawn(one_bias=True))
-
-
-BAD_LAYOUTS = [
-    ("[1]", "a layout is a mapping with the keys gates, tensors, "),
-    ("gates: ifgo", "a layout needs tensors"),
-    ("{gates: ifgo, tensors: {k: [W], r: [R]}, order: x}", "a layout has no key 'order'"),
-    ("{gates: 3, tensors: {}}", "gates must be of type str, not int"),
-    ("{gates: ifgx, tensors: {k: [W], r: [R]}}", "needs an order of i, f, g and o"),
-    ("{gates: ifgo, tensors: {k: [W], r: [Q]}}", "has no part 'Q'"),
-    ("{gates: ifgo, tensors: {k: [W]}}", "no tensor has the part R"),
-    ("{gates: ifgo, tensors: {k: [W, R], r: [R]}}", "two tensors have the part R"),
-    ("{gates: ifgo, tensors: {k: [W, R], b: [b, b_w, b_r]}}", "b is the sum of b_w and b_r"),
-    ("{gates: ifgo, tensors: {k: [W, R], b: [b_w]}}", "b_w and b_r go together"),
-    ("{gates: ifgo, tensors: {k: [W, R], b: 3}}", "give a part, or a list of parts"),
-    ("{gates: ifgo, tensors: {k: [W, R], g: [gamma]}}", "gamma is of a layer norm"),
-    ("{gates: ifgo, tensors: {k: [W, R]}, separate: true}", "k needs {gate} in its name"),
-    ("{gates: ifgo, tensors: {'k{gate}': [W, R]}}", "has {gate} in its name but not separate"),
-    ("{gates: ifgo, tensors: {'k{x}': [W, R]}}", "only {gate} may stand in braces"),
-    ("{gates: ifgo, tensors: {'k{gate:>9}': [W, R]}, separate: true}", "only {gate} may stand in braces"),
-    ("{gates: ifgo, tensors: {k: [W, R]}, folded: true, transposed: true}", "matrices are transposed or folded"),
-    ("{gates: ifgo", "not valid YAML"),
-]
-
-
-@pytest.mark.parametrize(("text", "words"), BAD_LAYOUTS, ids=[words for _, words in BAD_LAYOUTS])
-def test_what_is_no_layout_is_refused(text: str, words: str, tmp_path: Path) -> None:
-    (tmp_path / "l.yaml").write_text(text)
-    with pytest.raises(ConformanceError) as raised:
-        layout_of(str(tmp_path / "l.yaml"))
-    assert words in str(raised.value) and "\n" not in str(raised.value)
-
-
 def test_the_target_stays_as_it_was_where_the_move_is_refused(tmp_path: Path) -> None:
     first = saved(tmp_path / "a.npz", "gates", drawn(peephole=True))
     (tmp_path / "b.npz").write_bytes(b"mine")
@@ -331,45 +282,6 @@ def test_a_file_that_does_not_hold_every_bit_is_not_written(tmp_path: Path, monk
     monkeypatch.setattr(moving, "content_of", lossy)
     first = saved(tmp_path / "a.npz", "torch", drawn())
     assert refusal(first, tmp_path / "b.npz", write_as="gates").endswith("as it was written; nothing is written")
-
-
-def side(role: str, weights: Weights) -> Side:
-    return Side(role, NAMED["gates"], {"I": 3, "H": 4, "dtype": "float32"}, weights)
-
-
-def test_a_move_that_exchanged_two_gates_is_not_right() -> None:
-    weights = drawn()
-    wrong = weights.mapped(lambda array: array[[0, 2, 1, 3]] if len(array) == 4 else array)
-    *_, last = proven([side("source", weights), side("target", wrong)], 0)
-    assert last.right is False and "moves the golden values by at most" in last.text
-    *_, last = proven([side("source", weights), side("target", weights)], 0)
-    assert last.right is True and last.text == "source and target: the same golden values"
-
-
-def test_numbers_that_no_answer_can_be_judged_by_are_told() -> None:
-    broken = drawn().mapped(lambda array: array * np.float32(np.nan))
-    (line,) = proven([side("source", broken), side("target", broken)], 0)
-    assert line.right is None and line.text.startswith("source and target: not proven: with these weights convert/")
-
-
-def test_of_large_layers_the_golden_values_are_the_references(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proof, "_MOST_PROVEN", 100)
-    weights = drawn()
-    first, *_, last = proven([side("source", weights), side("target", weights.mapped(np.negative))], 0)
-    assert "reference's in float64" in first.text and last.right is False
-
-
-def test_the_layouts_are_listed_with_their_tensors() -> None:
-    done = conformance("convert", "--list-layouts")
-    assert done.exit_code == 0
-    for name, row in NAMED.items():
-        assert f"{name}: {row.about}" in done.output
-        assert all(f"  {tensor}: {', '.join(parts)}" in done.output for tensor, parts in row.layout.tensors.items())
-
-
-def test_the_page_lists_the_layouts() -> None:
-    rows = re.findall(r"^\| `([\w-]+)` \|", (ROOT / "docs" / "convert.md").read_text(), re.MULTILINE)
-    assert rows == list(NAMED)
 
 
 def test_a_safetensors_target_can_be_read_by_the_library_alone(tmp_path: Path) -> None:
