@@ -93,6 +93,7 @@ def test_survivors_get_cases_that_catch_them(tmp_path):
         assert most > 1e-4
 
 
+@pytest.mark.slow
 def test_survivors_of_an_interface_get_cases_that_it_accepts():
     refusal = registry.load("torch-cell").capabilities.refusal
     rows = rows_for(["recurrent-product:negated:rows-from-8:always"], 2, refusal, jobs=1)

@@ -157,6 +157,7 @@ def test_an_interrupt_while_adapters_are_still_being_handed_out_ends_those_that_
 # Shards
 
 
+@pytest.mark.slow
 def test_shards_part_the_suite_evenly_and_a_case_stays_in_its_own():
     cases = load_specs(default_folders().specs)
     parts = [shard(cases, f"{k}/4") for k in (1, 2, 3, 4)]

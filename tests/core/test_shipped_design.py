@@ -36,6 +36,7 @@ def pairs(row):
     return [frozenset(two) for two in itertools.combinations(options(row).items(), 2)]
 
 
+@pytest.mark.slow
 def test_every_case_is_that_of_its_words():
     unlike = {"origin", "exempt", "on_demand"}
     for case, row in designed():
@@ -67,6 +68,7 @@ def test_every_pair_of_options_that_an_adapter_has_is_in_a_case(adapter):
             found += 1
 
 
+@pytest.mark.slow
 def test_every_file_is_what_its_rows_give():
     for name in {case.family for case, _ in designed()}:
         rows = [row for case, row in designed() if case.family == name]
