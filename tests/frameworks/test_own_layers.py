@@ -187,6 +187,8 @@ def test_the_keras_example_runs(tmp_path: Path) -> None:
     text = EXAMPLES["test_my_keras_lstm.py"]
     if BACKEND == "jax":  # which compiles each case
         text = text.replace('["cell/*", "sequence/*", "batch/*", "gradients/*", "!*bf16"]', '["cell/step-f32-*"]')
+    if BACKEND == "torch":  # where keras.ops.matmul computes float64 in float32 (deviations/keras-torch.yaml)
+        text = text.replace('"!*bf16"', '"!*bf16", "!*f64*"')
     (tmp_path / "test_my_keras_lstm.py").write_text(text)
     done = _pytest("test_my_keras_lstm.py", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
