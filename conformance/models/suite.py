@@ -35,8 +35,10 @@ _UNFINISHED = ".unfinished"
 
 
 def demand_empty(folder: Path) -> None:
-    """Raises ConformanceError if something is in the folder already."""
-    if folder.exists() and any(folder.iterdir()):
+    """Raises ConformanceError if something is in the folder already, FileError if that cannot be said."""
+    with writing(folder):
+        empty = not folder.exists() or not any(folder.iterdir())
+    if not empty:
         raise ConformanceError(f"{folder} is there already and not empty: name a new folder, or remove it")
 
 
@@ -48,9 +50,9 @@ def finished(folder: Path) -> Iterator[None]:
         ConformanceError: something is in the folder already, or another process is writing there.
         FileError: it cannot be made.
     """
-    new = not folder.exists()
     demand_empty(folder)
     with writing(folder):
+        new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         mark = folder / _UNFINISHED
         try:

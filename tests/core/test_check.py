@@ -264,3 +264,12 @@ def test_a_name_that_is_no_text_is_written_out(weights):
     weights.rename(name)
     assert said("import", name, "-o", "suite", code=0).startswith("w\\udcf0\\x1b.safetensors: 1 LSTM layer")
     assert sorted(path.name for path in Path("suite").iterdir()) == ["specs", "vectors"]
+
+
+def test_a_suite_that_cannot_be_looked_for(tmp_path, monkeypatch):
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refused)
+    with pytest.raises(ConformanceError, match="suite: cannot be written: Permission denied"):
+        suite.demand_empty(tmp_path / "suite")
