@@ -25,10 +25,14 @@ def demand_file(file: str) -> Path:
     """The file, from the root.
 
     Raises:
-        AdapterUnavailable: there is no such file, or it is not one.
+        AdapterUnavailable: there is no such file, it is not one, or that cannot be found out.
     """
     path = Path(file).absolute()
-    if not path.exists():
+    try:
+        there = path.exists()
+    except PermissionError as error:  # of a folder above
+        raise AdapterUnavailable(f"{shortened(file)}: cannot be read: {error.strerror}") from error
+    if not there:
         raise AdapterUnavailable(f"{shortened(file)}: there is no such file")
     if not path.is_file():
         raise AdapterUnavailable(f"{shortened(file)}: is not a file")

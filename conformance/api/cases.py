@@ -14,6 +14,7 @@ from conformance.case.load import load_specs
 from conformance.case.model import Case
 from conformance.case.select import matching
 from conformance.case.tensors import Array
+from conformance.case.text import shortened
 from conformance.data import default_folders
 from conformance.golden.cache import cached
 from conformance.golden.store import VectorStore
@@ -176,8 +177,10 @@ def cases(
         layout: what `weights_in` of each gives without an argument.
 
     Raises:
-        ConformanceError: a pattern matches nothing, a spec is wrong, or there is no such layout.
+        ConformanceError: a pattern is no text or matches nothing, a spec is wrong, or there is no such layout.
     """
+    if wrong := [each for each in patterns if not isinstance(each, str)]:
+        raise ConformanceError(f"{shortened(repr(wrong[0]))} is no pattern; give texts, like 'lengths/*'")
     if layout != CANONICAL:
         named(layout)
     for name, folder in (("specs", specs), ("vectors", vectors)):

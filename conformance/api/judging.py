@@ -85,7 +85,9 @@ def judge(
 
 
 def demand_outputs(case: LSTMCase, outputs: Mapping[str, Any]) -> None:
-    """Raises ConformanceError for what is no mapping, or names an output that the case does not have."""
+    """Raises ConformanceError for what is no case or no mapping, or names an output that the case does not have."""
+    if not isinstance(case, LSTMCase):
+        raise ConformanceError(f"case is a {type(case).__name__}; give one of conformance.cases(...)")
     if not isinstance(outputs, Mapping):
         raise ConformanceError(f"outputs is a {type(outputs).__name__}; give a dict of NumPy arrays by name")
     there = list(case.spec.outputs)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from conformance.case.text import counted
+from conformance.case.text import counted, visible
 from conformance.cli import options
 
 
@@ -93,7 +93,7 @@ def export(patterns: tuple[str, ...], specs: Path, vectors: Path, output: Path) 
         digests[case.id] = hashlib.sha256(data).hexdigest()
     if not one_file:
         replace_file(output / index.INDEX, index.text(cases, digests, whole=True))
-    click.echo(f"{counted(len(cases), 'vector')} written to {output}")
+    click.echo(visible(f"{counted(len(cases), 'vector')} written to {output}"))
 
 
 @click.command()

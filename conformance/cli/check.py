@@ -47,7 +47,7 @@ value_range = click.option(
     metavar="LOW HIGH",
     help="Draw x from between these bounds, within a million.  [default: -1 1]",
 )
-seed = click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Draw another x.")
+seed = click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True, help="Draw another x.")
 given = click.option(
     "--input",
     "input_file",
@@ -57,7 +57,9 @@ given = click.option(
 )
 
 
-prefix = click.option("--prefix", default="", metavar="TEXT", help="Only layers whose name in the file begins so.")
+prefix = click.option(
+    "--prefix", default="", metavar="TEXT", help="Only the layer of this name, or those whose name begins so."
+)
 said = click.option(
     "--set",
     "said",
@@ -216,27 +218,26 @@ def import_files(
     """
     from conformance.case.load import load_specs
     from conformance.golden import index
+    from conformance.models import suite
     from conformance.models.checking import prove
 
-    if output.exists() and any(output.iterdir()):
-        raise ConformanceError(f"{output} is there already and not empty: name a new folder, or remove it")
+    suite.demand_empty(output)
     found = _brought(files, _wanted(sizes, limits, seed, prefix, said), input_file)
     if not any(file.layers for file in found):
         for line in (line for file in found for line in left_out(file)):
             click.echo(line, err=True)
         raise ConformanceError("there is no LSTM layer here that can become a case; nothing was written")
-    made = prove(output, found)
-    index.write(load_specs(output / "specs"), made.store)
+    with suite.finished(output):
+        made = prove(output, found)
+        index.write(load_specs(output / "specs"), made.store)
     for file in found:
-        click.echo(f"{file.path}: {counted(len(file.layers), 'LSTM layer')}")
+        click.echo(visible(f"{file.path}: {counted(len(file.layers), 'LSTM layer')}"))
         for line in left_out(file):
             click.echo(line)
     for problem in made.problems.values():
         click.echo(problem, err=True)
-    click.echo(
-        f"{counted(len(made.proven), 'case')} in {output}; run with: conformance run "
-        f"{shlex.join(['--specs', str(output / 'specs'), '--vectors', str(output / 'vectors')])}"
-    )
+    again = shlex.join(["--specs", str(output / "specs"), "--vectors", str(output / "vectors")])
+    click.echo(visible(f"{counted(len(made.proven), 'case')} in {output}; run with: conformance run {again}"))
     sys.exit(1 if made.problems or any(file.left_out for file in found) else 0)
 
 

@@ -48,16 +48,16 @@ def convert(source: Path, target: Path, said: tuple[str, ...], **given: Any) -> 
 
     Exit code: 0 the move is right, as far as it could be proven, 1 it is not, 2 it could not be made.
     """
-    from conformance.case.text import shortened
+    from conformance.case.text import shortened, visible
     from conformance.convert.moving import Request, carried_out
 
     options.demand_other_file(target, [source])
     move = carried_out(Request(source, target, options=dict(map(options.setting, said)), **given))
     name = shortened(move.layer.where or source.name)
-    click.echo(f"{source}: {name} ({move.source.name}): {move.layer.summary()}")
+    click.echo(visible(f"{source}: {name} ({move.source.name}): {move.layer.summary()}"))
     for told in move.told:
         click.echo(f"  {told}")
-    click.echo(f"{target} ({move.target.name}): written; read back, every weight is bit-equal")
+    click.echo(visible(f"{target} ({move.target.name}): written; read back, every weight is bit-equal"))
     right = []
     for line in move.lines:
         click.echo(f"  {line.text}")

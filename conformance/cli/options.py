@@ -177,11 +177,11 @@ def setting(text: str) -> tuple[str, Any]:
     """The key and the value of a `--set KEY=YAML`.
 
     Raises:
-        UsageError: it has no =. SpecError: the value is not YAML.
+        UsageError: it has no =, or nothing on one side of it. SpecError: the value is not YAML.
     """
     from conformance.case.yaml_lines import parse
 
     key, equals, value = text.partition("=")
-    if not equals:
+    if not (key and equals and value.strip()):
         raise click.UsageError(f"--set {text}: give KEY=VALUE, like --set direction=reverse")
     return key, parse(value, f"--set {key}")

@@ -69,9 +69,8 @@ def carried_out(asked: Request) -> Move:
     layer = _chosen(asked)
     source = layout_of(layer.layout)
     if asked.forget_bias is not None and source.forget_bias is None and target.forget_bias is None:
-        raise ConformanceError(
-            f"neither {source.name} nor {target.name} adds a forget bias at run time, so --forget-bias says nothing"
-        )
+        names = f"{source.name} does not add" if source is target else f"neither {source.name} nor {target.name} adds"
+        raise ConformanceError(f"{names} a forget bias at run time, so --forget-bias says nothing")
     if target.name != "tflite" or asked.target.suffix != ".tflite":
         demand_plain(layer)
     made = changed(layer, target, asked.forget_bias, asked.dtype)
@@ -90,13 +89,9 @@ def carried_out(asked: Request) -> Move:
 
 def _chosen(asked: Request) -> FoundLayer:
     """The one layer to convert."""
-    options = dict(asked.options or {})
-    if unknown := [key for key in options if key not in OPTIONS]:
-        known = ", ".join(OPTIONS)
-        raise ConformanceError(f"--set {shortened(unknown[0])}: a layer has no such option; it has {known}")
     read_as = None if asked.read_as is None else layout_of(asked.read_as)
     held = read(asked.source)
-    found = find(held, layout=read_as, options=options)
+    found = find(held, layout=read_as, options=asked.options)
     layers = [_with_forget_bias(each, asked.forget_bias) for each in found.layers]
     if asked.layers:
         layers = [_named(name, layers, asked.source) for name in asked.layers]
@@ -132,7 +127,7 @@ def _with_forget_bias(layer: FoundLayer, given: float | None) -> FoundLayer:
 
 
 def _named(name: str, layers: Sequence[FoundLayer], source: Path) -> FoundLayer:
-    exact = [each for each in layers if each.where == name.strip("/.")]
+    exact = [each for each in layers if each.where.strip("/.") == name.strip("/.")]
     found = exact or [each for each in layers if name in each.where.split("/")]
     if len(found) != 1:
         names = ", ".join(shortened(each.where) or "''" for each in layers) or "none"

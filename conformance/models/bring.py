@@ -113,12 +113,13 @@ def _onnx(path: Path, wanted: Wanted, given: Path | None) -> BroughtFile:
         raise ConformanceError(f"{path}: reading it needs the package onnx: pip install onnx ({error})") from error
     from conformance.models.onnx_single import model_of
     from conformance.weights import onnx_find
+    from conformance.weights.found import meant_by
 
     if wanted.options:
         key = next(iter(wanted.options))
         raise ConformanceError(f"{path}: --set {key}: an ONNX model says its options itself; --set is for weights")
     found = onnx_find.find(path)
-    chosen = [layer for layer in found.layers if layer.node.name.startswith(wanted.prefix)]
+    chosen = [found.layers[n] for n in meant_by(wanted.prefix, [(layer.node.name,) for layer in found.layers])]
     if found.layers and not chosen:
         _no_such(path, wanted.prefix, [layer.node.name for layer in found.layers])
     names = brought.distinct([brought.slug(layer.node.name or layer.where) for layer in chosen])

@@ -14,6 +14,7 @@ from conformance.case.fields import LONGEST_NAME
 from conformance.case.tensors import Array, Weights
 from conformance.case.text import shortened
 from conformance.models.wanted import Wanted
+from conformance.weights.found import case_of
 
 if TYPE_CHECKING:
     from conformance.weights.found import FoundLayer
@@ -163,6 +164,10 @@ def _sized(
             raise ConformanceError(f"{where}: has no input {name}; it has {', '.join(shapes)} and lengths")
         if array.shape != shapes[name]:
             raise ConformanceError(f"{where}: {name} is {array.shape}, not {shapes[name]}")
+    try:
+        case_of({"id": "brought/layer", **keys})  # before anything is written, and in the words of the file
+    except ConformanceError as error:
+        raise ConformanceError(f"{where}: {error}") from error
     return keys
 
 

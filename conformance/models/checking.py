@@ -10,6 +10,7 @@ from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.case.model import Case
 from conformance.case.outcomes import Passed
+from conformance.case.text import shortened
 from conformance.golden.build import build
 from conformance.golden.metadata import file_of
 from conformance.golden.store import VectorStore
@@ -203,10 +204,12 @@ def of_recorded(made: Proven, path: Path, *, profiles: bool = False) -> Checked:
     """
     from conformance.models.recorded import judged, read_recorded
 
-    layers = [layer for file in made.files for layer in file.layers]
     if len({(id(file), layer.where) for file in made.files for layer in file.layers}) != 1:
-        names = f": {', '.join(layer.name for layer in layers)}; choose one by --prefix" if layers else ""
-        raise ConformanceError(f"{path} is of one layer, and there are {len(layers)}{names}")
+        found = [shortened(f"{file.path}: {layer.where}") for file in made.files for layer in file.layers]
+        names = f" ({'; '.join(found[:8])}{'; ...' if found[8:] else ''})" if found else ""
+        raise ConformanceError(
+            f"{path} is of one layer, and there are {len(found)}{names}; give one file and choose its layer by --prefix"
+        )
     if not made.proven:
         raise ConformanceError(next(iter(made.problems.values())))
     arrays = read_recorded(path)

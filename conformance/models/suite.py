@@ -9,7 +9,9 @@ my-suite/engines.py                         adapters that run these nodes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +21,57 @@ from conformance.case.errors import ConformanceError
 from conformance.case.load import load_spec
 from conformance.case.model import Case
 from conformance.case.tensors import to_bytes
-from conformance.files import replace_file
+from conformance.case.text import visible
+from conformance.files import replace_file, writing
 from conformance.golden import lint
 from conformance.golden.inputs import make_arrays
 from conformance.models import own_nodes
 from conformance.models.brought import Brought
 
 WHY = "the numbers are those of the file"
+
+
+_UNFINISHED = ".unfinished"
+
+
+def demand_empty(folder: Path) -> None:
+    """Raises ConformanceError if something is in the folder already, FileError if that cannot be said."""
+    with writing(folder):
+        empty = not folder.exists() or not any(folder.iterdir())
+    if not empty:
+        raise ConformanceError(f"{folder} is there already and not empty: name a new folder, or remove it")
+
+
+@contextlib.contextmanager
+def finished(folder: Path) -> Iterator[None]:
+    """What this context writes into a new or empty folder; nothing stays of it after an error or Ctrl-C.
+
+    Raises:
+        ConformanceError: something is in the folder already, or another process is writing there.
+        FileError: it cannot be made.
+    """
+    demand_empty(folder)
+    with writing(folder):
+        new = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        mark = folder / _UNFINISHED
+        try:
+            mark.touch(exist_ok=False)
+        except FileExistsError as error:
+            raise ConformanceError(f"{folder}: another import writes there; name another folder") from error
+    try:
+        yield
+    except BaseException:
+        for path in folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path != mark:
+                path.unlink()
+        mark.unlink()  # the last, or another process would begin before the rest is gone
+        if new:
+            folder.rmdir()
+        raise
+    mark.unlink()
 
 
 def write(folder: Path, family: str, described: str, layers: Sequence[Brought]) -> list[Case]:
@@ -57,9 +103,9 @@ def _entry(folder: Path, family: str, layer: Brought) -> dict[str, Any]:
     if layer.node is not None:
         replace_file(folder / own_nodes.FOLDER / family / f"{layer.name}.onnx", layer.node)
     given = {name: {"file": file} for name in layer.inputs}
-    return {"name": layer.name, "description": layer.where, **layer.keys, "weights": {"file": file}, **given}
+    return {"name": layer.name, "description": visible(layer.where), **layer.keys, "weights": {"file": file}, **given}
 
 
 def _text(family: str, described: str, entries: Sequence[dict[str, Any]]) -> str:
-    content = {"family": family, "description": described, "cases": list(entries)}
+    content = {"family": family, "description": visible(described), "cases": list(entries)}
     return yaml.safe_dump(content, sort_keys=False, width=120, allow_unicode=False, default_flow_style=None)

@@ -57,7 +57,12 @@ class RunSettings:
         self._demand_within("load_timeout", MOST_SECONDS, "seconds")
         self._demand_within("memory", MOST_GIB, "GiB")
         for name in _FOLDERS:
-            if not (folder := getattr(self, name)).is_dir():
+            folder: Path = getattr(self, name)
+            try:
+                there = folder.is_dir()
+            except PermissionError as error:  # of a folder above
+                raise ConformanceError(f"{self.option(name)} {folder} cannot be read: {error.strerror}") from error
+            if not there:
                 raise ConformanceError(f"{self.option(name)} must be a folder; there is none called {folder}")
         if self.in_process and (self.places or self.memory is not None):
             others = f"{self.option('worker')} and {self.option('memory')}"

@@ -10,7 +10,7 @@ from typing import Any
 from conformance.case.errors import ConformanceError
 from conformance.case.tensors import Array, LayerWeights, Weights
 from conformance.case.text import shortened
-from conformance.weights.found import OPTIONS, FoundLayer, case_of, keys_of
+from conformance.weights.found import OPTIONS, FoundLayer, case_of, keys_of, meant_by
 from conformance.weights.held import Held, demand_bounded
 from conformance.weights.keras_config import Configured, configured
 from conformance.weights.named import NAMED, Named
@@ -39,28 +39,32 @@ def find(
     """The LSTM layers of a file.
 
     Args:
-        prefix: only layers whose name in the file begins so.
+        prefix: only layers whose name or path in the file begins so (`meant_by`).
         layout: the layout that they are in; None to find it out.
         options: keys of a case that the user gives; they go before what the file says.
 
     Raises:
         ConformanceError: an option is not one, or does not go with a layer; or the layers are too large together.
     """
+    if unknown := [key for key in options or {} if key not in OPTIONS]:
+        known = ", ".join(OPTIONS)
+        raise ConformanceError(f"--set {shortened(unknown[0])}: a layer has no such option; it has {known}")
     if held.model is not None and (held.model.layers or held.model.not_used):
         layers, others = _in_layout(*layers_in(held.model), layout)
     elif held.nodes:
         layers, others = _of_nodes(held, layout)
     else:
         layers, others = _of_tensors(held, layout)
-    layers = [_told(held, each, options or {}) for each in layers if each.where.startswith(prefix)]
-    return Finding(tuple(_called(held, layers)), tuple(others))
+    named = _called(held, layers)
+    meant = meant_by(prefix, [(name, each.where) for name, each in zip(named, layers, strict=True)])
+    told = [replace(_told(held, layers[n], options or {}), where=named[n]) for n in meant]
+    return Finding(tuple(told), tuple(others))
 
 
-def _called(held: Held, layers: Sequence[FoundLayer]) -> list[FoundLayer]:
-    """The layers by the names that they have in a model of Keras, where no two have the same."""
+def _called(held: Held, layers: Sequence[FoundLayer]) -> list[str]:
+    """The names of the layers: those that they have in a model of Keras, where no two have the same."""
     names = [_name(held, each.where) for each in layers]
-    known = [name if name and names.count(name) == 1 else each.where for name, each in zip(names, layers, strict=True)]
-    return [replace(each, where=name) for each, name in zip(layers, known, strict=True)]
+    return [name if name and names.count(name) == 1 else each.where for name, each in zip(names, layers, strict=True)]
 
 
 def _name(held: Held, where: str) -> str | None:
@@ -126,12 +130,15 @@ def _of_tensors(held: Held, layout: Named | None) -> tuple[list[FoundLayer], lis
 
 def _by_paths(tensors: Mapping[str, Array]) -> dict[str, Array]:
     """The tensors with `/` in their names, those of Keras' files named as its layers do."""
+    paths = {name.removesuffix(":0").replace(".", "/"): array for name, array in tensors.items()}
+    names = dict(enumerate(("kernel", "recurrent_kernel", "bias")))
     found = {}
-    for name, array in tensors.items():
-        path = name.removesuffix(":0").replace(".", "/")
+    for path, array in paths.items():
         parent, _, last = path.rpartition("/vars/")
-        names = dict(enumerate(("kernel", "recurrent_kernel", "bias")))
-        found[f"{parent}/{names[int(last)]}" if parent and last in ("0", "1", "2") else path] = array
+        # Keras 3 numbers the weights of every layer; the second one of a Dense or Conv layer is its bias.
+        second = paths.get(f"{parent}/vars/1")
+        recurrent = parent and last in ("0", "1", "2") and second is not None and second.ndim > 1
+        found[f"{parent}/{names[int(last)]}" if recurrent else path] = array
     return found
 
 

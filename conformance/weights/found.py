@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +57,18 @@ class FoundLayer:
         return " ".join(word for word in text.split(" ") if word not in ("T=1", "B=1"))
 
 
+def meant_by(prefix: str, names: Sequence[Collection[str]]) -> list[int]:
+    """The numbers of the layers that --prefix means: those with this very name, else those whose name begins so.
+
+    An exporter numbers on, LSTM and LSTM_1, and the first of these could not be meant otherwise.
+
+    Args:
+        names: of each layer, all that it has.
+    """
+    exact = [n for n, own in enumerate(names) if prefix and prefix in own]
+    return exact or [n for n, own in enumerate(names) if any(name.startswith(prefix) for name in own)]
+
+
 def case_of(keys: Mapping[str, Any]) -> Case:
     """A case with these keys. Raises ConformanceError, in one line, if they are not those of one."""
     try:
@@ -64,9 +76,8 @@ def case_of(keys: Mapping[str, Any]) -> Case:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ConformanceError(
-            f"{where}: {shortened(str(first['msg']), 300)}" if where else str(first["msg"])
-        ) from error
+        why = shortened(str(first["msg"]).removeprefix("Value error, "), 300)
+        raise ConformanceError(f"{where}: {why}" if where else why) from error
 
 
 def keys_of(rows: Sequence[LayerWeights], directions: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ _ZIP = b"PK"
 _TFLITE = b"TFL3"
 _PICKLE = b"\x80"
 """The first byte of a pickle of protocol 2 or later, as torch.save wrote before PyTorch 1.6."""
-_FORMS = "safetensors, npz, HDF5, .keras, a PyTorch state_dict, TorchScript, ONNX or TensorFlow Lite"
+_FORMS = "safetensors, npz, HDF5, .keras, a PyTorch state_dict, TorchScript, TensorFlow Lite or ONNX"
 
 
 def read(path: Path) -> Held:
@@ -45,7 +45,7 @@ def read(path: Path) -> Held:
         from conformance.weights.onnx_file import read_onnx
 
         return read_onnx(path)
-    raise refused(path, "it is empty" if not data else f"it is none of {_FORMS}")
+    raise refused(path, f"it is none of {_FORMS} (whose name ends in .onnx)" if data else "it is empty")
 
 
 def _is_safetensors(data: bytes) -> bool:

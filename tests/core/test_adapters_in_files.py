@@ -7,8 +7,9 @@ from command_line import conformance
 from plugin_sessions import Project
 
 from conformance.adapters import registry
-from conformance.case.errors import AdapterUnavailable
+from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.results.reading import read_results
+from conformance.run.settings import RunSettings
 
 MINE = """
 from dataclasses import replace
@@ -136,3 +137,15 @@ def test_what_a_file_raises_is_said(folder: Path) -> None:
         registry.load("./stops.py:Mine")
     with pytest.raises(AdapterUnavailable, match="RuntimeError: not today"):
         registry.load("./stops.py:Mine")
+
+
+def test_a_folder_that_may_not_be_looked_into(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path, **_: object) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", refused)
+    monkeypatch.setattr(Path, "is_dir", refused)
+    with pytest.raises(AdapterUnavailable, match=r"\./mine\.py: cannot be read: Permission denied"):
+        registry.make("./mine.py:Mine")
+    with pytest.raises(ConformanceError, match=r"--specs .* cannot be read: Permission denied"):
+        RunSettings()

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import sys
 import zipfile
 from pathlib import Path
@@ -11,10 +12,12 @@ import pytest
 from brought_files import H, I, torch_tensors, weights_file
 from command_line import conformance
 
+from conformance.case.errors import ConformanceError
 from conformance.case.load import load_specs
 from conformance.golden.inputs import make_arrays
 from conformance.lstm.gradients import reference_of
 from conformance.lstm.mistakes import BY_ID
+from conformance.models import suite
 
 pytest.importorskip("flint")  # the golden values are made here and now
 pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
@@ -79,7 +82,11 @@ def test_a_file_without_an_lstm(in_an_empty_folder):
         (["--range", "1", "1"], "--range 1 1: the first bound must be less than the second"),
         (["--range", "nan", "1"], "nan is not a number"),
         (["--set", "forget_bias"], "--set forget_bias: give KEY=VALUE"),
-        (["--set", "colour=red"], "mine.safetensors: "),
+        (["--set", "direction="], "--set direction=: give KEY=VALUE"),
+        (["--set", "colour=red"], "--set colour: a layer has no such option; it has activations, "),
+        (["--set", "T=3"], "--set T: a layer has no such option; it has activations, "),
+        (["--size", "T=1000000", "--size", "B=1000000"], "the layer (torch): these sizes need "),
+        (["--seed", str(2**63)], "Invalid value for '--seed'"),
         (["--prefix", "decoder"], "--prefix decoder: no layer's name begins so; there are ''"),
         (["--adapter", "nunpy"], "no adapter 'nunpy'; did you mean 'numpy'?"),
         (["--adapter", "board:numpy"], "--adapter board:numpy: a check runs here"),
@@ -230,4 +237,45 @@ def test_recorded_numbers_that_cannot_be_meant(arrays, words, weights):
 def test_recorded_numbers_are_of_one_layer(weights):
     np.savez("out.npz", y=np.ones((7, 3, H), np.float32))
     text = said("check", weights, weights, "--recorded", "out.npz")
-    assert "out.npz is of one layer, and there are 2: mine, mine; choose one by --prefix" in text
+    assert text == (
+        "out.npz is of one layer, and there are 2 (mine.safetensors: the layer (torch); mine.safetensors: the layer "
+        "(torch)); give one file and choose its layer by --prefix\n"
+    )
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_of_an_import_that_does_not_end_nothing_stays(there, tmp_path):
+    folder = tmp_path / "suite"
+    if there:
+        folder.mkdir()
+
+    def interrupted() -> None:
+        with suite.finished(folder):
+            (folder / "specs").mkdir()
+            (folder / "specs" / "a.yaml").touch()
+            (folder / "engines.py").touch()
+            with pytest.raises(ConformanceError, match="not empty"), suite.finished(folder):
+                pass
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert folder.exists() == there
+    assert not there or not any(folder.iterdir())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text there")
+def test_a_name_that_is_no_text_is_written_out(weights):
+    name = os.fsdecode(b"w\xf0\x1b.safetensors")
+    weights.rename(name)
+    assert said("import", name, "-o", "suite", code=0).startswith("w\\udcf0\\x1b.safetensors: 1 LSTM layer")
+    assert sorted(path.name for path in Path("suite").iterdir()) == ["specs", "vectors"]
+
+
+def test_a_suite_that_cannot_be_looked_for(tmp_path, monkeypatch):
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refused)
+    with pytest.raises(ConformanceError, match="suite: cannot be written: Permission denied"):
+        suite.demand_empty(tmp_path / "suite")

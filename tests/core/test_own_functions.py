@@ -197,6 +197,10 @@ def test_missing_and_unknown_outputs_are_told() -> None:
     assert "c_n: has shape (3,), needs (1, 3, 4)" in str(verdict)
     with pytest.raises(ConformanceError, match="has no output 'hn'; did you mean 'h_n'"):
         conformance.judge(case, {"hn": np.zeros(3)})
+    with pytest.raises(ConformanceError, match=r"case is a str; give one of conformance.cases\(...\)"):
+        conformance.judge(case.id, {})  # type: ignore[arg-type]
+    with pytest.raises(ConformanceError, match="3 is no pattern; give texts, like 'lengths/\\*'"):
+        conformance.cases(3)  # type: ignore[arg-type]
 
 
 def test_importing_it_imports_nothing_else() -> None:

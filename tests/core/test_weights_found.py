@@ -9,7 +9,7 @@ from held_layers import drawn, held, in_layout, same
 
 from conformance.case.errors import ConformanceError
 from conformance.case.tensors import Weights
-from conformance.weights.finding import find
+from conformance.weights.finding import Finding, find
 from conformance.weights.found import FoundLayer
 from conformance.weights.held import Held, Node
 from conformance.weights.named import NAMED
@@ -67,6 +67,12 @@ def test_every_stack_of_torch_is_found_with_its_prefix_and_one_can_be_chosen() -
     assert the_only(find(held(tensors), prefix="decoder")).keys["I"] == 5
 
 
+def test_a_whole_name_means_its_layer_and_not_those_numbered_on() -> None:
+    tensors = {f"lstm{n}.{name}": a for n in ("", "_1") for name, a in in_layout("torch", drawn()).tensors.items()}
+    assert [each.where for each in find(held(tensors), prefix="ls").layers] == ["lstm", "lstm_1"]
+    assert the_only(find(held(tensors), prefix="lstm")).where == "lstm"
+
+
 def test_a_gru_and_a_broken_stack_are_named_and_not_taken_for_an_lstm() -> None:
     gru = {"gru.weight_ih_l0": np.zeros((12, 3)), "gru.weight_hh_l0": np.zeros((12, 4))}
     gap = {f"rnn.{n}".replace("l1", "l2"): a for n, a in in_layout("torch", drawn(rows=2)).tensors.items()}
@@ -78,7 +84,8 @@ def test_a_gru_and_a_broken_stack_are_named_and_not_taken_for_an_lstm() -> None:
 
 @pytest.mark.parametrize("units", [8, 16])
 def test_a_dense_layer_is_no_lstm(units: int) -> None:
-    assert find(held({"dense/kernel": np.zeros((7, units)), "dense/bias": np.zeros(units)})).layers == ()
+    for names in (("dense/kernel", "dense/bias"), ("layers/dense/vars/0", "layers/dense/vars/1")):
+        assert find(held(dict(zip(names, (np.zeros((7, units)), np.zeros(units)), strict=True)))) == Finding(())
 
 
 def test_tensorflows_cell_is_found_where_its_name_says_so_and_its_forget_bias_is_asked_for() -> None:
@@ -120,6 +127,8 @@ _KERAS = ("kernel", "recurrent_kernel", "bias")
 def test_the_slope_of_hard_sigmoid_is_that_of_the_version_and_is_told(version: str, slope: float, words: str) -> None:
     layer = the_only(find(keras3({"name": "enc", "recurrent_activation": "hard_sigmoid"}, keras=version)))
     assert layer.where == "enc" and layer.case(id="a/b", T=1, B=1).activations[0].gate.alpha == slope
+    for prefix in ("enc", "layers/lstm"):
+        assert the_only(find(keras3({"name": "enc"}), prefix=prefix)).where == "enc"
     assert layer.notes == (f"hard_sigmoid of Keras {version}: its slope is {words}",)
 
 

@@ -143,6 +143,18 @@ def test_options_cannot_be_said_of_a_node_that_says_them():
     assert "an ONNX model says its options itself" in done.output
 
 
+def test_the_first_of_nodes_that_are_numbered_on_can_be_chosen():
+    nodes = [node(name="/rnn/LSTM"), node(name="/rnn/LSTM_1")]
+    nodes[1].output[0] = "Y_1"
+    path = written(Path("two.onnx"), model(nodes, WRB))
+    done = conformance("check", path, "--adapter", "onnxruntime", "--prefix", "/rnn/LSTM")
+    assert done.exit_code == 0, done.output
+    assert done.output.startswith("two.onnx: 1 LSTM layer\n\nLSTM '/rnn/LSTM'\n")
+    done = conformance("convert", path, "gates.npz", "--to", "gates", "--layer", "/rnn/LSTM")
+    assert done.exit_code == 0, done.output
+    assert done.output.startswith("two.onnx: /rnn/LSTM (onnx): ")
+
+
 # What is kept and what was recorded.
 
 
