@@ -180,7 +180,7 @@ def cases(
         ConformanceError: a pattern is no text or matches nothing, a spec is wrong, or there is no such layout.
     """
     if wrong := [each for each in patterns if not isinstance(each, str)]:
-        raise ConformanceError(f"{shortened(repr(wrong[0]))} is no pattern; give texts, like 'lengths/*'")
+        raise ConformanceError(f"{shortened(repr(wrong[0]))} is not a pattern; give texts, like 'lengths/*'")
     if layout != CANONICAL:
         named(layout)
     for name, folder in (("specs", specs), ("vectors", vectors)):

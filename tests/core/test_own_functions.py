@@ -199,7 +199,7 @@ def test_missing_and_unknown_outputs_are_told() -> None:
         conformance.judge(case, {"hn": np.zeros(3)})
     with pytest.raises(ConformanceError, match=r"case is a str; give one of conformance.cases\(...\)"):
         conformance.judge(case.id, {})  # type: ignore[arg-type]
-    with pytest.raises(ConformanceError, match="3 is no pattern; give texts, like 'lengths/\\*'"):
+    with pytest.raises(ConformanceError, match="3 is not a pattern; give texts, like 'lengths/\\*'"):
         conformance.cases(3)  # type: ignore[arg-type]
 
 
