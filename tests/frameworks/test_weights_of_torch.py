@@ -1,6 +1,5 @@
 """Files that torch wrote: state_dicts are read, by weights only; what would execute is refused."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +55,6 @@ def test_a_converted_state_dict_loads_into_the_module(torch: Any, tmp_path: Path
 def test_a_whole_module_is_refused(torch: Any, tmp_path: Path) -> None:
     torch.save(torch.nn.LSTM(2, 3), tmp_path / "w.pt")
     assert "it is a pickle of more than tensors (torch.nn.modules.rnn.LSTM)" in problem(tmp_path / "w.pt")
-
-
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
-def test_torchscript_is_refused_and_the_way_out_is_named(torch: Any, tmp_path: Path) -> None:
-    torch.jit.save(torch.jit.script(torch.nn.LSTM(2, 3)), tmp_path / "w.pt")
-    assert re.search(r"TorchScript archive.*torch.jit.load\(FILE\).state_dict\(\)", problem(tmp_path / "w.pt"))
 
 
 def test_a_view_that_is_larger_than_what_it_views_is_refused(torch: Any, tmp_path: Path) -> None:
