@@ -156,13 +156,15 @@ class VectorStore:
 
     def _read_manifest(self) -> None:
         path = self.root / MANIFEST
-        if not path.exists():
-            return
         try:
+            if not path.exists():
+                return
             data = read_file(path, MOST_BYTES)
             content = parse_json(data)
         except FileError as error:
             raise VectorError(f"{path}: the manifest cannot be read: {error.problem}") from error
+        except PermissionError as error:  # of a folder above
+            raise VectorError(f"{path}: the manifest cannot be read: {error.strerror}") from error
         except ValueError as error:
             raise VectorError(f"{path}: the manifest cannot be read: {error}") from error
         if not isinstance(content, dict) or not isinstance(content.get("vectors"), dict):

@@ -137,6 +137,15 @@ def test_an_unreadable_manifest_is_refused(tmp_path: Path, manifest: bytes, said
         VectorStore(tmp_path)
 
 
+def test_a_store_in_a_folder_that_may_not_be_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path, **_: object) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", refused)  # root may look into every folder
+    with pytest.raises(VectorError, match="the manifest cannot be read: Permission denied"):
+        VectorStore(tmp_path)
+
+
 def test_a_store_without_manifest_is_empty(tmp_path: Path) -> None:
     store = VectorStore(tmp_path / "nowhere")
     assert store.entries == {} and store.digest() == ""
