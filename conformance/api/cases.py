@@ -177,7 +177,7 @@ def cases(
         layout: what `weights_in` of each gives without an argument.
 
     Raises:
-        ConformanceError: a pattern is no text or matches nothing, a spec is wrong, or there is no such layout.
+        ConformanceError: a pattern is not a text or matches nothing, a spec is wrong, or there is no such layout.
     """
     if wrong := [each for each in patterns if not isinstance(each, str)]:
         raise ConformanceError(f"{shortened(repr(wrong[0]))} is not a pattern; give texts, like 'lengths/*'")

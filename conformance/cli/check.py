@@ -242,7 +242,7 @@ def import_files(
 
 
 def left_out(file: BroughtFile) -> list[str]:
-    """What of a file is no case, a line each."""
+    """What of a file is not a case, one line each."""
     return [visible(f"  not a case: {where}" + (f": {why}" if why else "")) for where, why in file.left_out]
 
 

@@ -55,7 +55,7 @@ class _Node(Adapter):
 
     @contextlib.contextmanager
     def _refusing(self) -> Iterator[None]:
-        """An error that an engine raises is no wrong answer: it refuses the node as it is."""
+        """An error that an engine raises is not a wrong answer: it refuses the node as it is."""
         try:
             yield
         except (UnsupportedOption, MemoryError):

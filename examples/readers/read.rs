@@ -25,7 +25,7 @@ impl<'a> Header<'a> {
         self.demand('[')?;
         let (list, rest) = self.0.split_once(']').ok_or("the header ends in a list")?;
         self.0 = rest;
-        list.split(',').filter(|n| !n.is_empty()).map(|n| n.parse().map_err(|_| format!("{n} is no number"))).collect()
+        list.split(',').filter(|n| !n.is_empty()).map(|n| n.parse().map_err(|_| format!("{n} is not a number"))).collect()
     }
 }
 
@@ -54,7 +54,7 @@ fn numbers(dtype: &str, bytes: &[u8]) -> Found<Vec<f64>> {
         "I64" => all!(8, |b| i64::from_le_bytes(b) as f64),
         "I8" => all!(1, |b| f64::from(i8::from_le_bytes(b))),
         "BOOL" => all!(1, |b: [u8; 1]| f64::from(b[0])),
-        _ => return Err(format!("{dtype} is no dtype of a vector")),
+        _ => return Err(format!("{dtype} is not a dtype of a vector")),
     })
 }
 

@@ -14,7 +14,7 @@ function parts() {
   try {
     return [decodeURIComponent(before), after];
   } catch {
-    return [before, after]; // a lone % is no code
+    return [before, after]; // a lone % is not a code
   }
 }
 
