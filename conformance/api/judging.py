@@ -85,7 +85,7 @@ def judge(
 
 
 def demand_outputs(case: LSTMCase, outputs: Mapping[str, Any]) -> None:
-    """Raises ConformanceError for what is not a case or not a mapping, or names an output that the case does not have."""
+    """Raises ConformanceError for what is not a case or a mapping, or names an output that the case does not have."""
     if not isinstance(case, LSTMCase):
         raise ConformanceError(f"case is a {type(case).__name__}; give one of conformance.cases(...)")
     if not isinstance(outputs, Mapping):

@@ -26,7 +26,8 @@ def placed(
 
     Raises:
         UnsupportedOption: the layer has no parameters for a further layer or direction of the case.
-        ConformanceError: a name of the layout is not that of a parameter, a parameter is named by none, or a shape differs.
+        ConformanceError: a name of the layout is not that of a parameter, a parameter is named by none, or a
+            shape differs.
     """
     rows = range(case.layers * case.D)
     there = {name: None for row in rows for name in names_of(of_row(layout, case, row))}
