@@ -87,6 +87,7 @@ def test_the_failure_is_what_is_printed(acme):
     assert without_measured_digits(message) == without_measured_digits(result.stdout.split("\n\n")[0])
 
 
+@pytest.mark.slow
 def test_what_its_failures_have_in_common_is_what_is_printed(acme):
     result = run(f"conformance run --adapter acme --specs specs --vectors {ROOT / 'vectors'}", ROOT, broken(acme))
     for page in (FAILURE, ROOT / "README.md"):
@@ -94,6 +95,7 @@ def test_what_its_failures_have_in_common_is_what_is_printed(acme):
         assert re.sub(r"\d+", "#", shown).strip() in re.sub(r"\d+", "#", result.stdout)
 
 
+@pytest.mark.slow
 def test_the_deviations_explain_the_failure(acme, tmp_path):
     (text,) = blocks(ADAPTERS, "yaml deviations")
     folder = tmp_path / "deviations"

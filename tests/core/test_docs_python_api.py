@@ -16,6 +16,7 @@ PAGE = ROOT / "docs" / "python-api.md"
 EXAMPLES = dict(files(PAGE))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["test_my_function.py", "look.py"])
 def test_examples_run(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(EXAMPLES[name])

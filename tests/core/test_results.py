@@ -76,6 +76,7 @@ def test_what_is_not_a_results_file_is_refused_with_the_line(whole, tmp_path, ch
 # Going on
 
 
+@pytest.mark.slow
 def test_ctrl_c_and_resume_give_what_one_run_gives(suite, tmp_path):
     cases = [word for way in ("right", "noisy", "nan", "exits", "still-right") for word in ("--case", f"broken/{way}")]
     run = ["run", "--adapter", "broken", "--adapter", "numpy", *cases, *suite.folders, "-o"]
