@@ -52,6 +52,12 @@ def model(
     return helper.make_model(graph, opset_imports=opsets, functions=list(functions), ir_version=8)
 
 
+def through(*nodes: Any, constants: Mapping[str, Any] | None = None) -> Any:
+    """A model whose LSTM node has its W through other nodes; R and B are initializers, those of `weights()`."""
+    own = weights()
+    return model([*nodes, node()], {"R": own["R"], "B": own["B"]} | dict(constants or {}))
+
+
 def written(path: Path, made: Any) -> Path:
     """The model in a file."""
     path.write_bytes(made.SerializeToString())

@@ -4,39 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnx_files import INPUTS, H, I, model, node, weights, written
-
-from conformance.case.tensors import LayerWeights
+from onnx_files import INPUTS, H, I, model, node, through, weights
 
 pytestmark = pytest.mark.onnx
 onnx = pytest.importorskip("onnx")
 
-from conformance.adapters.layouts import ONNX, pack  # noqa: E402
-from conformance.weights.onnx_find import FoundInModel, find  # noqa: E402
-from conformance.weights.onnx_layer import ATTRIBUTES, Layer  # noqa: E402
+from onnx_layers import found, layer, same_weights  # noqa: E402
+
+from conformance.weights.onnx_layer import ATTRIBUTES  # noqa: E402
 
 helper = onnx.helper
 W = weights()
-
-
-def found(tmp_path, made) -> FoundInModel:
-    return find(written(tmp_path / "model.onnx", made))
-
-
-def layer(tmp_path, made) -> Layer:
-    in_model = found(tmp_path, made)
-    assert len(in_model.layers) == 1, in_model.not_used
-    return in_model.layers[0]
-
-
-def packed(row: LayerWeights, *names: str):
-    tensors = pack(ONNX, row)
-    return {name: tensors[name] for name in names}
-
-
-def same_weights(read: Layer, expected, *names: str) -> bool:
-    rows = [packed(row, *names) for row in read.weights.rows]
-    return all(np.array_equal(np.stack([row[name] for row in rows]), expected[name]) for name in names)
 
 
 # What a node says.
@@ -144,11 +122,6 @@ def test_numbers_that_are_not_finite_are_named(tmp_path):
 
 def constant(name: str, array) -> object:
     return helper.make_node("Constant", [], [name], value=onnx.numpy_helper.from_array(array, name))
-
-
-def through(*nodes, constants=None):
-    """A node whose W comes through others; the rest are initializers."""
-    return model([*nodes, node()], {"R": W["R"], "B": W["B"]} | (constants or {}))
 
 
 ROUTES = {

@@ -4,39 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnx_files import H, model, weights, written
-
-from conformance.case.tensors import LayerWeights
+from onnx_files import H, model, weights
 
 pytestmark = pytest.mark.onnx
 onnx = pytest.importorskip("onnx")
 
-from conformance.adapters.layouts import ONNX, pack  # noqa: E402
-from conformance.weights.onnx_find import FoundInModel, find  # noqa: E402
-from conformance.weights.onnx_layer import Layer  # noqa: E402
+from onnx_layers import found  # noqa: E402
 
 helper = onnx.helper
 W = weights()
-
-
-def found(tmp_path, made) -> FoundInModel:
-    return find(written(tmp_path / "model.onnx", made))
-
-
-def layer(tmp_path, made) -> Layer:
-    in_model = found(tmp_path, made)
-    assert len(in_model.layers) == 1, in_model.not_used
-    return in_model.layers[0]
-
-
-def packed(row: LayerWeights, *names: str):
-    tensors = pack(ONNX, row)
-    return {name: tensors[name] for name in names}
-
-
-def same_weights(read: Layer, expected, *names: str) -> bool:
-    rows = [packed(row, *names) for row in read.weights.rows]
-    return all(np.array_equal(np.stack([row[name] for row in rows]), expected[name]) for name in names)
 
 
 def test_a_quantised_operator_is_named(tmp_path):
