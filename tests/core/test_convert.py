@@ -174,8 +174,8 @@ def test_options_go_with_safetensors_and_others_say_that_they_cannot(tmp_path: P
 
 
 REFUSED = [
-    ("gates", {"peephole": True}, {}, "torch", "torch cannot hold the layer: it has no peepholes"),
-    ("gates", {"peephole": True}, {}, "flax", "flax cannot hold the layer: it has no peepholes"),
+    ("gates", {"peephole": True}, {}, "torch", "torch cannot hold the layer: it has no peepholes (new-cell)"),
+    ("gates", {"peephole": True}, {}, "flax", "flax cannot hold the layer: it has no peepholes (new-cell)"),
     ("torch", {"P": 2}, {}, "keras", "keras cannot hold the layer: it has no projection"),
     ("torch", {"P": 2}, {}, "onnx", "onnx cannot hold the layer: it has no projection"),
     (
