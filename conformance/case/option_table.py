@@ -255,11 +255,11 @@ class Supported:
     """Which of the options an interface has: whether it has one, or in which kinds.
 
     forget_bias: one that is given at run time. peephole: which cells the output gate's can see. projection: of h.
-    gate_clip: the readings that its documentation or its developers state. batch_major: whether that layout can be requested. holes: a mask that leaves out steps in the
-    middle of a row. lengths_via: the documented ways of handing lengths over, besides the adapter's own choice
-    (Case.lengths_via). blocks: whether a state can be carried on. head: a dense layer after the LSTM; softmax and
-    cross_entropy: after the head. gradients: `whole`; `truncated`, where the state carried from block to block can be
-    detached from its past.
+    gate_clip: the readings that its documentation or its developers state. batch_major: whether that layout can be
+    requested. holes: a mask that leaves out steps in the middle of a row. lengths_via: the documented ways of handing
+    lengths over, besides the adapter's own choice (Case.lengths_via). blocks: whether a state can be carried on. head:
+    a dense layer after the LSTM; softmax and cross_entropy: after the head. gradients: `whole`; `truncated`, where the
+    state carried from block to block can be detached from its past.
     """
 
     forget_bias: Annotated[bool, _FORGET_BIAS] = False

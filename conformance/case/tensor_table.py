@@ -131,7 +131,12 @@ class LayerWeights:
     b_w: Annotated[Maybe, Tensor("ifgo H", _given("bias"), _BIAS, "bias", ignored="input-bias-ignored")] = None
     b_r: Annotated[Maybe, Tensor("ifgo H", _given("bias"), _BIAS, "bias", ignored="recurrent-bias-ignored")] = None
     peephole: Annotated[
-        Maybe, Tensor("ifo H", _given("peephole"), _STATE, tried_with=tuple(PEEPHOLE.values()), ignored="peephole-ignored")
+        Maybe,
+        Tensor(
+            *("ifo H", _given("peephole"), _STATE),
+            tried_with=tuple(PEEPHOLE.values()),
+            ignored="peephole-ignored",
+        ),
     ] = None
     projection: Annotated[
         Maybe, Tensor("P H", _given("P"), _MATRIX, tried_with=_PROJECTION, ignored="projection-ignored")

@@ -196,6 +196,7 @@ REFUSED = [
     ),
     ("keras", {}, {"activations": [{"cell": "softplus", "hidden": "softplus"}]}, "tflite", "does not take softplus"),
     ("onnx", {}, {"coupling": "forget=1-input"}, "keras2-cudnn", "it has no coupling forget=1-input"),
+    ("gates", {"peephole": True}, {"output_peephole": "previous-cell"}, "onnx", "(previous-cell); it has new-cell"),
     ("gates", {}, {"cell_clip": 3.0}, "onnx", "it has no clip of the cell state"),
     ("gates", {}, {"gate_clip": {"bound": 3.0, "reading": "all"}}, "keras", "it has no gate_clip all"),
 ]

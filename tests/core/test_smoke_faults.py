@@ -154,7 +154,8 @@ def test_the_reference_is_sound(runs):
 
 def test_what_is_known_of_this_version_is_no_news(unsound):
     known = {check: finding.text for check, finding in unsound.items() if finding.outcome == "known"}
-    assert known.keys() == {*(f"peephole/{each}" for each in ("new-cell", "previous-cell", "reading")), *(f"weights/peephole-{gate}" for gate in "ifo")}
+    readings = ("new-cell", "previous-cell", "reading")
+    assert known.keys() == {*(f"peephole/{each}" for each in readings), *(f"weights/peephole-{gate}" for gate in "ifo")}
     assert all(text.startswith("known deviation: peephole-ignored (") for text in known.values())
     assert unsound["cell_clip/value"].outcome == "failed"  # known of another version
 
