@@ -190,6 +190,10 @@ class Claim:
     The lock is on the file itself, so no lock file is left. The file is created if it does not exist, and removed again
     if nothing was written. On Windows, and on file systems without locks, every process gets the right.
 
+    Args:
+        path: of the file.
+        wait: whether to wait for a process that has the right, instead of raising.
+
     Attributes:
         path: of the file, links followed.
         empty: whether the file was missing or empty.
@@ -198,13 +202,13 @@ class Claim:
         FileError: another process is writing the file, or it cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, wait: bool = False) -> None:
         with writing(path):
             self.path = destination(path)
             while True:
                 self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
                 try:
-                    _lock(self._descriptor, fcntl.LOCK_EX if sys.platform != "win32" else 0)
+                    _lock(self._descriptor, fcntl.LOCK_EX if sys.platform != "win32" else 0, wait=wait)
                     if self._holds():  # otherwise its last writer has just replaced it
                         break
                 except BaseException:
@@ -237,10 +241,10 @@ class Claim:
         self.release()
 
 
-def _lock(descriptor: int, kind: int) -> None:
+def _lock(descriptor: int, kind: int, *, wait: bool = False) -> None:
     if sys.platform != "win32":
         try:
-            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise _Refused("another process is writing it; wait until that ends, or name another file") from error
         except OSError as error:

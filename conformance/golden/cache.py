@@ -17,7 +17,7 @@ import platformdirs
 import conformance
 from conformance.case.errors import VectorError
 from conformance.case.model import Case
-from conformance.files import MEBIBYTE, FileError, demand_writable, read_file, read_text, replace_file
+from conformance.files import MEBIBYTE, Claim, FileError, demand_writable, read_file, read_text, replace_file
 from conformance.golden.metadata import file_of
 from conformance.golden.store import demand_described, verified
 from conformance.golden.vector import Vector, most_bytes, tensors_of
@@ -39,23 +39,36 @@ def cached(case: Case) -> Vector:
 
 def _cached(case: Case) -> Vector:
     path, digest_path = _paths(case)
+    if (found := _kept(case, path, digest_path)) is not None:
+        return found
+    _demand_writable()
+    try:
+        with Claim(path.with_suffix(".claim"), wait=True):  # one run at a time makes it, the others wait for it
+            found = _kept(case, path, digest_path)
+            return _kept_now(case, path, digest_path) if found is None else found
+    except FileError as error:
+        said = f"{error}; it is in the cache of vectors made on demand: if it is in the way, remove it"
+        raise VectorError(said) from error
+
+
+def _kept(case: Case, path: Path, digest_path: Path) -> Vector | None:
+    """The vector in the cache; None if it is absent or damaged, and so has to be generated again."""
     try:
         digest, wanted = read_text(digest_path, MEBIBYTE), tensors_of(case)
         data = read_file(path, most_bytes(wanted))
         demand_described(case, data, path, path.parent)
         return verified(case, wanted, data, digest, path, "")
     except (FileError, VectorError):
-        pass  # absent or damaged: this is only a cache, so generate it again
-    _demand_writable()
+        return None
+
+
+def _kept_now(case: Case, path: Path, digest_path: Path) -> Vector:
+    """Generate the vector and put it into the cache."""
     from conformance.golden.build import build  # imported only here, because most runs generate no vector
 
     data = file_of(case, build(case).vector, whole=True)
-    try:
-        replace_file(path, data)
-        replace_file(digest_path, hashlib.sha256(data).hexdigest())
-    except FileError as error:
-        said = f"{error}; it is in the cache of vectors made on demand: if it is in the way, remove it"
-        raise VectorError(said) from error
+    replace_file(path, data)
+    replace_file(digest_path, hashlib.sha256(data).hexdigest())
     return Vector.from_bytes(data)
 
 

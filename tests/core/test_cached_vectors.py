@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from stores import SPEC, UNJUDGEABLE, cases_of, contents, flip, snapshot
 
 from conformance.case.errors import GenerationError, VectorError
 from conformance.case.model import Case
+from conformance.files import Claim
 from conformance.golden.cache import cached, make, missing
 from conformance.golden.cache import folder as cache_folder
 from conformance.golden.metadata import file_of
@@ -46,6 +48,24 @@ def test_the_cache_is_made_and_then_reused(on_demand: tuple[Case, bytes]) -> Non
     vector.write_bytes(file_of(case, other))
     digest.write_text(hashlib.sha256(file_of(case, other)).hexdigest())
     assert np.all(cached(case).golden["y"] == 7.0)
+
+
+def test_a_vector_that_another_run_is_making_is_waited_for(on_demand: tuple[Case, bytes]) -> None:
+    case, data = on_demand
+    cached(case)
+    vector, digest = cache_files()
+    made_of = Vector.from_bytes(data)
+    other = Vector(made_of.arrays, made_of.golden | {"y": np.full(case.outputs["y"], 7.0)}, made_of.kappa)
+    digest.unlink()
+    with ThreadPoolExecutor(1) as pool:
+        with Claim(vector.with_suffix(".claim")):
+            waiting = pool.submit(cached, case)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.5)
+            vector.write_bytes(file_of(case, other))
+            digest.write_text(hashlib.sha256(file_of(case, other)).hexdigest())
+        assert np.all(waiting.result(timeout=60).golden["y"] == 7.0)  # what the other run made, not made again
+    assert cache_files() == [vector, digest]
 
 
 @pytest.mark.parametrize(
