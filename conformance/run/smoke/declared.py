@@ -107,7 +107,7 @@ def faults(kind: Any, name: str) -> list[str]:
     if not (isinstance(kind, type) and issubclass(kind, Adapter)):
         return [f"the entry point {name} leads to {kind!r}, not a subclass of conformance.adapters.base.Adapter"]
     found = []
-    if registry.parse(name).file:
+    if not registry.parse(name).installed:
         if not isinstance(getattr(kind, "name", None), str):
             found.append("name is not a text; messages call the adapter by it")
     elif getattr(kind, "name", None) != name:
