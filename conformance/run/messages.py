@@ -31,12 +31,13 @@ class Load(NamedTuple):
     """Make an adapter.
 
     adapter: its label without the place, `NAME@DEVICE`. memory: GiB that the process may allocate, None for no limit.
-    timeout: seconds.
+    timeout: seconds. trace: the file of the conversation with a harness, if it is one.
     """
 
     adapter: str
     memory: float | None
     timeout: float
+    trace: str | None = None
 
 
 class Ask(NamedTuple):

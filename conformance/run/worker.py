@@ -26,6 +26,7 @@ import numpy as np
 from conformance.adapters import registry
 from conformance.adapters.base import Adapter, EmptyRows, PaddedY
 from conformance.adapters.capabilities import Capabilities
+from conformance.adapters.harness import trace
 from conformance.adapters.harness.errors import HarnessDied, HarnessFault
 from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.errors import AdapterUnavailable, UnsupportedOption
@@ -104,7 +105,7 @@ def _serve(channel: Any) -> None:
         with contextlib.suppress(Exception):
             adapter.close()
     except HarnessDied as error:
-        print(error, file=sys.stderr, flush=True)
+        print(f"the harness ended {error.doing}", file=sys.stderr, flush=True)
         end_like(error.code)
     finally:
         Path(log).unlink(missing_ok=True)
@@ -119,6 +120,7 @@ def _made(request: Load, copies: Copies) -> tuple[Adapter, Loaded]:
     """
     if request.memory is not None:
         limit_memory(request.memory)
+    trace.into(None if request.trace is None else Path(request.trace))
     with ending_after(request.timeout):
         adapter = registry.make(request.adapter)
         info = describe(adapter, request.adapter)

@@ -33,7 +33,8 @@ _MOST_BESIDE: Final = MEBIBYTE
 class CommandAdapter(Adapter):
     """A harness in a process of its own, which is started when the adapter is made and lives as long.
 
-    description: what the harness says of itself. command: its words.
+    description: what the harness says of itself. command: its words. conversation: with the process.
+    handles: how many there have been; the last one is this.
     """
 
     description: ClassVar[Description]
@@ -41,13 +42,13 @@ class CommandAdapter(Adapter):
 
     def __init__(self, device: str = "cpu") -> None:
         super().__init__(device)
-        self._talk = Conversation(self.name, self.words(), self.environment())
-        self._closed = weakref.finalize(self, self._talk.close)
-        self._handles = 0
+        self.conversation = Conversation(self.name, self.words(), self.environment())
+        self._closed = weakref.finalize(self, self.conversation.close)
+        self.handles = 0
         self._dropped: list[int] = []
         self._prepared: messages.Prepared | None = None
         try:
-            loaded, _ = self._talk.ask("hello", protocol=self.description.protocol, device=device)
+            loaded, _ = self.conversation.ask("hello", protocol=self.description.protocol, device=device)
         except HarnessFault as error:
             raise AdapterUnavailable(f"{self.name}: {error}") from error
         if isinstance(loaded, messages.Unavailable):
@@ -109,7 +110,7 @@ class CommandAdapter(Adapter):
         """Have the harness stop, or end at the end of its input."""
         if self._closed.alive:
             with contextlib.suppress(HarnessFault, HarnessDied):
-                self._talk.ask("stop")
+                self.conversation.ask("stop")
             self._closed()
 
     def _load(self, case: Case, model: Any) -> Callable[[Mapping[str, Array]], list[Array]]:
@@ -132,14 +133,14 @@ class CommandAdapter(Adapter):
     def _layer(self, case: Case, tensors: bytes, onnx: Onnx | None = None) -> Callable[[Mapping[str, Array]], Outputs]:
         """A prepared layer: tensors in, tensors out. Its handle is dropped when nobody has it any more."""
         self._drop()
-        self._handles += 1
-        handle = self._handles
-        answer, _ = self._talk.ask("prepare", tensors, handle=handle, case=resolved(case, onnx))
+        self.handles += 1
+        handle = self.handles
+        answer, _ = self.conversation.ask("prepare", tensors, handle=handle, case=resolved(case, onnx))
         self._prepared = _right(answer)
         most = _MOST_BESIDE + 2 * _WIDEST * sum(int(np.prod(shape)) for shape in case.outputs.values())
 
         def call(inputs: Mapping[str, Array]) -> Outputs:
-            answer, payload = self._talk.ask("call", to_bytes(inputs), most=most, handle=handle)
+            answer, payload = self.conversation.ask("call", to_bytes(inputs), most=most, handle=handle)
             _right(answer)
             return _tensors(payload)
 
@@ -150,7 +151,7 @@ class CommandAdapter(Adapter):
         """Drop the handles that nobody has any more."""
         handles, self._dropped[:] = [*self._dropped], []
         for handle in handles:
-            _right(self._talk.ask("drop", handle=handle)[0])
+            _right(self.conversation.ask("drop", handle=handle)[0])
 
 
 def _right(answer: Any) -> Any:

@@ -6,12 +6,12 @@ import contextlib
 import os
 import select
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any, Final
 
-from conformance.adapters.harness.describe import cannot_start, ending
-from conformance.adapters.harness.errors import HarnessDied, HarnessFault
+from conformance.adapters.harness.describe import cannot_start
+from conformance.adapters.harness.errors import HarnessDied, HarnessFault, ending
 from conformance.adapters.harness.frames import EndOfFile, Frame, Reader, to_bytes
 from conformance.adapters.harness.messages import answer_of
 from conformance.adapters.harness.trace import Trace
@@ -23,6 +23,7 @@ _LOOK_SECONDS: Final = 0.25
 _DRAIN_SECONDS: Final = 0.5
 """After the process has ended: for what is still under way, and no longer, as its children may hold its output open."""
 _END_SECONDS: Final = 1.5
+_NOISE_KEPT: Final = 1000
 _PIECE: Final = MEBIBYTE
 _POSIX: Final = os.name == "posix"
 """Elsewhere pipes cannot be waited for; there a harness ends when its output is closed."""
@@ -35,7 +36,9 @@ class Conversation:
         label: what it is called in a transcript.
         words: its command.
         environment: its complete environment; None for this process's.
-        noise: is given what it prints beside its frames.
+
+    Attributes:
+        noise: the beginning of what it has printed beside its frames.
 
     Raises:
         AdapterUnavailable: it cannot be started.
@@ -46,7 +49,6 @@ class Conversation:
         label: str,
         words: Sequence[str],
         environment: Mapping[str, str] | None = None,
-        noise: Callable[[bytes], None] | None = None,
     ) -> None:
         try:
             self._process = subprocess.Popen(
@@ -58,7 +60,7 @@ class Conversation:
         self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
         if _POSIX:
             os.set_blocking(self._in, False)
-        self._noise = noise or _into_the_log
+        self.noise = b""
         self._trace = Trace(label)
         self._reader = Reader(self._more, self._take_noise)
         self._numbers = count(1)
@@ -104,8 +106,8 @@ class Conversation:
             raise HarnessFault(f"an answer {answer.op!r} has no tensors; {len(frame.payload):,} bytes follow this one")
         return answer, frame.payload
 
-    def close(self) -> None:
-        """Let it end by itself, at the end of its input, or else kill it."""
+    def close(self) -> int:
+        """Let it end by itself, at the end of its input, or else kill it; returns how it ended, as subprocess does."""
         with contextlib.suppress(OSError):
             assert self._process.stdin is not None
             self._process.stdin.close()
@@ -115,6 +117,7 @@ class Conversation:
             self._process.kill()
             self._process.wait()
         self._trace.end(ending(self._process.returncode))
+        return self._process.returncode
 
     def _write(self, data: bytes) -> None:
         """Write all of it; what a harness prints meanwhile is read, for it may wait for that."""
@@ -151,9 +154,5 @@ class Conversation:
     def _take_noise(self, data: bytes) -> None:
         if data:
             self._trace.noise(data)
-            self._noise(data)
-
-
-def _into_the_log(data: bytes) -> None:
-    """Where what a framework in Python prints goes as well: the log of a worker, else the terminal."""
-    os.write(_STDERR, data)
+            self.noise += data[: _NOISE_KEPT - len(self.noise)]
+            os.write(_STDERR, data)  # the log of a worker, else the terminal

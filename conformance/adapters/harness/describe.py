@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from pydantic import Field, ValidationError
 
 from conformance.adapters.base import EmptyRows, PaddedY
 from conformance.adapters.capabilities import Capabilities
+from conformance.adapters.harness.errors import ending
 from conformance.adapters.layouts import Layout
 from conformance.case.dtypes import DTypeName, Precision
 from conformance.case.errors import AdapterUnavailable
@@ -124,11 +124,6 @@ def cannot_start(words: Sequence[str], error: OSError) -> str:
     if isinstance(error, PermissionError):
         return f"{name}: is not executable; chmod +x it, or name what runs it, as in command:'python3 {name}'"
     return f"{name}: cannot be started: {error.strerror}"
-
-
-def ending(code: int) -> str:
-    """How a process ended, in words. code: as subprocess has it."""
-    return f"exit code {code}" if code >= 0 else signal.strsignal(-code) or f"signal {-code}"
 
 
 def _last_lines(file: IO[bytes]) -> str:
