@@ -93,7 +93,6 @@ class Conversation:
         try:
             frame = self._reader.next(most)
         except EndOfFile as end:
-            self._take_noise(self._reader.rest())
             raise self._ended(end.doing) from None
         self._trace.frame("harness", frame)
         answer = answer_of(op, frame.header)
@@ -116,6 +115,8 @@ class Conversation:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
         self._trace.end(ending(self._process.returncode))
         return self._process.returncode
 

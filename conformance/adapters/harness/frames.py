@@ -81,11 +81,6 @@ class Reader:
         """Take bytes that have been read by somebody else."""
         self._kept += data
 
-    def rest(self) -> bytes:
-        """What has been read and is part of no frame."""
-        rest, self._kept = bytes(self._kept), bytearray()
-        return rest
-
     def _line(self) -> bytes:
         """The line of the next frame, without its end; what comes before it goes to `noise`."""
         noise = 0
@@ -107,7 +102,11 @@ class Reader:
             elif start == 0 and len(self._kept) > MOST_HEADER:
                 raise HarnessFault(f"a header of more than {MOST_HEADER:,} bytes")
             else:
-                self._read("within a header" if start == 0 else "before it answered")
+                try:
+                    self._read("within a header" if start == 0 else "before it answered")
+                except EndOfFile:
+                    self._noise(bytes(self._kept))
+                    raise
 
     def _payload(self, size: int) -> bytes:
         """The bytes after a line, looked at as they come: one that waits for bytes nobody sends would wait for ever."""
