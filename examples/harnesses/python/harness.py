@@ -19,6 +19,7 @@ DESCRIPTION = {
         "directions": ["forward", "reverse", "bidirectional"],
         "lengths": "each",
         "min_length": 0,
+        "lengths_via": ["argument"],
         "head": False,
     },
     "contracts": {"padded_y": "zeros", "empty_rows": "initial"},

@@ -45,6 +45,7 @@ harness.DESCRIPTION = {
         "directions": ["forward", "reverse", "bidirectional"],
         "lengths": "each",
         "min_length": 0,
+        "lengths_via": ["argument"],
         "activations": {"gate": ALL, "cell": ALL, "hidden": ALL, "per_direction": True, "defaults": ["onnx"]},
         "peephole": True,
         "gate_clip": ["gates"],
