@@ -47,7 +47,7 @@ harness.DESCRIPTION = {
         "min_length": 0,
         "lengths_via": ["argument"],
         "activations": {"gate": ALL, "cell": ALL, "hidden": ALL, "per_direction": True, "defaults": ["onnx"]},
-        "peephole": True,
+        "peephole": ["new-cell"],
         "gate_clip": ["gates"],
         "coupling": ["forget=1-input"],
     },
