@@ -13,6 +13,7 @@ from conformance.adapters import registry
 from conformance.adapters.harness import configuration
 from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.results.reading import read_results
+from conformance.run.places import parse_places
 from conformance.run.settings import RunSettings
 from conformance.run.smoke import framing
 
@@ -119,6 +120,11 @@ def test_a_crash_in_process_is_an_outcome_and_others_run(
     conformance("run", "--in-process", "--adapter", f"command:{MISBEHAVING}", *ways.folders, "-o", "r.jsonl")
     records = read_results(folder / "r.jsonl").records
     assert [each.outcome for each in records] == ["passed", "crashed", "crashed", "errored", "passed"]
+
+
+def test_no_place_can_be_taken_for_a_command() -> None:
+    with pytest.raises(ConformanceError, match="command:PATH is a harness; give the place another name"):
+        parse_places(["command=python=python3"])
 
 
 @pytest.mark.slow
