@@ -5,6 +5,9 @@
     Computed, Refused, Raised       the answers to Ask
     Died, Silent, AtFault           a run's own record of a worker that gave no answer; never sent
 
+They are not the frames of conformance.adapters.harness: they are about a process of Python, whose log and mark have to
+be known, and travel through a channel that execnet makes, by ssh as well.
+
 A connection takes only plain dicts of builtins, so each message is sent as one: its fields, its kind, and the id of the
 request that it is or belongs to. The classes are named tuples rather than dataclasses because both ends import them
 while a worker starts: eleven dataclasses take 5 ms to create, named tuples 1 ms.
@@ -31,12 +34,13 @@ class Load(NamedTuple):
     """Make an adapter.
 
     adapter: its label without the place, `NAME@DEVICE`. memory: GiB that the process may allocate, None for no limit.
-    timeout: seconds.
+    timeout: seconds. trace: the file of the conversation with a harness, if it is one.
     """
 
     adapter: str
     memory: float | None
     timeout: float
+    trace: str | None = None
 
 
 class Ask(NamedTuple):
@@ -100,12 +104,16 @@ class Refused(NamedTuple):
 
 
 class Raised(NamedTuple):
-    """The adapter raised. text: kind and message of the exception. out_of_memory: the process ends after that."""
+    """The adapter raised. text: kind and message of the exception.
+
+    out_of_memory; at_fault, what a harness sent was no answer: the process ends after either.
+    """
 
     text: str
     traceback: str = ""
     seconds: float = 0.0
     out_of_memory: bool = False
+    at_fault: bool = False
 
 
 class Died(NamedTuple):
@@ -142,7 +150,7 @@ _REPLIES = {kind.__name__: kind for kind in (Started, Loaded, NotLoaded, Compute
 
 def is_last(answer: Answer | Ending) -> bool:
     """Whether the worker cannot be used after this."""
-    return isinstance(answer, Ending) or (isinstance(answer, Raised) and answer.out_of_memory)
+    return isinstance(answer, Ending) or (isinstance(answer, Raised) and (answer.out_of_memory or answer.at_fault))
 
 
 def to_wire(number: int, message: Request | Reply) -> dict[str, Any]:

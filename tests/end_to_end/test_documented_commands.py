@@ -26,6 +26,8 @@ STAND_INS = [
     (r"^conformance run$", "conformance run --adapter numpy --adapter stand-in"),
     # Frameworks of some hundred megabytes: a smaller package, and one family of cases.
     (r"^conformance upgrade torch==\S+ torch==\S+", "conformance upgrade numpy==2.3.5 numpy==2.4.6 --case 'cell/*'"),
+    # A harness of somebody else's.
+    (r"command:\./acme-harness", f"command:{ROOT / 'examples/harnesses/python/harness.py'}"),
     # A host.
     (r"=ssh=\S+", "=python=old/bin/python"),
     # All cases: those written by hand. Of the others, two thirds of all, tox -e core runs a part.
