@@ -7,8 +7,10 @@ import time
 from collections import deque
 
 from conformance.adapters import registry
+from conformance.case.errors import AdapterUnavailable
 from conformance.case.model import Case
 from conformance.case.tensors import Arrays
+from conformance.engines import state
 from conformance.run.messages import Answer, Ask
 from conformance.run.worker import answer, describe
 
@@ -24,6 +26,8 @@ class InProcess:
 
     def __init__(self, label: str) -> None:
         began = time.monotonic()
+        if (own := state.elsewhere(registry.parse(label).name)) is not None:
+            raise AdapterUnavailable(f"{label} runs in {state.interpreter(own)}; --in-process cannot go there")
         self._adapter = registry.make(label)
         self._asked: deque[Ask] = deque()
         self.info = describe(self._adapter, label)
