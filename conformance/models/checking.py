@@ -103,7 +103,7 @@ def check_all(
     told: list[Told] = []
     unusable = {} if adapters else state.unusable()
     if made.proven:
-        chosen = list(dict.fromkeys(adapters)) or [name for name in registry.names() if name not in unusable]
+        chosen = list(dict.fromkeys(adapters)) or [name for name in registry.available() if name not in unusable]
         first = _first(folder, chosen, made.proven)
         told = running.run(first, made.store, settings, report, begun, profiles=profiles)
         told += running.run(_again(chosen, told), made.store, settings, report, profiles=profiles)

@@ -28,6 +28,8 @@ STAND_INS = [
     (r"^conformance upgrade torch==\S+ torch==\S+", "conformance upgrade numpy==2.3.5 numpy==2.4.6 --case 'cell/*'"),
     # Engines of gigabytes: tests/end_to_end/test_engines.py installs a small one.
     (r"^conformance engines install \w+$", "conformance engines"),
+    # A harness of somebody else's.
+    (r"command:\./acme-harness", f"command:{ROOT / 'examples/harnesses/python/harness.py'}"),
     # A host.
     (r"=ssh=\S+", "=python=old/bin/python"),
     # All cases: those written by hand. Of the others, two thirds of all, tox -e core runs a part.
