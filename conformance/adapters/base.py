@@ -89,6 +89,9 @@ class Adapter(ABC):
         """The framework's documented contract for h_n and c_n of a row of length 0: its initial state, or zeros."""
         return "initial"
 
+    def close(self) -> None:  # noqa: B027  # most have nothing to end
+        """Called once no more is asked, before the process ends: end what has to be ended well. By default nothing."""
+
     def run(self, case: Case, weights: Weights, inputs: Inputs) -> Outputs:
         """The framework's answer to a case.
 

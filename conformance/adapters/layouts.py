@@ -71,6 +71,14 @@ ONE_PER_GATE = Layout("ifgo", _ONE_PER_GATE, separate=True, peephole="peephole_{
 DEEP_BREATHE = Layout("figo", {"weights": ("b", "R", "W")})
 
 
+def parts_of(layout: Layout) -> set[str]:
+    """The fields of `LayerWeights` that a layout has a place for."""
+    parts = {part for parts in layout.tensors.values() for part in parts}
+    parts |= {"b_w", "b_r"} if "b" in parts else set()
+    given = {"peephole": layout.peephole, "projection": layout.projection}
+    return parts | {name for name, tensor in given.items() if tensor is not None}
+
+
 def pack(layout: Layout, weights: LayerWeights) -> dict[str, Array]:
     """The framework's tensors for one layer and direction, in the dtype of the weights."""
     order = [CANONICAL.index(gate) for gate in layout.gates]

@@ -1,6 +1,7 @@
 """Finds adapters. Each, built-in or a vendor's, is an entry point in the group `lstm_conformance.adapters`.
 
-One that is in no package is named by its file and class, `./mine.py:Mine` (conformance.adapters.from_file).
+One that is in no package is named by its file and class, `./mine.py:Mine` (conformance.adapters.from_file), or by the
+command of a harness in any language, `command:./mine` (conformance.adapters.harness), which may have a name as well.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conformance.adapters import from_file
+from conformance.adapters.harness import configuration
+from conformance.adapters.harness.command import digests, name_of
+from conformance.adapters.harness.errors import HarnessDied
 from conformance.case.errors import AdapterUnavailable
 from conformance.case.text import shortened, visible
 
@@ -24,15 +28,19 @@ if TYPE_CHECKING:
 GROUP = "lstm_conformance.adapters"
 
 _LABEL = re.compile(r"(?:(?P<place>[\w.-]+):)?(?P<name>[\w.-]+)(?:@(?P<device>[!-~]+))?", re.ASCII)
+_COMMAND = re.compile(
+    r"(?:(?P<place>[\w.-]+):)?command:(?P<command>.+?)(?:@(?P<device>[^@/\\\s]+))?", re.ASCII | re.DOTALL
+)
 _FILE = re.compile(r"(?:(?P<place>[\w.-]+):)?(?P<file>.+\.py):(?P<kind>[^\W\d]\w*)(?:@(?P<device>[!-~]+))?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Label:
-    """The parts of `[PLACE:]NAME[@DEVICE]` or `[PLACE:]FILE.py:CLASS[@DEVICE]`.
+    """The parts of `[PLACE:]NAME[@DEVICE]`, `[PLACE:]FILE.py:CLASS[@DEVICE]` or `[PLACE:]command:COMMAND[@DEVICE]`.
 
-    place: empty for this interpreter. name: of the adapter; the file's without `.py`, where it is one. file, kind: the
-    file and the class in it; empty for an installed adapter.
+    place: empty for this interpreter. name: of the adapter; the file's without its ending, where it is one. file, kind:
+    the file and the class in it. command: of a harness; configured: it was named, see
+    conformance.adapters.harness.configuration. All four are empty for an installed adapter.
     """
 
     place: str
@@ -40,10 +48,19 @@ class Label:
     device: str
     file: str = ""
     kind: str = ""
+    command: str = ""
+    configured: bool = False
+
+    @property
+    def installed(self) -> bool:
+        """Whether it is the name of an adapter in a package."""
+        return not (self.file or self.command)
 
     @property
     def here(self) -> str:
-        """What `load` takes: the name of an installed adapter, or the file, from the root, and the class."""
+        """What `load` takes: the name of an installed adapter; the file, from the root, and the class; the command."""
+        if self.command:
+            return f"command:{self.command}"
         return f"{Path(self.file).absolute()}:{self.kind}" if self.file else self.name
 
     @property
@@ -55,6 +72,8 @@ class Label:
     def identity(self) -> str:
         """What names the same adapter in two runs: `NAME`, or `FILE:CLASS` wherever the file is; `@DEVICE` if any."""
         name = f"{self.name}:{self.kind}" if self.file else self.name
+        if self.command and not self.configured:
+            name = f"command:{name}"
         return name if self.device == "cpu" else f"{name}@{self.device}"
 
 
@@ -64,6 +83,9 @@ def parse(label: str) -> Label:
     Raises:
         AdapterUnavailable: not of that form.
     """
+    if (found := _COMMAND.fullmatch(label)) is not None and label.isprintable():
+        command = found["command"]
+        return Label(found["place"] or "", name_of(command), found["device"] or "cpu", command=command)
     if (found := _FILE.fullmatch(label)) is not None and label.isprintable():
         return Label(
             found["place"] or "", Path(found["file"]).stem, found["device"] or "cpu", found["file"], found["kind"]
@@ -74,14 +96,23 @@ def parse(label: str) -> Label:
     if found is None:
         raise AdapterUnavailable(
             f"'{shortened(label)}' is not an adapter; give [PLACE:]NAME[@DEVICE], like torch, torch@cuda or "
-            "board:torch, or [PLACE:]FILE.py:CLASS[@DEVICE], like ./mine.py:Mine"
+            "board:torch, or [PLACE:]FILE.py:CLASS[@DEVICE], like ./mine.py:Mine, or [PLACE:]command:PATH[@DEVICE], "
+            "like command:./mine"
         )
-    return Label(found["place"] or "", found["name"], found["device"] or "cpu")
+    name, command = found["name"], configuration.commands().get(found["name"], "")
+    if command and name in _found():
+        raise AdapterUnavailable(f"two adapters are called {name!r}: {_found()[name].value} and the harness {command}")
+    return Label(found["place"] or "", name, found["device"] or "cpu", command=command, configured=bool(command))
 
 
 def names() -> list[str]:
     """The names of all installed adapters. Imports nothing."""
     return sorted(_found())
+
+
+def available() -> list[str]:
+    """The names of all installed adapters and of all configured harnesses. Imports nothing."""
+    return sorted({*names(), *configuration.commands()})
 
 
 def is_built_in(name: str) -> bool:
@@ -96,7 +127,7 @@ def check(name: str, known: Sequence[str] | None = None) -> None:
         name: without place and device.
         known: the existing names; None for those of this interpreter.
     """
-    known = names() if known is None else known
+    known = available() if known is None else known
     if name not in known:
         near = difflib.get_close_matches(name, known, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -106,13 +137,15 @@ def check(name: str, known: Sequence[str] | None = None) -> None:
 def demand(label: Label, known: Sequence[str] | None = None) -> None:
     """Raises AdapterUnavailable if there is no adapter of this label: no such name, or no such file. Imports nothing.
 
+    Whether there is a command shows when it is asked to describe itself.
+
     Args:
         label: its device is not looked at.
         known: the names that exist at its place; None for those of this interpreter.
     """
     if label.file:
         from_file.demand_file(label.file)
-    else:
+    elif label.installed:
         check(label.name, known)
 
 
@@ -129,10 +162,10 @@ def make(spec: str) -> Adapter:
         raise AdapterUnavailable(f"{spec}: {label.place} is another place; only a worker can go there")
     adapter = _loaded(label, lambda kind: kind(label.device))
     if not isinstance(adapter, Adapter):
-        named = "it is" if label.file else f"its entry point names {_found()[label.name].value}, which makes"
+        named = "it is" if not label.installed else f"its entry point names {_found()[label.name].value}, which makes"
         raise AdapterUnavailable(
             f"{label.here} cannot load: {named} a "
-            f"{type(adapter).__name__}; it must {'be' if label.file else 'name'} a subclass of "
+            f"{type(adapter).__name__}; it must {'name' if label.installed else 'be'} a subclass of "
             "conformance.adapters.base.Adapter"
         )
     if not isinstance(getattr(adapter, "name", None), str):
@@ -155,8 +188,8 @@ def _loaded(label: Label, how: Callable[[Any], Any]) -> Any:
     demand(label)
     name = label.here
     try:
-        return how(from_file.load(label.file, label.kind) if label.file else _class(_found()[label.name]))
-    except (AdapterUnavailable, KeyboardInterrupt):
+        return how(_kind(label))
+    except (AdapterUnavailable, HarnessDied, KeyboardInterrupt):
         raise
     except ImportError as error:
         raise AdapterUnavailable(f"{name} cannot load: {said(error)}") from error
@@ -168,8 +201,18 @@ def _loaded(label: Label, how: Callable[[Any], Any]) -> Any:
         raise AdapterUnavailable(f"{name} cannot load: {type(error).__name__}: {said(error)}") from error
 
 
+def _kind(label: Label) -> Any:
+    if label.command:
+        from conformance.adapters.harness.adapter import of_command
+
+        return of_command(label.command)
+    return from_file.load(label.file, label.kind) if label.file else _class(_found()[label.name])
+
+
 def text_of(label: str) -> dict[str, str]:
     """Which text of a file an adapter was made from, as one of its settings; {} for one that is installed."""
+    if label and (command := parse(label).command):
+        return digests(command)
     file = parse(label).file if label else ""
     return {f"sha256 of {Path(file).name}": from_file.digest(file)[:16]} if file else {}
 

@@ -97,8 +97,11 @@ def export(patterns: tuple[str, ...], specs: Path, vectors: Path, output: Path) 
 
 
 @click.command()
-def schema() -> None:
-    """Print the JSON Schema of a spec file, for editors."""
-    from conformance.case.schema import spec_schema
-
-    click.echo(json.dumps(spec_schema(), indent=1))
+@click.argument("what", type=click.Choice(["spec", "harness"]), default="spec")
+def schema(what: str) -> None:
+    """Print the JSON Schema of a spec file, for editors, or of the messages of a harness (docs/harness.md)."""
+    if what == "harness":
+        from conformance.adapters.harness.messages import schema as made
+    else:
+        from conformance.case.schema import spec_schema as made
+    click.echo(json.dumps(made(), indent=1))

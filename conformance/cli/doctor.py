@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     "--adapter",
     "adapters",
     multiple=True,
-    metavar="[PLACE:]NAME[@DEVICE]|FILE.py:CLASS",
+    metavar="[PLACE:]NAME[@DEVICE]|FILE.py:CLASS|command:PATH",
     help="Adapter to load; repeatable.  [default: all]",
 )
 @options.worker
+@options.harnesses
 @options.load_timeout
 @click.option("-j", "--jobs", type=click.IntRange(1), default=4, show_default=True,
               help="Adapters to load at a time.")  # fmt: skip

@@ -104,7 +104,27 @@ in_process = click.option(
     help="For debugging: run the adapter in this process and thread. Its output appears here, breakpoint() works, "
     "--timeout does not apply, and a crash ends the run.",
 )
-_SETTINGS = {"timeout", "load_timeout", "memory", "in_process", "specs", "vectors", "deviations"}
+trace = click.option(
+    "--trace",
+    type=NEW_FILE,
+    help="Write what is said between the suite and a harness (command:PATH) to this file, as JSON lines.",
+)
+
+
+def _use_harnesses(context: click.Context, parameter: click.Parameter, file: Path | None) -> None:
+    from conformance.adapters.harness import configuration
+
+    configuration.use(file)
+
+
+harnesses = click.option(
+    "--harnesses",
+    type=FILE,
+    expose_value=False,
+    callback=_use_harnesses,
+    help="A YAML file of harnesses by name, besides those in pyproject.toml: NAME: COMMAND.",
+)
+_SETTINGS = {"trace", "timeout", "load_timeout", "memory", "in_process", "specs", "vectors", "deviations"}
 
 
 def settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -117,6 +137,11 @@ def settings(command: Callable[..., None]) -> Callable[..., None]:
             from conformance.run.places import parse_places
 
             values["places"] = parse_places(given.pop("workers"))
+        if (file := values.get("trace")) is not None:
+            from conformance.files import writing
+
+            with writing(file):
+                file.write_text("")
         command(settings=RunSettings(**values), **given)
 
     return taken

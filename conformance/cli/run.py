@@ -26,8 +26,9 @@ LOG_WIDTH = 100
     "--adapter",
     "adapters",
     multiple=True,
-    metavar="[PLACE:]NAME[@DEVICE]|FILE.py:CLASS",
-    help="Adapter to run, installed or in a file; repeatable.  [default: all that load, here and at each --worker]",
+    metavar="[PLACE:]NAME[@DEVICE]|FILE.py:CLASS|command:PATH",
+    help="Adapter to run, installed, in a file, or behind a command; repeatable.  [default: all that load, here and at "
+    "each --worker]",
 )
 @options.worker
 @options.case
@@ -37,6 +38,7 @@ LOG_WIDTH = 100
 @options.deviations
 @click.option("-o", "--output", type=options.NEW_FILE, help="Write the results to this file, as JSON lines.")
 @click.option("--resume", is_flag=True, help="Continue the interrupted run whose file is given with -o.")
+@options.harnesses
 @options.timeout
 @options.load_timeout
 @options.memory
@@ -44,6 +46,7 @@ LOG_WIDTH = 100
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Adapters to run at a time.  [default: one per core]")
 @click.option("--wide", is_flag=True, help="Print the matrix as one table, however wide.")
 @click.option("-v", "--verbose", is_flag=True, help="Also print the message of each known deviation.")
+@options.trace
 @options.settings
 def run(
     adapters: tuple[str, ...],

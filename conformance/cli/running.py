@@ -154,7 +154,7 @@ class Run:
         if not own_specs and not own and any(known.values()):
             # A folder of deviations may serve several folders of specs, that of the suite for one.
             cases = [*cases, *(case.id for case in select_cases(options.FOLDERS.specs, ()))]
-        there = {*registry.names(), *(registry.parse(label).name for label in self.labels)}
+        there = {*registry.available(), *(registry.parse(label).name for label in self.labels)}
         found = unread(self.settings.deviations, there)
         for label, runner in loaded.items():
             # The suite's own deviations are of the suite's own cases.

@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("adapter", metavar="[PLACE:]ADAPTER[@DEVICE]|FILE.py:CLASS")
+@click.argument("adapter", metavar="[PLACE:]ADAPTER[@DEVICE]|FILE.py:CLASS|command:PATH")
 @click.option("--check", "patterns", multiple=True, metavar="GLOB", help="Only checks whose id matches; repeatable.")
 @options.worker
 @options.deviations
+@options.harnesses
 @options.timeout
 @options.load_timeout
 @options.as_json
 @click.option("-v", "--verbose", is_flag=True, help="Print every check, not only the groups.")
+@options.trace
 @options.settings
 def smoke(
     adapter: str,

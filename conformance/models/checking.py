@@ -101,7 +101,7 @@ def check_all(
     """
     told: list[Told] = []
     if made.proven:
-        chosen = list(dict.fromkeys(adapters)) or registry.names()
+        chosen = list(dict.fromkeys(adapters)) or registry.available()
         first = _first(folder, chosen, made.proven)
         told = running.run(first, made.store, settings, report, begun, profiles=profiles)
         told += running.run(_again(chosen, told), made.store, settings, report, profiles=profiles)

@@ -43,7 +43,7 @@ def label_of(folder: Path, adapter: str) -> str | None:
         adapter: the label of an adapter, `onnxruntime` or `onnxruntime@cuda`.
     """
     parsed = registry.parse(adapter)
-    if parsed.place or parsed.file or parsed.name not in CLASSES:
+    if parsed.place or not parsed.installed or parsed.name not in CLASSES:
         return None
     device = "" if parsed.device == "cpu" else f"@{parsed.device}"
     return f"{folder / FILE}:{CLASSES[parsed.name]}{device}"

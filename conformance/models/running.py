@@ -113,7 +113,7 @@ def _refused(asked: Asked) -> Told | None:
 def refusals(adapter: str, cases: Sequence[Case]) -> list[str | None] | None:
     """Why the capabilities of one of the suite's own adapters refuse each case; None if only the adapter can tell."""
     label = registry.parse(adapter)
-    if label.place or label.file or not registry.is_built_in(label.name):
+    if label.place or not label.installed or not registry.is_built_in(label.name):
         return None
     try:
         kind = registry.load(label.name)

@@ -150,7 +150,7 @@ class ConformanceSession:
         for shared in self._shared:
             for line in as_text(shared).splitlines():
                 terminalreporter.write_line(f"lstm-conformance: {line}")
-        there = {*registry.names(), *(registry.parse(name).name for name in self._runners)}
+        there = {*registry.available(), *(registry.parse(name).name for name in self._runners)}
         found = unread(self._deviations, there)
         for name, info in self._adapters.items():
             if info:  # else it did not run

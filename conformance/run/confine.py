@@ -153,6 +153,16 @@ def end_others(mark: int) -> None:
         time.sleep(_LOOK_SECONDS)
 
 
+def end_like(code: int) -> None:
+    """End this process, and all it has started, as another has ended. code: as `subprocess` has it."""
+    if code < 0:
+        faulthandler.disable()  # where this process is says nothing of why the other ended
+        with contextlib.suppress(OSError, ValueError):  # SIGKILL, which needs no handler
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code)
+
+
 def _kill(processes: set[int]) -> bool:
     for pid in processes:
         with contextlib.suppress(OSError):  # it has just ended

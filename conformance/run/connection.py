@@ -38,12 +38,14 @@ class CannotStart(Exception):
 class Connection:
     """A process that runs conformance.run.worker, which may still be starting.
 
+    program: what it runs at the place, with a `channel`; reports itself there, see `known_as`.
     began: when, by time.monotonic.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, program: str = _BOOTSTRAP) -> None:
         self.began = time.monotonic()
         self._place = place
+        self._program = program
         self._group = execnet.Group()
         self._started: Future[None] = Future()  # when done, the next two are set, or it has the error
         self._popen: Any = None
@@ -85,7 +87,7 @@ class Connection:
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # (confine), the new one hears as little as this
         gateway = self._group.makegateway(self._place.gateway)
         self._popen = gateway._io.popen  # execnet has no public way to learn how a process ended
-        self._channel = gateway.remote_exec(self._place.preamble + _BOOTSTRAP)
+        self._channel = gateway.remote_exec(self._place.preamble + self._program)
         self._channel.setcallback(lambda message: self._inbox.put((time.monotonic(), message)), endmarker=END)
 
     def wait_until_started(self, seconds: float) -> None:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import bdb
 import time
 from collections import deque
+from pathlib import Path
 
 from conformance.adapters import registry
+from conformance.adapters.harness import trace
+from conformance.adapters.harness.errors import HarnessDied
 from conformance.case.model import Case
 from conformance.case.tensors import Arrays
-from conformance.run.messages import Answer, Ask
+from conformance.run.messages import Answer, Ask, Died, Ending
 from conformance.run.worker import answer, describe
 
 
 class InProcess:
     """Nothing is redirected or limited, and a crash ends the run.
+
+    traced: a file for the conversation, if it is a harness.
 
     Raises:
         AdapterUnavailable: the adapter cannot be made here.
@@ -22,8 +27,9 @@ class InProcess:
 
     ended = False
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, traced: Path | None = None) -> None:
         began = time.monotonic()
+        trace.into(traced)
         self._adapter = registry.make(label)
         self._asked: deque[Ask] = deque()
         self.info = describe(self._adapter, label)
@@ -37,7 +43,7 @@ class InProcess:
         """Queue the case. The timeout does not apply."""
         self._asked.append(Ask.of(case, arrays, timeout))
 
-    def receive(self) -> Answer:
+    def receive(self) -> Answer | Ending:
         """Compute the answer to the oldest queued case.
 
         Raises:
@@ -47,6 +53,9 @@ class InProcess:
             return answer(self._adapter, self._asked.popleft())
         except bdb.BdbQuit as error:
             raise KeyboardInterrupt from error
+        except HarnessDied as error:
+            return Died(str(error), 0.0)
 
     def close(self) -> None:
-        """There is nothing to end."""
+        """Let the adapter end what it has started."""
+        self._adapter.close()

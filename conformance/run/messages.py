@@ -31,12 +31,13 @@ class Load(NamedTuple):
     """Make an adapter.
 
     adapter: its label without the place, `NAME@DEVICE`. memory: GiB that the process may allocate, None for no limit.
-    timeout: seconds.
+    timeout: seconds. trace: the file of the conversation with a harness, if it is one.
     """
 
     adapter: str
     memory: float | None
     timeout: float
+    trace: str | None = None
 
 
 class Ask(NamedTuple):
@@ -100,12 +101,16 @@ class Refused(NamedTuple):
 
 
 class Raised(NamedTuple):
-    """The adapter raised. text: kind and message of the exception. out_of_memory: the process ends after that."""
+    """The adapter raised. text: kind and message of the exception.
+
+    out_of_memory; at_fault, what a harness sent was no answer: the process ends after either.
+    """
 
     text: str
     traceback: str = ""
     seconds: float = 0.0
     out_of_memory: bool = False
+    at_fault: bool = False
 
 
 class Died(NamedTuple):
@@ -142,7 +147,7 @@ _REPLIES = {kind.__name__: kind for kind in (Started, Loaded, NotLoaded, Compute
 
 def is_last(answer: Answer | Ending) -> bool:
     """Whether the worker cannot be used after this."""
-    return isinstance(answer, Ending) or (isinstance(answer, Raised) and answer.out_of_memory)
+    return isinstance(answer, Ending) or (isinstance(answer, Raised) and (answer.out_of_memory or answer.at_fault))
 
 
 def to_wire(number: int, message: Request | Reply) -> dict[str, Any]:

@@ -159,7 +159,7 @@ def everywhere(places: Mapping[str, Place]) -> list[str]:
     Raises:
         AdapterUnavailable: a place cannot be used.
     """
-    return [*registry.names(), *(f"{place.name}:{name}" for place in places.values() for name in place.adapters)]
+    return [*registry.available(), *(f"{place.name}:{name}" for place in places.values() for name in place.adapters)]
 
 
 def place_of(label: registry.Label, places: Mapping[str, Place], option: str = "--worker") -> Place:

@@ -74,13 +74,14 @@ class Worker:
             registry.demand(parsed, known)
         except AdapterUnavailable as error:
             raise AdapterUnavailable(self._from_there(str(error))) from error
+        trace = settings.trace_at(self._place)
         self._connection = Connection(self._place)
         self._asked = 0
         self._answered = 0.0
         began = self._connection.began
         # Load has two replies, Started and Loaded.
         self._waiting = deque([_Sent(0, began, settings.load_timeout)] * 2)
-        self._connection.send(to_wire(0, Load(parsed.there, settings.memory, settings.load_timeout)))
+        self._connection.send(to_wire(0, Load(parsed.there, settings.memory, settings.load_timeout, trace)))
         with self._closed_if_it_fails():
             self._connection.open()
             if ready:

@@ -92,7 +92,7 @@ class Runner:
 
     def _made(self) -> Endpoint:
         if self._settings.in_process:
-            return InProcess(self.adapter)
+            return InProcess(self.adapter, self._settings.trace)
         worker, self._begun = self._begun, None
         if worker is None:
             return self._new()

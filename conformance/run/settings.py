@@ -35,6 +35,7 @@ class RunSettings:
         load_timeout: seconds from the start of a worker to its adapter's being ready.
         memory: GiB a worker may allocate; None for no limit.
         places: those that a label may name.
+        trace: the file of the conversations with harnesses; None for none.
         in_process: run adapters in this process and thread, without timeout; for debuggers.
         prefix: what an option begins with where the user wrote it; messages name it so.
 
@@ -49,6 +50,7 @@ class RunSettings:
     load_timeout: float = LOAD_SECONDS
     memory: float | None = None
     places: Mapping[str, Place] = field(default_factory=dict)
+    trace: Path | None = None
     in_process: bool = False
     prefix: str = "--"
 
@@ -90,14 +92,31 @@ class RunSettings:
 
         return place_of(registry.parse(label), self.places, self.option("worker"))
 
+    def trace_at(self, place: Place) -> str | None:
+        """The file of the conversations, for a process at a place.
+
+        Raises:
+            ConformanceError: the place has other files.
+        """
+        if self.trace is None:
+            return None
+        if place.ssh:
+            raise ConformanceError(f"{self.option('trace')} writes a file on this machine; {place.name} is another one")
+        return str(self.trace.absolute())
+
     def again(self, label: str) -> tuple[str, ...]:
         """What `conformance run` has to be given, beside the adapter's label, to run its cases so again."""
+        from conformance.adapters import registry
+        from conformance.adapters.harness import configuration
+
         folders = ((name, getattr(self, name)) for name in _FOLDERS)
         given = [(name, path) for name, path in folders if path.resolve() != getattr(_OWN, name)]
+        named = configuration.option_for(registry.parse(label).name)
         limit = () if self.memory is None else ("--memory", f"{self.memory:g}")
         return (
             *(word for name, path in given for word in (f"--{name}", str(path))),
             *self.place_of(label).option,
+            *named,
             *limit,
         )
 

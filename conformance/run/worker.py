@@ -11,9 +11,11 @@ the log, not to the run's own output.
 from __future__ import annotations
 
 import bdb
+import contextlib
 import os
 import platform
 import re
+import sys
 import time
 import traceback
 from pathlib import Path
@@ -24,13 +26,15 @@ import numpy as np
 from conformance.adapters import registry
 from conformance.adapters.base import Adapter, EmptyRows, PaddedY
 from conformance.adapters.capabilities import Capabilities
+from conformance.adapters.harness import trace
+from conformance.adapters.harness.errors import HarnessDied, HarnessFault
 from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.errors import AdapterUnavailable, UnsupportedOption
 from conformance.case.model import CHECKED, Case
 from conformance.case.tensors import SENDABLE, Array, Arrays, from_bytes, to_bytes
 from conformance.case.text import shortened, visible
 from conformance.results.record import AdapterInfo
-from conformance.run.confine import confine, end_others, ending_after, forget_output, limit_memory
+from conformance.run.confine import confine, end_like, end_others, ending_after, forget_output, limit_memory
 from conformance.run.copies import CAME_BACK, Copies
 from conformance.run.messages import (
     Answer,
@@ -77,6 +81,7 @@ def _serve(channel: Any) -> None:
         channel.send(to_wire(number, reply))
 
     say(Started(os.getpid(), log, mark))
+    adapter: Adapter | None = None
     try:
         try:
             adapter, loaded = _made(request, copies)
@@ -97,6 +102,11 @@ def _serve(channel: Any) -> None:
             say(told)
             if is_last(told):
                 return  # such an error may have left anything half done
+        with contextlib.suppress(Exception):
+            adapter.close()
+    except HarnessDied as error:
+        print(f"the harness ended {error.doing}", file=sys.stderr, flush=True)
+        end_like(error.code)
     finally:
         Path(log).unlink(missing_ok=True)
         end_others(mark)
@@ -110,6 +120,7 @@ def _made(request: Load, copies: Copies) -> tuple[Adapter, Loaded]:
     """
     if request.memory is not None:
         limit_memory(request.memory)
+    trace.into(None if request.trace is None else Path(request.trace))
     with ending_after(request.timeout):
         adapter = registry.make(request.adapter)
         info = describe(adapter, request.adapter)
@@ -191,6 +202,7 @@ def answer(adapter: Adapter, request: Ask) -> Answer:
 
     Raises:
         BdbQuit: the user has left the debugger.
+        HarnessDied: the process that computes has ended.
     """
     case = Case.model_validate_json(request.case, context=CHECKED)
     arrays = Arrays.from_tensors(from_bytes(request.tensors))
@@ -205,8 +217,10 @@ def answer(adapter: Adapter, request: Ask) -> Answer:
         return Computed(to_bytes(arrays_out), strange, *_declared(adapter, case), seconds)
     except UnsupportedOption as error:
         return Refused(str(error), seconds)
-    except (bdb.BdbQuit, KeyboardInterrupt):
+    except (bdb.BdbQuit, KeyboardInterrupt, HarnessDied):
         raise
+    except HarnessFault as error:
+        return Raised(str(error), seconds=seconds, at_fault=True)
     # Whatever a framework raises is the outcome of this case and does not end the run. That includes sys.exit and Rust
     # panics, neither of which is an Exception.
     except BaseException as error:

@@ -10,19 +10,21 @@ from typing import Literal
 
 import numpy as np
 
+from conformance.adapters import registry
 from conformance.adapters.capabilities import Capabilities
 from conformance.case.dtypes import NOISE_ALLOWED, UNIT_ROUNDOFF, numpy_dtype
-from conformance.case.errors import ConformanceError
+from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.case.outcomes import Unsupported
 from conformance.results.deviations import Deviation
+from conformance.run.places import Place
 from conformance.run.process import Worker
 from conformance.run.settings import RunSettings
-from conformance.run.smoke import conduct, crossed, options, tensors
+from conformance.run.smoke import conduct, crossed, framing, options, tensors
 from conformance.run.smoke.asker import Answer, Asker, NoAnswer
-from conformance.run.smoke.declared import declared
+from conformance.run.smoke.declared import Declared, declared
 from conformance.run.smoke.questions import Check, Question, distance, plain
 
-Outcome = Literal["passed", "failed", "known", "refused", "waits"]
+Outcome = Literal["passed", "failed", "known", "refused", "noted", "waits"]
 
 DIFFER = 2.0
 """In unit roundoffs of the largest number of a tensor: an ignored option leaves the numbers identical, or within this
@@ -38,7 +40,7 @@ class Finding:
     """The result of one check.
 
     outcome: `known` is a failure that a known deviation describes; `refused`: declared, but the adapter raises
-    UnsupportedOption; `waits`: cannot be decided before other checks pass.
+    UnsupportedOption; `noted`: a run tolerates it; `waits`: cannot be decided before other checks pass.
     text: what was found; remedy: what to do about it. Both are plain sentences, and empty for `passed`.
     """
 
@@ -87,9 +89,11 @@ class Smoke:
         self._deviations = deviations or []
         self._found_versions: dict[str, str] | None = None
         self._asker = Asker(lambda: Worker(adapter, settings), settings.timeout)
-        self._declared = declared(adapter, place, settings.load_timeout)
+        self._settings = settings
+        self._declared = self._read(adapter, place)
         every = [] if self._declared.capabilities is None else called_for(self._declared.capabilities)
-        ids = [*_FIRST, *(check.id for check in every)]
+        framed = framing.CHECKS if self._declared.harness else ()
+        ids = [*framed, *_FIRST, *(check.id for check in every)]
         for pattern in patterns:
             if not fnmatch.filter(ids, pattern):
                 raise ConformanceError(f"no check matches {pattern!r}; conformance smoke {adapter} -v lists them")
@@ -104,10 +108,23 @@ class Smoke:
             self._found_versions = dict(self._asker.worker().info.versions)
         return self._found_versions
 
+    def _read(self, adapter: str, place: Place) -> Declared:
+        try:
+            return declared(adapter, place, self._settings.load_timeout)
+        except AdapterUnavailable as error:
+            if not registry.parse(adapter).command:
+                raise
+            return Declared((str(error),), harness=True)  # the first check says it
+
     def findings(self) -> Iterator[Finding]:
         """A finding for each of `checks`, in order. Checks that depend on a failed one wait."""
         stopped = ""
         try:
+            for finding in self._framing():
+                if finding.outcome == "failed":
+                    stopped = f"waits for {finding.check}"
+                if finding.check in self._wanted:
+                    yield finding
             for name, check in _FIRST.items():
                 finding = Finding(name, _ABOUT[name], "waits", stopped) if stopped else check(self)
                 if finding.outcome == "failed" and name != "class/imports":
@@ -118,6 +135,23 @@ class Smoke:
                 yield Finding(each.id, each.about, "waits", stopped) if stopped else self._tried(each)
         finally:
             self._asker.close()
+
+    def _framing(self) -> Iterator[Finding]:
+        """The findings about the frames of a harness; after one that failed, the others wait for it."""
+        if not self._declared.harness:
+            return
+        left = dict.fromkeys(framing.CHECKS)
+        last = ""
+        for last, problem in framing.problems(self.adapter, self._settings):
+            about, remedy = framing.about(last)
+            del left[last]
+            if problem:
+                outcome: Outcome = "noted" if last in framing.TOLERATED else "failed"
+                yield Finding(last, about, outcome, problem, remedy, self._again(last))
+            else:
+                yield Finding(last, about, "passed")
+        for name in left:
+            yield Finding(name, framing.about(name)[0], "waits", f"waits for {last}")
 
     def _first(self, name: str, problem: str, remedy: str) -> Finding:
         if not problem:

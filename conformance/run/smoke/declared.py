@@ -17,6 +17,7 @@ import execnet
 from conformance.adapters import registry
 from conformance.adapters.base import Adapter
 from conformance.adapters.capabilities import ActivationSupport, Capabilities
+from conformance.adapters.harness.adapter import CommandAdapter
 from conformance.case.dtypes import DTypeName
 from conformance.case.errors import AdapterUnavailable
 from conformance.case.option_table import OPTIONS
@@ -29,11 +30,15 @@ _BOOTSTRAP = "from conformance.run.smoke.declared import describe\ndescribe(chan
 
 @dataclasses.dataclass(frozen=True)
 class Declared:
-    """capabilities: None if `faults` says why. imported: top-level module -> distributions it belongs to."""
+    """capabilities: None if `faults` says why. imported: top-level module -> distributions it belongs to.
+
+    harness: whether it speaks with a process by the protocol of docs/harness.md.
+    """
 
     faults: tuple[str, ...]
     capabilities: Capabilities | None = None
     imported: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    harness: bool = False
 
     def frameworks(self, versions: Iterable[str]) -> list[str]:
         """The packages of `versions` that were imported with the class."""
@@ -77,7 +82,7 @@ def declared(adapter: str, place: Place = HERE, seconds: float = LOAD_SECONDS) -
     fields = told["capabilities"]
     if fields is not None:
         fields = Capabilities(**fields | {"activations": ActivationSupport(**fields["activations"])})
-    return Declared(told["faults"], fields, told["imported"])
+    return Declared(told["faults"], fields, told["imported"], told["harness"])
 
 
 def describe(channel: Any) -> None:
@@ -97,6 +102,7 @@ def describe(channel: Any) -> None:
         {
             "faults": tuple(found),
             "capabilities": None if found else dataclasses.asdict(kind.capabilities),
+            "harness": isinstance(kind, type) and issubclass(kind, CommandAdapter),
             "imported": {module: tuple(owners.get(module, ())) for module in new},
         }
     )
@@ -107,7 +113,7 @@ def faults(kind: Any, name: str) -> list[str]:
     if not (isinstance(kind, type) and issubclass(kind, Adapter)):
         return [f"the entry point {name} leads to {kind!r}, not a subclass of conformance.adapters.base.Adapter"]
     found = []
-    if registry.parse(name).file:
+    if not registry.parse(name).installed:
         if not isinstance(getattr(kind, "name", None), str):
             found.append("name is not a text; messages call the adapter by it")
     elif getattr(kind, "name", None) != name:
