@@ -17,6 +17,7 @@ from conformance.cli.check import check, import_files
 from conformance.cli.convert import convert
 from conformance.cli.design import design
 from conformance.cli.doctor import doctor
+from conformance.cli.engines import engines
 from conformance.cli.gate import baseline, gate
 from conformance.cli.generate import generate
 from conformance.cli.interrupts import interrupts
@@ -61,7 +62,7 @@ _COMMANDS = (
     *(check, import_files),
     *(run, merge, gate, baseline, upgrade, report),
     *(list_cases, show, export, schema, generate, design, mistakes),
-    *(doctor, smoke, new_adapter),
+    *(doctor, engines, smoke, new_adapter),
     convert,
 )
 for _command in _COMMANDS:

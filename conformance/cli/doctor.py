@@ -44,6 +44,7 @@ def doctor(
     """
     from dataclasses import asdict
 
+    from conformance.engines import state
     from conformance.run.places import everywhere
     from conformance.views.doctor import Diagnosis, examine
 
@@ -62,7 +63,7 @@ def doctor(
             elif not as_json:
                 click.echo("\n".join(lines))
 
-        examine(asked, settings, jobs=jobs, report=report)
+        examine(asked, settings, jobs=jobs, report=report, unusable={} if adapters else state.unusable())
     found.sort(key=lambda diagnosis: asked.index(diagnosis["adapter"]))
     if as_json:
         click.echo(json.dumps(found, indent=1))

@@ -63,14 +63,17 @@ def run(
 
     Exit code: 0 nothing unexpected, 1 something unexpected, 2 the run could not be made.
     """
+    from conformance.engines import state
     from conformance.run.places import demand_used, everywhere
 
     if resume and output is None:
         raise click.UsageError("--resume continues the run whose file is given with -o FILE; none is given")
     if settings.in_process and not adapters:
         raise click.UsageError("--in-process needs --adapter NAME")
-    labels = adapters or everywhere(settings.places)
+    labels = adapters or everywhere(settings.places, state.unusable())
     demand_used(settings.places, labels)
+    if not adapters and (absent := state.said_absent()):
+        click.echo(f"not here: {absent}")
     ran = Run(
         labels=list(dict.fromkeys(labels)),
         settings=settings,

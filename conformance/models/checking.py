@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.case.model import Case
 from conformance.case.outcomes import Passed
 from conformance.case.text import shortened
+from conformance.engines import state
 from conformance.golden.build import build
 from conformance.golden.metadata import file_of
 from conformance.golden.store import VectorStore
@@ -100,8 +101,9 @@ def check_all(
         AdapterUnavailable: an adapter that was named cannot be made here, or there is none.
     """
     told: list[Told] = []
+    unusable = {} if adapters else state.unusable()
     if made.proven:
-        chosen = list(dict.fromkeys(adapters)) or registry.available()
+        chosen = list(dict.fromkeys(adapters)) or [name for name in registry.available() if name not in unusable]
         first = _first(folder, chosen, made.proven)
         told = running.run(first, made.store, settings, report, begun, profiles=profiles)
         told += running.run(_again(chosen, told), made.store, settings, report, profiles=profiles)
@@ -109,7 +111,8 @@ def check_all(
     if absent and (adapters or all(each.absent for each in told)):
         raise AdapterUnavailable(absent[0] if adapters else "no adapter loads here; see: conformance doctor")
     answers = _answers(told, settings)
-    warnings = {} if adapters else _warnings(made, told, settings)
+    warnings = {} if adapters else _warnings(made, told, settings, unusable)
+    absent += [said] if unusable and (said := state.said_absent()) else []
     return Checked(_by_file(made, answers, warnings), absent, made.store.digest())
 
 
@@ -158,9 +161,11 @@ def _answers(told: Sequence[Told], settings: RunSettings) -> dict[str, list[Answ
     return answers
 
 
-def _warnings(made: Proven, told: Sequence[Told], settings: RunSettings) -> dict[str, list[str]]:
+def _warnings(
+    made: Proven, told: Sequence[Told], settings: RunSettings, unusable: Iterable[str]
+) -> dict[str, list[str]]:
     """What is known of the adapters that are not here, by the id of the case that would show it."""
-    away = {registry.parse(each.asked.adapter).name for each in told if each.absent}
+    away = {registry.parse(each.asked.adapter).name for each in told if each.absent} | set(unusable)
     if not away:
         return {}
     from conformance.case.load import load_specs

@@ -6,7 +6,7 @@ import contextlib
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -25,26 +25,67 @@ def completed(
     Raises:
         OSError, subprocess.TimeoutExpired: it cannot be started, or did not end in time.
     """
+    with _running(words, environment=environment, stderr=subprocess.PIPE) as process:
+        stdout, stderr = process.communicate(timeout=seconds)
+    return subprocess.CompletedProcess(words, process.returncode, stdout, stderr)
+
+
+def followed(
+    words: Sequence[str | Path],
+    said: Callable[[str], None],
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    kept: Sequence[int] = (),
+) -> int:
+    """Run a program to its end, like `completed`, and pass on each line that it prints, on either output.
+
+    Args:
+        folder: its working directory. kept: the open files that it and all that it starts keep.
+
+    Returns:
+        Its exit code.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    with _running(words, environment=environment, stderr=subprocess.STDOUT, folder=folder, kept=kept) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            said(line.rstrip())
+        return process.wait()
+
+
+@contextlib.contextmanager
+def _running(
+    words: Sequence[str | Path],
+    *,
+    environment: Mapping[str, str] | None,
+    stderr: int,
+    folder: Path | None = None,
+    kept: Sequence[int] = (),
+) -> Iterator[subprocess.Popen[str]]:
     process: subprocess.Popen[str] | None = None
     try:
         with unbroken():
             process = subprocess.Popen(
                 words,
                 env=environment,
+                cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stderr=stderr,
                 text=True,
                 errors="replace",
+                pass_fds=kept,
                 start_new_session=True,
             )
-        stdout, stderr = process.communicate(timeout=seconds)
+        yield process
     except BaseException:
         if process is not None:
             end_all(process.pid)
             process.communicate()
         raise
-    return subprocess.CompletedProcess(words, process.returncode, stdout, stderr)
 
 
 @contextlib.contextmanager

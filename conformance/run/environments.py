@@ -14,10 +14,10 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 
 import conformance
 from conformance.case.errors import ConformanceError
+from conformance.engines.requirements import DISTRIBUTION, bare, extras, of_extra, own
 from conformance.files import MEBIBYTE, FileError, read_text
 from conformance.run.commands import completed
 
-DISTRIBUTION = "lstm-conformance"
 _SITE = "import sysconfig; print(sysconfig.get_path('purelib'))"
 
 
@@ -39,7 +39,7 @@ class Environment:
     ) -> None:
         self._folder = folder
         self.python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-        requirements = [*own_requirements(), *packages, *beside]
+        requirements = [*map(bare, own()), *packages, *beside]
         try:
             venv.create(folder, symlinks=os.name != "nt")
             self._run("the environment cannot have pip", "ensurepip", "--default-pip")
@@ -87,34 +87,12 @@ def _wheel(file: str) -> Requirement:
     return Requirement(f"{name} @ {Path(file).resolve().as_uri()}")
 
 
-def own_requirements() -> list[str]:
-    """The requirements of the suite itself."""
-    return [_bare(requirement) for requirement in _requirements() if requirement.marker is None]
-
-
 def companions(package: str) -> list[str]:
     """What the adapters of a package need besides it: the suite's smallest extra that has the package."""
-    extras = {
-        extra: [requirement for requirement in _requirements() if _is_of(extra, requirement)]
-        for extra in importlib.metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or ()
-    }
     name = canonicalize_name(package)
-    fitting = [found for found in extras.values() if name in {canonicalize_name(r.name) for r in found}]
+    fitting = [found for found in map(of_extra, extras()) if name in {canonicalize_name(r.name) for r in found}]
     smallest: list[Requirement] = min(fitting, key=len, default=[])
-    return [_bare(requirement) for requirement in smallest if canonicalize_name(requirement.name) != name]
-
-
-def _requirements() -> list[Requirement]:
-    return [Requirement(text) for text in importlib.metadata.requires(DISTRIBUTION) or ()]
-
-
-def _is_of(extra: str, requirement: Requirement) -> bool:
-    return requirement.marker is not None and requirement.marker.evaluate({"extra": extra})
-
-
-def _bare(requirement: Requirement) -> str:
-    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
-    return f"{requirement.name}{extras}{requirement.specifier}"
+    return [bare(requirement) for requirement in smallest if canonicalize_name(requirement.name) != name]
 
 
 def _put_suite_into(python: Path) -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 from conformance.adapters import registry
 from conformance.adapters.harness import trace
 from conformance.adapters.harness.errors import HarnessDied
+from conformance.case.errors import AdapterUnavailable
 from conformance.case.model import Case
 from conformance.case.tensors import Arrays
+from conformance.engines import state
 from conformance.run.messages import Answer, Ask, Died, Ending
 from conformance.run.worker import answer, describe
 
@@ -29,6 +31,8 @@ class InProcess:
 
     def __init__(self, label: str, traced: Path | None = None) -> None:
         began = time.monotonic()
+        if (own := state.elsewhere(registry.parse(label).name)) is not None:
+            raise AdapterUnavailable(f"{label} runs in {state.interpreter(own)}; --in-process cannot go there")
         trace.into(traced)
         self._adapter = registry.make(label)
         self._asked: deque[Ask] = deque()

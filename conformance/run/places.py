@@ -1,5 +1,7 @@
 """Places where workers run: this interpreter, another one on this machine, or one on a host reached by ssh.
 
+An engine that has a Python environment of its own has a place of its own without a name.
+
     old=python=/opt/torch-2.5/bin/python
     board=ssh=root@10.0.0.7//python=/opt/venv/bin/python
 
@@ -23,6 +25,7 @@ import execnet
 from conformance import __version__
 from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable, ConformanceError
+from conformance.engines import state
 from conformance.run.commands import completed
 
 _FORM = (
@@ -46,7 +49,9 @@ else:
     told = {"version": conformance.__version__}
     if told["version"] == sys.argv[1]:
         from conformance.adapters import registry
+        from conformance.engines import state
         told["adapters"] = registry.names()
+        told["absent"] = state.not_here()
 print("\\n" + json.dumps(told))
 """
 )
@@ -58,7 +63,7 @@ class Place:
 
     name: the part of a label before the colon. python: command of the interpreter, quoted as for a shell; empty for
     this one. ssh: host, as for the ssh command. ssh_config: a file for its option -F. option: the command-line words
-    that define this place.
+    that define this place. lent: whether it has no lstm-conformance of its own and uses this one.
     """
 
     name: str = ""
@@ -66,6 +71,7 @@ class Place:
     ssh: str = ""
     ssh_config: str = ""
     option: tuple[str, ...] = field(default=(), compare=False)
+    lent: bool = False
 
     @property
     def gateway(self) -> str:
@@ -78,21 +84,33 @@ class Place:
     @property
     def preamble(self) -> str:
         """The beginning of a worker's program."""
+        if self.lent:
+            from conformance.run.lent import program
+
+            return _INSTALLED_ONLY + program()
         return _INSTALLED_ONLY if self.python else ""
 
     @property
     def adapters(self) -> list[str]:
-        """The names of the adapters installed there. Starts a process; for a host, connects each time.
+        """The names of the adapters that its lstm-conformance and other packages have, loadable or not.
+
+        Starts a process; for a host, connects each time.
 
         Raises:
             AdapterUnavailable: the place cannot be reached, or does not have this version of lstm-conformance.
         """
         if self.ssh:
-            return self._visit()  # it may have gone, and this says why better than execnet does
-        return self._there if self.python else registry.names()
+            return self._visit()[0]  # it may have gone, and this says why better than execnet does
+        return self._there[0] if self.python and not self.lent else registry.names()
+
+    @property
+    def installed(self) -> list[str]:
+        """Those of `adapters` whose engine, if they are one's, is installed there. Raises as that does."""
+        names, absent = self._visit() if self.ssh else self._there
+        return [name for name in names if name not in absent]
 
     @cached_property
-    def _there(self) -> list[str]:
+    def _there(self) -> tuple[list[str], list[str]]:
         return self._visit()
 
     def call(self, program: str, *arguments: str, seconds: float) -> subprocess.CompletedProcess[str]:
@@ -107,7 +125,8 @@ class Place:
             words = ["ssh", *config, *_SSH.split(), *self.ssh.split(), shlex.join(words)]
         return completed(words, seconds=seconds)
 
-    def _visit(self) -> list[str]:
+    def _visit(self) -> tuple[list[str], list[str]]:
+        """The names of all adapters, and of those whose engine is not installed."""
         where = f"{shlex.join(('ssh', self.ssh))} {self.python}" if self.ssh else self.python
         try:
             done = self.call(_VISIT, __version__, seconds=_VISIT_SECONDS)
@@ -125,8 +144,7 @@ class Place:
                 f"{self.name}: has {there}, needs {__version__} like this interpreter; install it with:\n"
                 f"  {where} -m pip install lstm-conformance=={__version__}"
             )
-        adapters: list[str] = told["adapters"]
-        return adapters
+        return told["adapters"], told["absent"]
 
 
 HERE = Place()
@@ -153,23 +171,29 @@ def demand_used(places: Iterable[str], labels: Iterable[str]) -> None:
         raise ConformanceError(f"nothing is to run at the place {min(idle)}: no adapter is called {min(idle)}:NAME")
 
 
-def everywhere(places: Mapping[str, Place]) -> list[str]:
-    """The labels of all adapters installed here and at the places.
+def everywhere(places: Mapping[str, Place], absent: Iterable[str] = ()) -> list[str]:
+    """The labels of all adapters here, and of those at the places whose engine is installed there.
+
+    Args:
+        places: other places.
+        absent: the adapters here to leave out.
 
     Raises:
         AdapterUnavailable: a place cannot be used.
     """
-    return [*registry.available(), *(f"{place.name}:{name}" for place in places.values() for name in place.adapters)]
+    here = [name for name in registry.available() if name not in set(absent)]
+    return [*here, *(f"{place.name}:{name}" for place in places.values() for name in place.installed)]
 
 
 def place_of(label: registry.Label, places: Mapping[str, Place], option: str = "--worker") -> Place:
-    """The place that a label names. option: what adds one, for the message.
+    """The place that a label names; that of its engine, if it names none. option: what adds one, for the message.
 
     Raises:
-        AdapterUnavailable: there is no place of that name.
+        AdapterUnavailable: there is no place of that name, or the engine has to be installed first.
     """
     if not label.place:
-        return HERE
+        own = None if label.file else state.elsewhere(label.name)
+        return HERE if own is None else Place(python=shlex.quote(str(state.interpreter(own))), lent=True)
     if label.place not in places:
         there_are = f"there are {', '.join(places)}" if places else "there is none"
         raise AdapterUnavailable(

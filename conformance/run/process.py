@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable
+from conformance.engines import state
 from conformance.run.connection import END, CannotStart, Connection
 from conformance.run.messages import (
     Answer,
@@ -29,6 +30,7 @@ from conformance.run.messages import (
     reply_from,
     to_wire,
 )
+from conformance.run.places import HERE
 from conformance.run.settings import RunSettings
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ class Worker:
         self._settings = settings = settings or RunSettings()
         parsed = registry.parse(label)
         self.label = label
+        self._adapter = parsed.name
         self._place = settings.place_of(label)
         if parsed.file and self._place.ssh:
             raise AdapterUnavailable(f"{label}: a file is read on this machine; on a host, install the adapter there")
@@ -130,7 +133,8 @@ class Worker:
             case Loaded():
                 return reply
             case NotLoaded(reason):
-                raise AdapterUnavailable(self._from_there(reason) + self._limit())
+                missing = state.how_to_install(self._adapter) if self._place == HERE else ""
+                raise AdapterUnavailable(f"{self._from_there(reason)}{missing}{self._limit()}")
             case Died(text):
                 raise self._unavailable(f"the worker ended while it loaded: {text}")
             case Silent(text):

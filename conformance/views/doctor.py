@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from conformance.case.errors import AdapterUnavailable
@@ -30,6 +30,7 @@ def examine(
     *,
     jobs: int,
     report: Callable[[Diagnosis], None],
+    unusable: Mapping[str, str] | None = None,
 ) -> None:
     """Load each adapter and report a diagnosis of it.
 
@@ -37,6 +38,7 @@ def examine(
         settings: the places, and the seconds that each may take to load.
         jobs: how many adapters load at a time, so that one that hangs does not hold up the others.
         report: called with each diagnosis as it arrives.
+        unusable: adapters that are not to be loaded, and why.
     """
     stopped = threading.Event()
     workers: list[Worker] = []
@@ -47,6 +49,8 @@ def examine(
             worker.close()
 
     def diagnosis(adapter: str) -> Diagnosis:
+        if unusable and adapter in unusable:
+            return Diagnosis(adapter, {}, "", {}, unusable[adapter])
         try:
             worker = Worker(adapter, settings, ready=False)
             workers.append(worker)
