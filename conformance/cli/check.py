@@ -98,6 +98,7 @@ def _drawing(command: Callable[..., None]) -> Callable[..., None]:
 )
 @options.as_json
 @options.timeout
+@options.harnesses
 @options.load_timeout
 @options.settings
 def check(

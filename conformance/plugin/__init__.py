@@ -15,6 +15,7 @@ marker `lstm_cases` chooses (conformance.plugin.own_tests).
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,11 +29,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options; all others need `--lstm-adapter`."""
     group = parser.getgroup("lstm-conformance", "LSTM conformance")
     many: dict[str, Any] = {"action": "append", "default": []}
-    adapter = "Run the cases of LSTM specs (*.yaml) with this adapter, or that of FILE.py:CLASS; repeatable. "
+    adapter = (
+        "Run the cases of LSTM specs (*.yaml) with this adapter, that of FILE.py:CLASS or of command:PATH; repeatable. "
+    )
     adapter += "For names see conformance doctor."
     place = "Another place to run adapters, then called PLACE:NAME; repeatable. SPEC: python=INTERPRETER or ssh=HOST"
     group.addoption("--lstm-adapter", **many, metavar="[PLACE:]NAME[@DEVICE]", help=adapter)
     group.addoption("--lstm-worker", **many, metavar="PLACE=SPEC", help=place)
+    named = "A YAML file of harnesses by name, besides those in pyproject.toml: NAME: COMMAND"
+    group.addoption("--lstm-harnesses", metavar="FILE", help=named)
     group.addoption("--lstm-suite", action="store_true", help="Also collect the suite's own specs.")
     group.addoption(
         "--lstm-case", **many, metavar="GLOB", help="Only cases whose id matches; !GLOB: not these. Repeatable."
@@ -60,6 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not adapters:
         for name in (
             "worker",
+            "harnesses",
             "suite",
             "case",
             "vectors",
@@ -74,11 +80,14 @@ def pytest_configure(config: pytest.Config) -> None:
                 raise pytest.UsageError(f"--lstm-{name} needs --lstm-adapter NAME; names: conformance doctor")
         return
     # Imported only if an adapter is given: other sessions must not pay for it.
+    from conformance.adapters.harness import configuration
     from conformance.case.errors import ConformanceError
     from conformance.plugin.session import ConformanceSession
 
     config.addinivalue_line("markers", "lstm(family, adapter, dtype): a case, as in -m \"lstm(family='cell')\"")
     try:
+        if (named := config.getoption("lstm_harnesses")) is not None:
+            configuration.use(Path(named))
         config.pluginmanager.register(ConformanceSession(config, adapters), "lstm-conformance-session")
     except ConformanceError as error:
         raise pytest.UsageError(str(error)) from error

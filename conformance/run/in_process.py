@@ -31,7 +31,8 @@ class InProcess:
 
     def __init__(self, label: str, traced: Path | None = None) -> None:
         began = time.monotonic()
-        if (own := state.elsewhere(registry.parse(label).name)) is not None:
+        parsed = registry.parse(label)
+        if parsed.installed and (own := state.elsewhere(parsed.name)) is not None:
             raise AdapterUnavailable(f"{label} runs in {state.interpreter(own)}; --in-process cannot go there")
         trace.into(traced)
         self._adapter = registry.make(label)

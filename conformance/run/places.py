@@ -192,7 +192,7 @@ def place_of(label: registry.Label, places: Mapping[str, Place], option: str = "
         AdapterUnavailable: there is no place of that name, or the engine has to be installed first.
     """
     if not label.place:
-        own = None if label.file else state.elsewhere(label.name)
+        own = state.elsewhere(label.name) if label.installed else None
         return HERE if own is None else Place(python=shlex.quote(str(state.interpreter(own))), lent=True)
     if label.place not in places:
         there_are = f"there are {', '.join(places)}" if places else "there is none"

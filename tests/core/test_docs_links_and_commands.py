@@ -67,7 +67,7 @@ def test_commands_parse(path, command):
     options, _, _ = chosen.make_parser(context).parse_args(words[1:])  # raises for an unknown option
     for adapter in options.get("adapters", []):
         label = registry.parse(adapter)
-        assert label.file or label.name in {*EXAMPLE_NAMES, *registry.names()}
+        assert label.file or label.command or label.name in {*EXAMPLE_NAMES, *registry.names()}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """An engine behind a command answers as an adapter does, and each way in which it may not has words of its own."""
 
 import json
+import os
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -74,25 +76,22 @@ def test_layers_are_dropped_when_nobody_has_them_any_more(tmp_path: Path) -> Non
         answer(adapter)
     adapter.close()
     lines = [json.loads(line) for line in (tmp_path / "t.jsonl").read_text().splitlines()]
-    asked = [(line["frame"]["op"], line["frame"].get("handle")) for line in lines if line["from"] == "suite" and "frame" in line]
-    layers = [(op, handle) for handle in (1, 2, 3) for op in ("prepare", "call", "drop")][:-1]
-    assert asked == [("hello", None), *sorted_by_time(layers), ("stop", None)]
+    asked = [line["frame"] for line in lines if line["from"] == "suite" and "frame" in line]
+    assert [(each["op"], each.get("handle")) for each in asked] == [
+        *(("hello", None), ("prepare", 1), ("call", 1), ("drop", 1), ("prepare", 2), ("call", 2)),
+        *(("drop", 2), ("prepare", 3), ("call", 3), ("stop", None)),
+    ]
     assert lines[-1]["end"] == "exit code 0"
     prepared = next(line for line in lines if line.get("frame", {}).get("op") == "prepare")
     assert prepared["tensors"]["W.0"]["shape"] == [4, 5, 3]
     assert len(prepared["tensors"]["W.0"]["begins"]) == 4
 
 
-def sorted_by_time(layers: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """A layer is dropped before the next one is prepared."""
-    return layers
-
-
 @pytest.mark.parametrize(
     ("way", "kind", "said"),
     [
         ("answers-another", HarnessFault, "came where that to request 3, call, was due"),
-        ("says-too-many", HarnessFault, 'and the tensors that follow take'),
+        ("says-too-many", HarnessFault, "and the tensors that follow take"),
         ("says-far-too-many", HarnessFault, "1,000,000,000,000 bytes are announced"),
         ("prints-a-lot", HarnessFault, "more than 1,048,576 bytes on standard output that are no frame"),
         ("closes-its-output", HarnessFault, "it closed its standard output and did not end"),
@@ -135,9 +134,6 @@ def test_a_child_that_holds_its_output_open_does_not_keep_it_alive(
         answer(made(MISBEHAVING), id="ways/leaves-a-child")
     child = int((tmp_path / "pid").read_text())
     assert not gone(child, 0.0)  # only a worker can end it: it is marked
-    import os
-    import signal
-
     os.kill(child, signal.SIGKILL)
 
 
@@ -219,7 +215,10 @@ def test_a_file_that_is_not_executable_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_an_engine_that_is_not_there_says_why(tmp_path: Path) -> None:
-    text = EXAMPLE.read_text().replace('{"op": "ok", "versions"', '{"op": "unavailable", "reason": "no NPU"}, {}\n        {"versions"')
+    hello = 'return {"op": "ok", "versions"'
+    text = EXAMPLE.read_text().replace(
+        hello, f'return {{"op": "unavailable", "reason": "no NPU"}}, {{}}\n        {hello}'
+    )
     (tmp_path / "engine.py").write_text(text)
     with pytest.raises(AdapterUnavailable, match="plain-loop: no NPU"):
         made(f"{sys.executable} {tmp_path / 'engine.py'}")

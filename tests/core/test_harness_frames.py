@@ -10,6 +10,7 @@ from conformance.adapters.harness.errors import HarnessFault
 from conformance.case.tensors import from_bytes, to_bytes
 
 TENSORS = to_bytes({"y": np.arange(6.0, dtype=np.float32).reshape(2, 3)})
+SIZE = len(TENSORS)
 OK = {"op": "ok", "id": 3}
 RIGHT = frames.to_bytes(OK, TENSORS)
 
@@ -35,7 +36,7 @@ def test_a_frame_is_found_whatever_is_printed_before_it(size: int, noise: bytes)
     pipe = Pipe(noise + RIGHT + noise + RIGHT, size)
     for count in (1, 2):
         header, payload = pipe.reader.next(1000)
-        assert header == OK | {"bytes": len(TENSORS)}
+        assert header == OK | {"bytes": SIZE}
         assert from_bytes(payload)["y"].tolist() == [[0, 1, 2], [3, 4, 5]]
         assert pipe.noise == noise * count
 
@@ -53,8 +54,14 @@ def announced(size: object) -> bytes:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (announced(len(TENSORS) + 1), f'"bytes" is {len(TENSORS) + 1}, and the tensors that follow take {len(TENSORS)}'),
-        (announced(len(TENSORS) - 1), f'"bytes" is {len(TENSORS) - 1}, and the tensors that follow take {len(TENSORS)}'),
+        (
+            announced(SIZE + 1),
+            f'"bytes" is {SIZE + 1}, and the tensors that follow take {SIZE}',
+        ),
+        (
+            announced(SIZE - 1),
+            f'"bytes" is {SIZE - 1}, and the tensors that follow take {SIZE}',
+        ),
         (announced(7), "what follows a header is not 7 bytes of safetensors"),
         (announced(1001), "1,001 bytes are announced; no answer to this needs more than 1,000"),
         (announced(-1), '"bytes" must be a whole number'),
@@ -89,7 +96,7 @@ def test_what_is_wrong_with_a_frame_is_said_without_waiting_for_more(data: bytes
         (b"", "before it answered", b""),
         (b"goodbye\nand", "before it answered", b"goodbye\nand"),
         (RIGHT[:9], "within a header", RIGHT[:9]),
-        (RIGHT[:-4], f"after {len(TENSORS) - 4} of {len(TENSORS)} bytes of an answer", b""),
+        (RIGHT[:-4], f"after {SIZE - 4} of {SIZE} bytes of an answer", b""),
     ],
 )
 def test_the_end_of_the_file_is_said_with_what_had_come(data: bytes, doing: str, noise: bytes) -> None:

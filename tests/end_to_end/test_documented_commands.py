@@ -21,11 +21,15 @@ from conformance.vendor import scaffold
 STAND_INS = [
     # Frameworks: the reference, and the adapter that `conformance new-adapter` writes.
     (r"(--(?:lstm-)?adapter (?:\w+:)?)torch\b(?!@)", r"\1numpy"),
-    (r"(--(?:lstm-)?adapter (?:\w+:)?)(torch@cuda|onnxruntime|keras-jax|acme@npu)(?=\s|$)", r"\1stand-in"),
+    (r"(--(?:lstm-)?adapter (?:\w+:)?)(torch@cuda|onnxruntime|keras-jax|acme@npu|mindspore)(?=\s|$)", r"\1stand-in"),
     # Everything that loads: here the frameworks may be installed.
     (r"^conformance run$", "conformance run --adapter numpy --adapter stand-in"),
     # Frameworks of some hundred megabytes: a smaller package, and one family of cases.
     (r"^conformance upgrade torch==\S+ torch==\S+", "conformance upgrade numpy==2.3.5 numpy==2.4.6 --case 'cell/*'"),
+    # Engines of gigabytes: tests/end_to_end/test_engines.py installs a small one.
+    (r"^conformance engines install \w+$", "conformance engines"),
+    # A harness of somebody else's.
+    (r"command:\./acme-harness", f"command:{ROOT / 'examples/harnesses/python/harness.py'}"),
     # A host.
     (r"=ssh=\S+", "=python=old/bin/python"),
     # All cases: those written by hand. Of the others, two thirds of all, tox -e core runs a part.

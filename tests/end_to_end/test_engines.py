@@ -198,8 +198,15 @@ def test_what_pip_says_is_told_in_a_line_and_nothing_is_left(world):
     ]
 
 
-@pytest.mark.parametrize("seen", ["pyvenv.cfg", "lib/*/site-packages/pip", "requirements.txt"])
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "killed"])
+@pytest.mark.parametrize(
+    ("how", "seen"),
+    [
+        pytest.param(signal.SIGINT, "pyvenv.cfg", id="ctrl-c-environment", marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, "requirements.txt", id="ctrl-c-installing"),
+        pytest.param(signal.SIGKILL, "lib/*/site-packages/pip", id="killed-giving-pip"),
+        pytest.param(signal.SIGKILL, "requirements.txt", id="killed-installing", marks=pytest.mark.slow),
+    ],
+)
 def test_an_installation_that_is_stopped_leaves_nothing_half(how, seen, world):
     """While the environment is made, while it is given pip, and while that installs."""
     with world.start("engines", "install", "weir") as process:

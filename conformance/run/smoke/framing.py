@@ -16,7 +16,7 @@ from conformance.adapters import registry
 from conformance.adapters.harness import trace
 from conformance.adapters.harness.adapter import CommandAdapter
 from conformance.adapters.harness.describe import asked
-from conformance.adapters.harness.errors import ending
+from conformance.adapters.harness.errors import EngineError, HarnessDied, ending
 from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.case.text import shortened
 from conformance.run.confine import confine, end_others
@@ -93,16 +93,23 @@ def _handles(checked: _Checked) -> None:
     if all(before[name].tobytes() == halved[name].tobytes() for name in before):
         raise _Wrong("two layers with different weights give the same answer")
     ask = checked.adapter.conversation.ask
+    if ask("call", handle=_UNKNOWN, most=_UNKNOWN)[0].op != "error":
+        raise _Wrong("a call with a handle that never was is not answered with an error")
     if ask("drop", handle=its)[0].op != "ok":
         raise _Wrong("drop is answered with an error")
-    for handle, which in ((_UNKNOWN, "that never was"), (its, "that was dropped")):
-        if ask("call", handle=handle, most=_UNKNOWN)[0].op != "error":
-            raise _Wrong(f"a call with a handle {which} is not answered with an error")
+    with contextlib.suppress(EngineError):
+        first(inputs)
+        raise _Wrong("a call with a handle that was dropped is not answered with an error")
     second(inputs)
 
 
 def _stop(checked: _Checked) -> None:
     checked.adapter.conversation.ask("stop")
+    try:
+        checked.adapter.conversation.ask("hello")
+        raise _Wrong("after stop it answers as before")
+    except HarnessDied:
+        pass
     if code := checked.ended():
         raise _Wrong(f"after stop it ended with {ending(code)}, not with exit code 0")
 

@@ -26,7 +26,7 @@ def frame(told, payload=b"", size=None):
 
 
 def prints(request, right):
-    say(b"loading kernels\n{\"op\n[done] " + right)
+    say(b'loading kernels\n{"op\n[done] ' + right)
 
 
 def prints_a_lot(request, right):

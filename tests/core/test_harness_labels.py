@@ -1,0 +1,165 @@
+"""A command is a label, a name for it is another, and both work wherever an adapter does."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import conformance
+from harness import ROOT, Suite, make_suite
+from plugin_sessions import Project
+
+from conformance.adapters import registry
+from conformance.adapters.harness import configuration
+from conformance.case.errors import AdapterUnavailable, ConformanceError
+from conformance.results.reading import read_results
+from conformance.run.settings import RunSettings
+from conformance.run.smoke import framing
+
+EXAMPLE = ROOT / "examples" / "harnesses" / "python" / "harness.py"
+MISBEHAVING = Path(__file__).parent / "harnesses" / "misbehaving.py"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a harness in it and a project that names it."""
+    engine = tmp_path / "acme-engine.py"
+    engine.write_text(f"#!{sys.executable}\n{EXAMPLE.read_text()}")
+    engine.chmod(0o755)
+    (tmp_path / "pyproject.toml").write_text(
+        f'[tool.lstm-conformance.harness]\nacme = "./acme-engine.py"\nbrook = ["{sys.executable}", "acme-engine.py"]\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(configuration, "_file", None)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("label", "place", "name", "device", "command"),
+    [
+        ("command:./acme-engine", "", "acme-engine", "cpu", "./acme-engine"),
+        ("command:./acme-engine@npu:1", "", "acme-engine", "npu:1", "./acme-engine"),
+        ("board:command:/opt/acme.sh@gpu", "board", "acme", "gpu", "/opt/acme.sh"),
+        ("command:/opt/acme@2/engine", "", "engine", "cpu", "/opt/acme@2/engine"),
+        ("command:node acme.mjs --fast@wasm", "", "acme", "wasm", "node acme.mjs --fast"),
+        ("acme", "", "acme", "cpu", "./acme-engine.py"),
+        ("board:acme@npu", "board", "acme", "npu", "./acme-engine.py"),
+        ("brook", "", "brook", "cpu", f"{sys.executable} acme-engine.py"),
+        ("torch", "", "torch", "cpu", ""),
+    ],
+)
+def test_labels(folder: Path, label: str, place: str, name: str, device: str, command: str) -> None:
+    parsed = registry.parse(label)
+    assert (parsed.place, parsed.name, parsed.device, parsed.command) == (place, name, device, command)
+    if command:
+        assert parsed.there == f"command:{command}@{device}"
+        assert registry.parse(parsed.there).command == command
+
+
+def test_a_gate_takes_a_command_for_the_same_wherever_it_is(folder: Path) -> None:
+    assert registry.parse("command:./old/torch").identity == registry.parse("command:/new/torch").identity
+    assert registry.parse("command:./old/torch").identity != registry.parse("torch").identity
+    assert registry.parse("acme@npu").identity == "acme@npu"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[tool.lstm-conformance.harness]\nacme = 3\n", "acme must be a command line, or a list of its words"),
+        ("[tool.lstm-conformance.harness]\nacme = []\n", "acme must be a command line, or a list of its words"),
+        ("[tool.lstm-conformance.harness]\n'a b' = 'x'\n", "'a b' is no name"),
+        ("[tool.lstm-conformance]\nharness = 'x'\n", "needs lines like acme ="),
+        ("[tool.lstm-conformance.harness\n", "pyproject.toml: "),
+        ("[tool.lstm-conformance.harness]\ntorch = './x'\n", "two adapters are called 'torch'"),
+    ],
+)
+def test_what_is_wrong_with_the_names_is_said(folder: Path, text: str, said: str) -> None:
+    (folder / "pyproject.toml").write_text(text)
+    with pytest.raises(ConformanceError) as raised:
+        registry.parse("torch")
+    assert said in str(raised.value)
+
+
+def test_a_name_that_is_not_there_is_told_beside_those_that_are(folder: Path) -> None:
+    assert {"acme", "brook", "numpy"} <= set(registry.available())
+    with pytest.raises(AdapterUnavailable, match="did you mean 'brook'"):
+        registry.demand(registry.parse("brok"))
+    (folder / "pyproject.toml").write_text("[project]\nname = 'x'\n")
+    assert "brook" not in registry.available()
+
+
+def test_a_file_of_names_is_an_option_and_is_told_again(folder: Path) -> None:
+    (folder / "mine.yaml").write_text("creek: ./acme-engine.py\nacme: ./other\n")
+    done = conformance("doctor", "--harnesses", "mine.yaml", "--adapter", "creek")
+    assert done.stdout.split()[:2] == ["creek", "numpy"], done.output
+    assert registry.parse("acme").command == "./other"
+    assert RunSettings().again("creek") == ("--harnesses", "mine.yaml")
+    assert RunSettings().again("brook") == ()
+    assert conformance("doctor", "--adapter", "creek").exit_code == 1  # the option was another command's
+
+
+def test_it_runs_in_a_worker_and_its_text_is_told_with_the_results(folder: Path, suite: Suite) -> None:
+    done = conformance("run", "--adapter", "acme", "--case", "tiny/[plr]*", *suite.folders, "-o", "r.jsonl")
+    assert done.exit_code == 0, done.output
+    results = read_results(folder / "r.jsonl")
+    assert {record.outcome for record in results.records} == {"passed"}
+    assert "sha256 of acme-engine.py" in results.header.adapters["acme"].settings
+    done = conformance("run", "--in-process", "--adapter", "acme", "--case", "tiny/*", *suite.folders, "--trace", "t")
+    assert done.exit_code == 0, done.output
+    lines = [json.loads(line) for line in (folder / "t").read_text().splitlines()]
+    assert [lines[0]["frame"]["op"], lines[-1]["end"]] == ["hello", "exit code 0"]
+
+
+def test_a_crash_in_process_is_an_outcome_and_others_run(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    cases = "".join(f"  - name: {way}\n" for way in ("right", "exits", "half-a-frame", "no-json", "prints"))
+    spec = f"family: ways\ndefaults: {{T: 3, B: 2, I: 2, H: 4}}\ncases:\n{cases}"
+    ways = make_suite(tmp_path_factory.mktemp("ways"), {"ways.yaml": spec})
+    conformance("run", "--in-process", "--adapter", f"command:{MISBEHAVING}", *ways.folders, "-o", "r.jsonl")
+    records = read_results(folder / "r.jsonl").records
+    assert [each.outcome for each in records] == ["passed", "crashed", "crashed", "errored", "passed"]
+
+
+@pytest.mark.slow
+def test_pytest_and_smoke_know_it(folder: Path, project: Project) -> None:
+    label = f"command:{folder / 'acme-engine.py'}"
+    done = project.pytest("--lstm-suite", "--lstm-adapter", label, "--lstm-case", "sequence/short-f32")
+    assert "1 passed" in done.stdout, done.stdout
+    done = conformance("smoke", label, "--check", "frames/*", "--check", "class/*", "--check", "weights/W.*", "-v")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.count("passed  frames/") == 7
+
+
+BREAKS = {
+    "frames/describe": ("print(json.dumps(DESCRIPTION))", 'print(json.dumps(DESCRIPTION), "and more")'),
+    "frames/hello": ('"versions": {"numpy"', '"version": {"numpy"'),
+    "frames/answers": ('return {"op": "ok"}, layers', 'return {"op": "ok", "y": 1}, layers'),
+    "frames/handles": ('del layers[request["handle"]]', "pass"),
+    "frames/stop": ('if request["op"] == "stop":\n            return', "pass"),
+    "frames/end-of-input": ("while line := requests.readline():", "while line := requests.readline() or sys.exit(9):"),
+    "frames/noise": ("layers = {}", 'layers = print("loading", flush=True) or {}'),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("check", BREAKS)
+def test_the_frames_are_looked_at_in_order_and_what_is_wrong_first_is_named(folder: Path, check: str) -> None:
+    old, new = BREAKS[check]
+    text = EXAMPLE.read_text()
+    assert text.count(old) == 1
+    (folder / "acme-engine.py").write_text(f"#!{sys.executable}\n{text.replace(old, new)}")
+    found = list(framing.problems("acme", RunSettings(timeout=20)))
+    until = framing.CHECKS if check in framing.TOLERATED else framing.CHECKS[: list(BREAKS).index(check) + 1]
+    assert [name for name, _ in found] == list(until)
+    assert [name for name, problem in found if problem] == [check], found
+
+
+@pytest.mark.slow
+def test_smoke_waits_for_frames_that_are_wrong(folder: Path) -> None:
+    (folder / "acme-engine.py").write_text("#!/bin/sh\necho no\n")
+    done = conformance("smoke", "acme")
+    assert done.exit_code == 1
+    assert "FAILED frames/describe\n" in done.stdout
+    assert "do: docs/harness.md#describe" in done.stdout
+    assert "10 waits" in done.stdout.splitlines()[-1]

@@ -1,0 +1,134 @@
+"""The messages are what docs/harness.md says: its examples fit the schemas, its tables name every field."""
+
+import json
+import re
+from typing import get_args
+
+import jsonschema
+import numpy as np
+import pytest
+from documents import FENCE, ROOT
+from harness import shipped_cases
+
+from conformance.adapters.harness import messages
+from conformance.adapters.harness.describe import Contracts, Description, parsed
+from conformance.adapters.harness.errors import HarnessFault
+from conformance.adapters.harness.resolved import ResolvedCase, resolved
+from conformance.adapters.harness.weights import sent_weights
+from conformance.adapters.layouts import KERAS, ONE_PER_GATE, TORCH, unpack
+from conformance.case.model import Case
+from conformance.case.tensor_table import HEAD_WEIGHTS, INPUTS, LAYER_WEIGHTS
+from conformance.golden.inputs import make_arrays
+
+DOCUMENT = ROOT / "docs" / "harness.md"
+TEXT = DOCUMENT.read_text()
+SCHEMA = messages.schema()
+
+
+def examples() -> list[tuple[str, str]]:
+    """The kind of each example in the document, and its text."""
+    found = []
+    decoder = json.JSONDecoder()
+    for kind, text in FENCE.findall(TEXT):
+        if kind.startswith("json "):
+            rest = text.strip()
+            while rest:
+                _, end = decoder.raw_decode(rest)
+                found.append((kind.removeprefix("json "), rest[:end]))
+                rest = rest[end:].strip()
+    return found
+
+
+def schema_of(kind: str) -> dict[str, object]:
+    name = "Description" if kind == "describe" else "".join(word.title() for word in kind.split())
+    return SCHEMA | {"$ref": f"#/$defs/{name}"}
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    kinds = {kind for kind, _ in examples()}
+    requests = ("hello", "prepare", "call", "drop", "stop")
+    assert kinds == {"describe", *requests, *(f"answer to {request}" for request in requests)}
+
+
+@pytest.mark.parametrize(("kind", "text"), examples())
+def test_each_example_fits_its_schema_and_nothing_more_does(kind: str, text: str) -> None:
+    told = json.loads(text)
+    jsonschema.validate(told, schema_of(kind))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(told | {"colour": "red"}, schema_of(kind))
+    if kind == "describe":
+        assert parsed(text.encode(), "the example").name == "acme"
+    if kind.startswith("answer to "):
+        assert messages.answer_of(kind.removeprefix("answer to "), told).id == told["id"]
+        with pytest.raises(HarnessFault, match="the answer to hello is"):
+            messages.answer_of("hello", told | {"op": "done"})
+
+
+def rows(heading: str) -> set[str]:
+    """The names in the first column of the tables below a heading."""
+    _, _, text = TEXT.partition(f"\n## {heading}\n")
+    cells = re.findall(r"^\| (`[^|]*) \|", text.partition("\n## ")[0], re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`([\w.]+)`", cell)}
+
+
+def test_the_tables_name_every_field() -> None:
+    assert rows("The case") == set(ResolvedCase.model_fields)
+    assert rows("Describe") == set(Description.model_fields)
+    assert set(INPUTS) | {"lengths", "mask", "targets"} <= rows("Tensors")
+    assert {name.removesuffix(".0") for name in rows("Weights")} == {*LAYER_WEIGHTS, *HEAD_WEIGHTS}
+    for field in Contracts.model_fields:
+        assert f"`{field}`" in TEXT
+
+
+def test_every_case_reaches_a_harness_as_the_schema_says() -> None:
+    seen = set()
+    for case in shipped_cases().values():
+        told = resolved(case)
+        text = json.dumps(told, allow_nan=False)
+        assert told.keys() == ResolvedCase.model_fields.keys()
+        assert len(told["activations"]) == case.D
+        assert ResolvedCase.model_validate_json(text).model_dump(mode="json") == told
+        if case.family not in seen:
+            jsonschema.validate(told, SCHEMA | {"$ref": "#/$defs/ResolvedCase"})
+            seen.add(case.family)
+    assert len(seen) > 20
+
+
+def test_nothing_by_which_an_answer_is_judged_travels() -> None:
+    case = Case.model_validate(
+        {
+            **{"id": "a/b", "T": 2, "B": 1, "I": 1, "H": 2, "P": 1, "tolerance": {"ulp": 77.0}, "seed": 99},
+            **{"poison": {"tensor": "x", "at": [0, 0, 0], "value": float("nan")}, "description": "golden"},
+        }
+    )
+    told = resolved(case)
+    assert (told["P"], told["projection"]) == (1, True)
+    assert not re.search("77|99|golden|poison|NaN", json.dumps(told))
+
+
+@pytest.mark.parametrize("layout", [KERAS, TORCH, ONE_PER_GATE])
+def test_weights_in_a_layout_are_those_that_the_layout_packs(layout) -> None:
+    fields = {"id": "a/b", "T": 2, "B": 1, "I": 3, "H": 4, "P": 2, "layers": 2, "head": {"O": 2}, "seed": 1}
+    case = Case.model_validate(fields | {"peephole": True, "projection_bias": True})
+    weights = make_arrays(case).weights
+    assert sent_weights("canonical", weights) == weights.flat
+    sent = sent_weights(layout, weights)
+    assert sent["W_y"] is weights.W_y
+    for number, row in enumerate(weights.rows):
+        own = {name.partition("/")[2]: array for name, array in sent.items() if name.startswith(f"{number}/")}
+        for name in ("peephole", "projection"):
+            if getattr(layout, name) is None:
+                np.testing.assert_array_equal(own[name], getattr(row, name))
+        np.testing.assert_array_equal(own["projection_bias"], row.projection_bias)
+        if layout.projection is not None:
+            back = unpack(layout, own, case.input_size(number), case.H)
+            np.testing.assert_array_equal(back.W, row.W)
+            np.testing.assert_array_equal(back.R, row.R)
+
+
+def test_the_answers_that_a_harness_may_give_are_those_in_the_document() -> None:
+    for request, models in messages._ANSWERS.items():
+        kinds = {get_args(model.model_fields["op"].annotation)[0] for model in models}
+        shown = {json.loads(text)["op"] for kind, text in examples() if kind == f"answer to {request}"}
+        assert shown - {"error"} == kinds - {"error"}
