@@ -4,11 +4,11 @@ The packages are those of package-lock.json, installed by `conformance engines i
 module beside this one; harness.mjs and safetensors.mjs are what they share. What an engine's interface accepts is in
 the JSON file of its name, from these documents:
 
-tfjs-*                 https://js.tensorflow.org/api/4.22.0/#layers.lstm and #layers.bidirectional, #layers.masking. It is
-                       a port of Keras 2, so y at a masked step is the y before it.
+tfjs-*                 https://js.tensorflow.org/api/4.22.0/#layers.lstm, and there layers.bidirectional and masking. It
+                       is a port of Keras 2, so y at a masked step is the y before it.
 onnxruntime-*          as conformance.adapters.onnxruntime_lstm: it is the same engine.
-webnn                  https://www.w3.org/TR/webnn/#api-mlgraphbuilder-lstm, whose lstmCell gives the output gate's peephole
-                       the cell before the step.
+webnn                  https://www.w3.org/TR/webnn/#api-mlgraphbuilder-lstm. In its lstmCell the output gate's peephole
+                       sees the cell before the step.
 webnn-onnxruntime-web  https://github.com/microsoft/onnxruntime/blob/main/js/web/docs/webnn-operators.md
 """
 

@@ -12,8 +12,9 @@ export class Unavailable extends Error {}
  * Serves an engine until `stop` or the end of input.
  *
  * description: the object that --describe prints. engine: {start(device), prepare(case, tensors), stop()}, where start
- * gives {versions, settings} and prepare a model: {call(tensors), drop()}, where call gives tensors, all of them as
- * safetensors.mjs has them. Each function may be async; stop and drop may be missing.
+ * gives {versions, settings} and prepare a model: {call(tensors), told, drop()}, where call gives tensors, all of them as
+ * safetensors.mjs has them, and told is what the answer to prepare says. Functions may be async; stop, told and drop may
+ * be missing.
  */
 export async function serve(description, engine) {
   if (process.argv.includes("--describe")) {
@@ -24,9 +25,14 @@ export async function serve(description, engine) {
   const answers = {
     hello: ({ device }) => engine.start(device),
     prepare: async (request, tensors) => {
-      models.set(request.handle, await engine.prepare(request.case, tensors));
+      const model = await engine.prepare(request.case, tensors);
+      models.set(request.handle, model);
+      return model.told;
     },
-    call: async ({ handle }, tensors) => ({ tensors: await models.get(handle).call(tensors) }),
+    call: async ({ handle }, tensors) => {
+      if (!models.has(handle)) throw new Error(`there is no layer ${handle}`);
+      return { tensors: await models.get(handle).call(tensors) };
+    },
     drop: async ({ handle }) => {
       await models.get(handle)?.drop?.();
       models.delete(handle);

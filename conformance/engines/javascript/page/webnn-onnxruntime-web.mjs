@@ -22,7 +22,7 @@ export default {
     ort.env.wasm.wasmPaths = "/npm/onnxruntime-web/dist/";
     ort.env.wasm.numThreads = 1;
     provider = { name: "webnn", deviceType: device, context: await contextOf(device) };
-    return { versions: { "onnxruntime-web": ort.env.versions.web }, settings: {} };
+    return { versions: { "onnxruntime-web": ort.env.versions.web }, settings: { "webnn.device": device } };
   },
   prepare(kase, { model }) {
     const sessions = new Map();

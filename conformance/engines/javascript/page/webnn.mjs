@@ -94,7 +94,7 @@ class Model {
 export default {
   async start(device) {
     context = await contextOf(device);
-    return { versions: {}, settings: {} };
+    return { versions: {}, settings: { "webnn.device": device } };
   },
   prepare: (kase, weights) => new Model(kase, weights),
 };
