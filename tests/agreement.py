@@ -23,6 +23,7 @@ from conformance.case.errors import AdapterUnavailable
 from conformance.case.model import Case
 from conformance.case.outcomes import Failed, Passed
 from conformance.case.tensors import Arrays, Outputs
+from conformance.engines import state, table
 from conformance.golden.inputs import make_arrays
 from conformance.lstm.gradients import reference_of
 from conformance.lstm.kappa import kappa
@@ -51,6 +52,9 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
     "torch-dynamo-onnxruntime": ("export", "torch", "onnx", "onnxscript", "onnxruntime"),
     "keras-onnxruntime": ("export", "tf2onnx", "keras", "tensorflow", "onnxruntime"),
     "litert": ("litert", "ai_edge_litert"),
+    **dict.fromkeys(("tfjs-cpu", "tfjs-wasm"), ("engines",)),
+    **dict.fromkeys(("onnxruntime-node", "onnxruntime-web", "webnn-onnxruntime-web"), ("engines", "onnx")),
+    "webnn": ("engines",),
 }
 """Every adapter: the mark of its framework, and the modules that it needs to be tested, the deciding one first."""
 
@@ -117,8 +121,14 @@ def case_of(fields: Fields) -> Case:
 
 
 def adapter_of(label: str) -> Adapter:
-    """The adapter, made once per process. Skips if its packages, its device or its Keras backend are missing."""
+    """The adapter, made once per process. Skips if its packages, its device or its Keras backend are missing.
+
+    An engine with a place of its own has to be there if LSTM_REQUIRE_ALL is set.
+    """
     name = registry.parse(label).name
+    engine = table.engine_of(name)
+    if engine is not None and engine.home != "shared" and (problem := state.missing(engine)):
+        (pytest.fail if os.environ.get("LSTM_REQUIRE_ALL") else pytest.skip)(problem)
     for module in ADAPTERS[name][1:]:
         if find_spec(module) is None:
             pytest.skip(f"{module} is not installed")

@@ -78,7 +78,9 @@ class Engine:
         return hashlib.sha256(b"\0".join(said)).hexdigest()
 
 
-ENGINES: tuple[Engine, ...] = ()
+_JAVASCRIPT: Final = ("onnxruntime-node", "onnxruntime-web", "tfjs-cpu", "tfjs-wasm", "webnn", "webnn-onnxruntime-web")
+
+ENGINES: tuple[Engine, ...] = (Engine("javascript", _JAVASCRIPT, 870, "npm"),)
 
 
 def engine_of(adapter: str) -> Engine | None:

@@ -147,7 +147,9 @@ class _Installation:
         npm = _npm(self.engine)
         for file in self.engine.files:
             shutil.copyfile(file, folder / file.name)
-        self._run("npm", [npm, "ci", "--no-audit", "--no-fund", "--no-update-notifier"], os.environ, folder)
+        # Without the scripts of packages, which fetch more than the lock file names: for other processors, say.
+        words = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
+        self._run("npm", words, os.environ, folder)
 
     def _run(
         self, tool: str, words: Sequence[str | Path], environment: Mapping[str, str], folder: Path | None = None

@@ -225,12 +225,21 @@ class Trial(Numbers):
         applied = self._contracts.applied(self.case, outputs)
         if applied is outputs and not self._contracts.unjudged:
             return outputs
-        right = {n: np.all(a == self._by_default[n], axis=-1, keepdims=True) for n, a in outputs.items()}
+        right = {n: self._whole_rows(n, a == self._by_default[n]) for n, a in outputs.items()}
         under = {name: np.where(right[name], applied[name], array) for name, array in outputs.items()}
         for name in ("h_n", "c_n"):  # a row that has ended may hold what is agreed, whatever the mistake has carried on
             kept = np.all(self.tensor(self.got, name) == applied[name], axis=-1, keepdims=True)
             under[name] = np.where(kept, applied[name], under[name])
         return {n: self._contracts.settled(self.case, n, array, self._by_default[n]) for n, array in under.items()}
+
+    def _whole_rows(self, name: str, right: Array) -> Array:
+        """Where all of the last axis is right; in y, which has a half for each direction, all of that half."""
+        if name != "y":
+            found: Array = np.all(right, axis=-1, keepdims=True)
+            return found
+        width = right.shape[-1] // self.case.D
+        halves = right.reshape(*right.shape[:-1], self.case.D, width).all(axis=-1)
+        return np.repeat(halves, width, axis=-1)
 
     def noise_as_computed(self, found: Array, *variants: type[Reference]) -> float:
         """The noise against the mistakes' answer, in the unit of their own rounding where that is larger.

@@ -32,6 +32,7 @@ class Onnx(Frozen):
 _DERIVED: dict[str, Any] = {
     "P": (int, Field(description="the size of h: H without a projection")),
     "projection": (bool, Field(description="whether there is a projection")),
+    "padding": (float | None, Field(description="what x holds at a step left out, if lengths come from upstream")),
     "h0": (bool, Field(description="whether an initial h is given; in a stream, by the first call")),
     "c0": (bool, Field(description="whether an initial c is given; in a stream, by the first call")),
     "outputs": (
@@ -58,6 +59,7 @@ def resolved(case: Case, onnx: Onnx | None = None) -> dict[str, Any]:
         "activations": activations,
         "P": case.output_size,
         "projection": case.P is not None,
+        "padding": case.padding if case.lengths_via == "upstream" else None,
         "h0": case.h0 is not None,
         "c0": case.c0 is not None,
         "outputs": {name: list(shape) for name, shape in case.outputs.items()},

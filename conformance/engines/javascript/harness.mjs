@@ -1,0 +1,83 @@
+// The harness protocol (docs/harness.md) in Node: `serve` speaks it for an engine.
+import { once } from "node:events";
+import { decode, encode } from "./safetensors.mjs";
+
+/** What an engine throws where its interface does not take a case: the case is unsupported, not failed. */
+export class Unsupported extends Error {}
+
+/** What an engine throws in `start` if it cannot run here. */
+export class Unavailable extends Error {}
+
+/**
+ * Serves an engine until `stop` or the end of input.
+ *
+ * description: the object that --describe prints. engine: {start(device), prepare(case, tensors), stop()}, where start
+ * gives {versions, settings} and prepare a model: {call(tensors), told, drop()}, where call gives tensors, all of them as
+ * safetensors.mjs has them, and told is what the answer to prepare says. Functions may be async; stop, told and drop may
+ * be missing.
+ */
+export async function serve(description, engine) {
+  if (process.argv.includes("--describe")) {
+    process.stdout.write(`${JSON.stringify(description)}\n`);
+    return;
+  }
+  const models = new Map();
+  const answers = {
+    hello: ({ device }) => engine.start(device),
+    prepare: async (request, tensors) => {
+      const model = await engine.prepare(request.case, tensors);
+      models.set(request.handle, model);
+      return model.told;
+    },
+    call: async ({ handle }, tensors) => {
+      if (!models.has(handle)) throw new Error(`there is no layer ${handle}`);
+      return { tensors: await models.get(handle).call(tensors) };
+    },
+    drop: async ({ handle }) => {
+      await models.get(handle)?.drop?.();
+      models.delete(handle);
+    },
+    stop: () => {},
+  };
+  for await (const [request, body] of frames(process.stdin)) {
+    const { op, id } = request;
+    try {
+      const { tensors, ...fields } = (await answers[op](request, decode(body))) ?? {};
+      await send({ op: "ok", id, ...fields }, tensors && encode(tensors));
+    } catch (error) {
+      if (error instanceof Unsupported) await send({ op: "unsupported", id, reason: error.message });
+      else if (error instanceof Unavailable) await send({ op: "unavailable", id, reason: error.message });
+      else await send({ op: "error", id, text: String(error?.message ?? error), trace: String(error?.stack ?? "") });
+    }
+    if (op === "stop") break;
+  }
+  await engine.stop?.();
+  process.exit(0); // threads of the engine do not keep it alive
+}
+
+/** [header, body] of each frame of a stream: a line of JSON, then as many bytes as it says. */
+async function* frames(stream) {
+  let held = Buffer.alloc(0);
+  const incoming = stream[Symbol.asyncIterator]();
+  const more = async () => {
+    const { value, done } = await incoming.next();
+    if (!done) held = Buffer.concat([held, value]);
+    return !done;
+  };
+  for (;;) {
+    let end;
+    while ((end = held.indexOf("\n")) < 0) if (!(await more())) return;
+    const header = JSON.parse(held.toString("utf8", 0, end));
+    held = held.subarray(end + 1);
+    while (held.length < header.bytes) if (!(await more())) return;
+    yield [header, held.subarray(0, header.bytes)];
+    held = held.subarray(header.bytes);
+  }
+}
+
+async function send(header, body = new Uint8Array()) {
+  const { op, id, ...fields } = header;
+  const line = `{"op":${JSON.stringify(op)},"id":${id},"bytes":${body.length},${JSON.stringify(fields).slice(1)}`;
+  const whole = Buffer.concat([Buffer.from(line.replace(/,}$/, "}") + "\n"), body]);
+  if (!process.stdout.write(whole)) await once(process.stdout, "drain");
+}
