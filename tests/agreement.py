@@ -25,6 +25,7 @@ from conformance.case.outcomes import Failed, Passed
 from conformance.case.tensors import Arrays, Outputs
 from conformance.golden.inputs import make_arrays
 from conformance.lstm.gradients import reference_of
+from conformance.lstm.integers import kappa_in
 from conformance.lstm.kappa import kappa
 from conformance.verdict.compare import judge
 from conformance.verdict.contracts import Contracts
@@ -51,6 +52,11 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
     "torch-dynamo-onnxruntime": ("export", "torch", "onnx", "onnxscript", "onnxruntime"),
     "keras-onnxruntime": ("export", "tf2onnx", "keras", "tensorflow", "onnxruntime"),
     "litert": ("litert", "ai_edge_litert"),
+    "tflite-micro": ("engines", "tflite_micro", "ai_edge_litert"),
+    "torch-quantizable": ("engines", "torch"),
+    "torch-int8": ("engines", "torch"),
+    "onnxruntime-int8": ("engines", "onnxruntime", "onnx"),
+    "onnxruntime-int8-by-row": ("engines", "onnxruntime", "onnx"),
 }
 """Every adapter: the mark of its framework, and the modules that it needs to be tested, the deciding one first."""
 
@@ -169,7 +175,8 @@ class Question:
         case = self.case
         contracts = Contracts(adapter.padded_y(case), adapter.empty_rows(case))
         precision = adapter.precision(case.dtype)
-        return judge(case, outputs, self.truth, self.kappa, precision=precision, contracts=contracts)
+        kappa = kappa_in(precision, case, self.arrays, self.kappa)
+        return judge(case, outputs, self.truth, kappa, precision=precision, contracts=contracts)
 
     def assert_right(self, adapter: Adapter, outputs: Outputs) -> None:
         """Assert that the outputs are exactly those of the case, and that each is right."""
