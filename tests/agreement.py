@@ -57,6 +57,9 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
     "torch-int8": ("engines", "torch"),
     "onnxruntime-int8": ("engines", "onnxruntime", "onnx"),
     "onnxruntime-int8-by-row": ("engines", "onnxruntime", "onnx"),
+    "keras-torch-onnxruntime": ("engines", "keras", "torch", "onnx", "onnxscript", "onnxruntime"),
+    "paddle-onnxruntime": ("engines", "paddle2onnx", "paddle", "onnxruntime"),
+    "executorch": ("engines", "executorch", "torch"),
 }
 """Every adapter: the mark of its framework, and the modules that it needs to be tested, the deciding one first."""
 
@@ -69,6 +72,7 @@ KERAS_ON = {
     "keras-jax": "jax",
     "keras-torch": "torch",
     "keras-onnxruntime": "tensorflow",
+    "keras-torch-onnxruntime": "torch",
 }
 """The backend that each of Keras' adapters needs."""
 
@@ -85,6 +89,7 @@ _WARNINGS = {
         "ignore:__array__ implementation doesn't accept a copy keyword",
     ),
     "export": ("ignore::DeprecationWarning", "ignore:In the future `np.object`:FutureWarning"),
+    "engines": ("ignore::DeprecationWarning",),
     "torch": ("ignore:LSTM with projections is not supported with oneDNN:UserWarning",),
 }
 

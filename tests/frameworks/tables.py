@@ -260,7 +260,11 @@ AGREE: dict[str, Iterable[Fields]] = {
     # Its activations but tanh are known to be wrong.
     "tflite-micro": [*SHAPES, *CALLS, *CELL_CLIPS[:1], *BATCH_MAJOR_ROWS, *POISON, CELL_CLIP | {"layers": 2}],
     "torch-quantizable": [*SHAPES, *CALLS, *BATCH_MAJOR_ROWS, *POISON],
-    "torch-int8": [*SHAPES, *LENGTHS, *CALLS, *BATCH_MAJOR_ROWS, *SIZES],
+    "torch-int8": [*SHAPES, *LENGTHS[:2], *CALLS, *BATCH_MAJOR_ROWS],
+    "keras-torch-onnxruntime": KERAS_EXPORTED[:6],
+    # Lengths, and the states of a stack, are known to be lost.
+    "paddle-onnxruntime": [{"c0": None} | HEAD, BATCH_MAJOR | BIDIRECTIONAL | NO_STATES | LAST_HEAD],
+    "executorch": [BATCH_MAJOR | BIDIRECTIONAL | {"T": 2, "layers": 2} | HEAD, {"T": 2} | NARROW_PROJECTION],
     "onnxruntime-int8": INTEGERS_OF_ONNX,
     "onnxruntime-int8-by-row": INTEGERS_OF_ONNX,
     # Skipped if there is no such device.
@@ -304,6 +308,9 @@ CALLED: dict[str, list[Fields]] = {
     "tflite-micro": [{"layers": 2} | HEAD, {"h0": None}],
     "torch-quantizable": [BIDIRECTIONAL | {"layers": 2} | HEAD],
     "torch-int8": [BIDIRECTIONAL | {"layers": 2} | HEAD],
+    "keras-torch-onnxruntime": [REVERSE | {"lengths": (4, 5, 2)}],
+    "paddle-onnxruntime": [BIDIRECTIONAL | HEAD],
+    "executorch": [{"T": 2} | HEAD],
     "onnxruntime-int8": [BIDIRECTIONAL | {"lengths": (3, 5, 2)} | HEAD],
     "onnxruntime-int8-by-row": [BIDIRECTIONAL | HEAD],
 }
