@@ -24,7 +24,9 @@ FACTOR = 1.5
 """How much room is left above the worst right answer."""
 STEPS = {"noise": 1.0, "bias": 0.25}
 """The steps in which what is allowed is chosen; it is at least one step."""
-FORMATS = ("float32", "float64", "float16", "bfloat16")
+FORMATS = ("float32", "float64", "float16", "bfloat16", "int8")
+UNBIASED = ("int8",)
+"""Formats in which no bias is judged."""
 
 Worst = dict[str, dict[str, dict[str, Any]]]
 """Format that the answers are judged in -> adapter -> the worst noise and bias, each with its case."""
@@ -39,7 +41,7 @@ def collected(files: list[str]) -> Worst:
             if record["kind"] != "result" or record["outcome"] != "passed" or record.get("allowed") is None:
                 continue
             found = worst.setdefault(record["precision"], {}).setdefault(record["adapter"], {})
-            for measure in STEPS:
+            for measure in ("noise",) if record["precision"] in UNBIASED else STEPS:
                 if record.get(measure, -1.0) > found.get(measure, -1.0):
                     found |= {measure: record[measure], f"{measure}_case": record["case"]}
     return {name: dict(sorted(worst[name].items())) for name in FORMATS if name in worst}
@@ -48,7 +50,11 @@ def collected(files: list[str]) -> Worst:
 def demanded(worst: Worst, measure: str) -> dict[str, float]:
     """The least tolerance that leaves room above the worst right answer, for each format."""
     step = STEPS[measure]
-    most = {name: max(found.get(measure, 0.0) for found in adapters.values()) for name, adapters in worst.items()}
+    most = {
+        name: max(found.get(measure, 0.0) for found in adapters.values())
+        for name, adapters in worst.items()
+        if measure == "noise" or name not in UNBIASED
+    }
     return {name: max(1, math.ceil(FACTOR * value / step - 1e-9)) * step for name, value in most.items()}
 
 
@@ -57,12 +63,12 @@ def tables(worst: Worst) -> str:
     adapters = sorted({adapter for found in worst.values() for adapter in found})
     parts = []
     for measure in STEPS:
-        lines = [f"| worst {measure} | {' | '.join(worst)} |", f"|---|{'---:|' * len(worst)}"]
-        for adapter in adapters:
-            found = [worst[name].get(adapter, {}).get(measure) for name in worst]
-            lines.append(f"| {adapter} | {' | '.join('' if each is None else f'{each:.2f}' for each in found)} |")
         allowed = demanded(worst, measure)
-        lines.append(f"| **allowed** | {' | '.join(f'**{allowed[name]:g}**' for name in worst)} |")
+        lines = [f"| worst {measure} | {' | '.join(allowed)} |", f"|---|{'---:|' * len(allowed)}"]
+        for adapter in adapters:
+            found = [worst[name].get(adapter, {}).get(measure) for name in allowed]
+            lines.append(f"| {adapter} | {' | '.join('' if each is None else f'{each:.2f}' for each in found)} |")
+        lines.append(f"| **allowed** | {' | '.join(f'**{each:g}**' for each in allowed.values())} |")
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
 

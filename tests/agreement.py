@@ -26,6 +26,7 @@ from conformance.case.tensors import Arrays, Outputs
 from conformance.engines import state, table
 from conformance.golden.inputs import make_arrays
 from conformance.lstm.gradients import reference_of
+from conformance.lstm.integers import kappa_in
 from conformance.lstm.kappa import kappa
 from conformance.verdict.compare import judge
 from conformance.verdict.contracts import Contracts
@@ -55,6 +56,14 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("tfjs-cpu", "tfjs-wasm"), ("engines",)),
     **dict.fromkeys(("onnxruntime-node", "onnxruntime-web", "webnn-onnxruntime-web"), ("engines", "onnx")),
     "webnn": ("engines",),
+    "tflite-micro": ("engines", "tflite_micro", "ai_edge_litert"),
+    "torch-quantizable": ("engines", "torch"),
+    "torch-int8": ("engines", "torch"),
+    "onnxruntime-int8": ("engines", "onnxruntime", "onnx"),
+    "onnxruntime-int8-by-row": ("engines", "onnxruntime", "onnx"),
+    "keras-torch-onnxruntime": ("engines", "keras", "torch", "onnx", "onnxscript", "onnxruntime"),
+    "paddle-onnxruntime": ("engines", "paddle2onnx", "paddle", "onnxruntime"),
+    "executorch": ("engines", "executorch", "torch"),
 }
 """Every adapter: the mark of its framework, and the modules that it needs to be tested, the deciding one first."""
 
@@ -67,6 +76,7 @@ KERAS_ON = {
     "keras-jax": "jax",
     "keras-torch": "torch",
     "keras-onnxruntime": "tensorflow",
+    "keras-torch-onnxruntime": "torch",
 }
 """The backend that each of Keras' adapters needs."""
 
@@ -83,6 +93,7 @@ _WARNINGS = {
         "ignore:__array__ implementation doesn't accept a copy keyword",
     ),
     "export": ("ignore::DeprecationWarning", "ignore:In the future `np.object`:FutureWarning"),
+    "engines": ("ignore::DeprecationWarning",),
     "torch": ("ignore:LSTM with projections is not supported with oneDNN:UserWarning",),
 }
 
@@ -179,7 +190,8 @@ class Question:
         case = self.case
         contracts = Contracts(adapter.padded_y(case), adapter.empty_rows(case))
         precision = adapter.precision(case.dtype)
-        return judge(case, outputs, self.truth, self.kappa, precision=precision, contracts=contracts)
+        kappa = kappa_in(precision, case, self.arrays, self.kappa)
+        return judge(case, outputs, self.truth, kappa, precision=precision, contracts=contracts)
 
     def assert_right(self, adapter: Adapter, outputs: Outputs) -> None:
         """Assert that the outputs are exactly those of the case, and that each is right."""

@@ -10,9 +10,11 @@ States and masks are inputs of the functional model, so they are inputs of the e
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from conformance.adapters.base import Model
 from conformance.adapters.keras_lstm import CAPABILITIES, KerasTensorflow
@@ -21,15 +23,17 @@ from conformance.adapters.onnxruntime_lstm import Engine
 from conformance.case.model import Case
 from conformance.case.tensors import Inputs, Outputs, Weights
 
+EXPORTED = replace(
+    CAPABILITIES, dtypes=frozenset({"float32"}), softmax=False, cross_entropy=False, gradients=frozenset()
+)
+"""Only the forward pass is exported."""
+
 
 class KerasOnnx(KerasTensorflow):
     """A functional Keras model, exported to ONNX and run by onnxruntime on the CPU."""
 
     name = "keras-onnxruntime"
-    # Only the forward pass is exported.
-    capabilities = replace(
-        CAPABILITIES, dtypes=frozenset({"float32"}), softmax=False, cross_entropy=False, gradients=frozenset()
-    )
+    capabilities = EXPORTED
 
     def __init__(self, device: str = "cpu") -> None:
         super().__init__(device)
@@ -51,13 +55,18 @@ class KerasOnnx(KerasTensorflow):
         """A session with the exported model."""
         built = CaseModel(self.keras, case, weights)
         names = [tensor.name for tensor in built.model.inputs]
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "model.onnx"
-            # Keras would derive this signature by itself if the model had been called before.
-            built.model.export(str(path), format="onnx", verbose=False, input_signature=[built.model.inputs])
-            run = self._engine.load(path.read_bytes())
+        # Keras would derive this signature by itself if the model had been called before.
+        run = self._engine.load(exported(built.model, built.model.inputs))
 
         def model(inputs: Inputs) -> Outputs:
             return built.outputs(run(dict(zip(names, built.feed(inputs), strict=True))))
 
         return model
+
+
+def exported(model: Any, signature: Sequence[Any]) -> bytes:
+    """The ONNX model of a keras.Model whose inputs have these shapes; a size of None is left open."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        model.export(str(path), format="onnx", verbose=False, input_signature=[list(signature)])
+        return path.read_bytes()

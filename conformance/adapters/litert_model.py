@@ -61,8 +61,12 @@ class Model:
     c: tuple[int, ...]
 
 
-def build(case: Case, weights: Weights) -> Model:
-    """The model of a case for its own T and B; x, h and c can be resized to others."""
+def build(case: Case, weights: Weights, *, passes_states: bool = False) -> Model:
+    """The model of a case for its own T and B; x, h and c can be resized to others.
+
+    passes_states: whether the variable tensors h and c are inputs of the model, after x, and outputs, after the others,
+    for an interpreter that reaches no other tensors.
+    """
     graph = _Graph(case)
     x = y = graph.tensor("x", graph.sequence(case.I))
     h = [graph.tensor(f"h.{row}", (case.B, case.output_size), variable=True) for row in range(case.layers * case.D)]
@@ -72,7 +76,8 @@ def build(case: Case, weights: Weights) -> Model:
         y = graph.lstm(y, [weights.rows[row] for row in rows], [(h[row], c[row]) for row in rows], f"y.{layer}")
     logits = None if case.head is None else graph.head(y, weights)
     outputs = [y] if logits is None else [y, logits]
-    return Model(graph.serialized([x], outputs), x, y, logits, tuple(h), tuple(c))
+    states = [*h, *c] if passes_states else []
+    return Model(graph.serialized([x, *states], outputs + states), x, y, logits, tuple(h), tuple(c))
 
 
 class _Graph:

@@ -75,12 +75,16 @@ class TorchLSTM(Adapter):
         """Those of torch for the device."""
         return of_torch(self._torch, self.device)
 
-    def prepare(self, case: Case, weights: Weights) -> Model:
+    def build(self, case: Case, weights: Weights) -> Any:
         """The module with these weights, on the device."""
+        return self._modules.build(getattr(self._modules, self.module), case, weights, self.device)
+
+    def prepare(self, case: Case, weights: Weights) -> Model:
+        """The module, ready to be called."""
         if self.device == "mps" and case.dtype == "float64":
             raise UnsupportedOption(f"{self.name}: the MPS framework doesn't support float64")
         modules = self._modules
-        module = modules.build(getattr(modules, self.module), case, weights, self.device)
+        module = self.build(case, weights)
 
         def model(inputs: Inputs) -> Outputs:
             modules.check_order(case, inputs)

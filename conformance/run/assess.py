@@ -10,11 +10,13 @@ from conformance.case.model import Case
 from conformance.case.outcomes import Crashed, Errored, Failed, Outcome, TimedOut, Unsupported
 from conformance.case.tensors import from_bytes
 from conformance.golden.vector import Vector
+from conformance.lstm.integers import kappa_in
 from conformance.run import messages
 from conformance.run.messages import AtFault, Computed, Died, Ending, NotLoaded, Raised, Refused, Silent
 from conformance.verdict.answer import Answer
 from conformance.verdict.compare import has_the_form, judge
 from conformance.verdict.contracts import Contracts
+from conformance.verdict.integers import not_judged
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,14 @@ def of_outputs(
     along_time: bool = False,
 ) -> Outcome:
     """The judgement of outputs, with a diagnosis where they are wrong; the arguments are those of `judge`, `assess`."""
+    kappa = kappa_in(precision, case, vector.arrays, vector.kappa)
+    if (reason := not_judged(case, vector.golden, kappa, precision)) is not None:
+        return Unsupported(reason)
     outcome = judge(
         case,
         outputs,
         vector.golden,
-        vector.kappa,
+        kappa,
         precision=precision,
         contracts=contracts,
         arrays=vector.arrays,
@@ -93,7 +98,7 @@ def of_outputs(
         whole = lengthened(case, outputs)
         if whole is None:
             return outcome
-        numbers = Answer(case, vector.arrays, whole, vector.golden, vector.kappa, precision, contracts)
+        numbers = Answer(case, vector.arrays, whole, vector.golden, kappa, precision, contracts)
         where = locate(numbers)
         suspects = diagnose(numbers, written, where)
         if not has_the_form(case, outputs):

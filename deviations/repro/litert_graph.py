@@ -5,10 +5,11 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray
 
 
-def model(kind, inputs, output_shape, activation="TANH", **options):
+def model(kind, inputs, output_shape, activation="TANH", states=(), **options):
     """The bytes of the model and the index of its output; the index of an input is its place.
 
     inputs: an array is a constant, None an absent input, a shape a tensor to be filled: x first, then the states.
+    states: the places of states that are inputs and outputs of the model, after x and y.
     """
     tensors, buffers = [], [schema.BufferT()]
     for place, value in enumerate(inputs):
@@ -27,7 +28,7 @@ def model(kind, inputs, output_shape, activation="TANH", **options):
         builtinOptionsType=getattr(schema.BuiltinOptions, f"{kind}SequenceLSTMOptions"),
         builtinOptions=getattr(schema, f"{kind}SequenceLSTMOptionsT")(fusedActivationFunction=fused, **options),
     )
-    graph = schema.SubGraphT(tensors=tensors, inputs=[0], outputs=[len(inputs)], operators=[operator])
+    graph = schema.SubGraphT(tensors=tensors, inputs=[0, *states], outputs=[len(inputs), *states], operators=[operator])
     codes = [schema.OperatorCodeT(builtinCode=code, deprecatedBuiltinCode=code, version=1)]
     whole = schema.ModelT(version=3, subgraphs=[graph], operatorCodes=codes, buffers=buffers)
     return bytes(convert_object_to_bytearray(whole)), len(inputs)

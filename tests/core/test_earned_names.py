@@ -73,7 +73,10 @@ class OtherSums:
         return super().product(rows[:, ::-1], matrix[:, ::-1])
 
 
-@pytest.mark.parametrize("mistake", ["weights-in-int8", "quantised-dynamically", "quantised-dynamically-to-7-bits"])
+INTEGERS = ("weights-in-int8", "weights-in-int8-by-row", "quantised-dynamically", "quantised-dynamically-to-7-bits")
+
+
+@pytest.mark.parametrize("mistake", INTEGERS)
 @pytest.mark.parametrize("case_id", ["sequence/longer-f32", "stack/plain-layers2-bidirectional-f32"])
 def test_integers_are_not_called_bfloat16(case_id, mistake):
     case, vector = shipped_cases()[case_id], shipped_vectors().load(shipped_cases()[case_id])
@@ -90,7 +93,7 @@ def test_integers_of_another_scale_have_no_name_or_that_of_integers():
     )
     outputs = made(quantising(100.0, 200), case, vector)
     for suspect in diagnosed(case, vector, outputs):
-        assert suspect.mistakes[0] in ("weights-in-int8", "quantised-dynamically", "quantised-dynamically-to-7-bits")
+        assert suspect.mistakes[0] in INTEGERS
 
 
 @pytest.mark.parametrize(

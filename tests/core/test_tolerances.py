@@ -28,13 +28,16 @@ def worst(honest):
 def test_each_default_is_the_least_that_leaves_room_above_the_worst_right_answer(honest, worst, measure, allowed):
     demanded = honest.demanded(worst, measure)
     assert demanded == {name: allowed[name] for name in demanded}
-    assert set(demanded) == set(honest.FORMATS) == set(allowed) - {"tf32"}  # in which no adapter computes
+    # No adapter computes in tf32, one in int8-by-row; integers have no bias.
+    assert set(demanded) == set(allowed) - {"tf32", "int8-by-row"}
+    assert set(demanded) == set(honest.FORMATS) - (set(honest.UNBIASED) if measure == "bias" else set())
 
 
 @pytest.mark.parametrize("allowed", [NOISE_ALLOWED, BIAS_ALLOWED])
 def test_a_format_without_measurements_has_those_of_the_format_of_its_unit_roundoff(allowed):
     assert UNIT_ROUNDOFF["tf32"] == UNIT_ROUNDOFF["float16"]
     assert allowed["tf32"] == allowed["float16"]
+    assert NOISE_ALLOWED["int8-by-row"] == NOISE_ALLOWED["int8"]
 
 
 def test_the_document_has_the_tables_as_they_are_made(honest, worst):

@@ -16,6 +16,7 @@ from topics import (
     REVERSE,
     activation,
     both,
+    poison,
 )
 
 UNSORTED: Fields = {"lengths": (3, 5, 2)}
@@ -103,6 +104,22 @@ REFUSED: list[tuple[str, Fields, str]] = [
     ("litert", {"activations": {"cell": "relu"}}, "one activation for both"),
     ("litert", {"activations": {"gate": "tanh"}}, "does not take tanh as its gate activation"),
     ("litert", {"activations": both("softsign")}, "does not take softsign"),
+    ("tflite-micro", BIDIRECTIONAL, "runs forward, not bidirectional"),
+    ("tflite-micro", PEEPHOLE, "has no peepholes"),
+    ("tflite-micro", PROJECTION, "has no projection"),
+    ("tflite-micro", UNSORTED, "takes no lengths"),
+    ("torch-quantizable", {"dtype": "float64"}, "computes in float32, not in float64"),
+    ("torch-quantizable", PROJECTION, "has no projection"),
+    ("torch-quantizable", UNSORTED, "takes no lengths"),
+    ("torch-int8", {"bias": False}, "needs an LSTM with biases"),
+    ("torch-int8", PROJECTION, "has no projection"),
+    ("torch-int8", poison("h0", 0, 2, 1), "8-bit integers hold no NaN"),
+    ("executorch", UNSORTED, "takes no lengths"),
+    ("paddle-onnxruntime", PROJECTION, "has no projection"),
+    ("keras-torch-onnxruntime", {"dtype": "float16"}, "computes in float32, not in float16"),
+    ("onnxruntime-int8", BATCH_MAJOR, "has no batch-major layout"),
+    ("onnxruntime-int8", {"dtype": "float16"}, "computes in float32, not in float16"),
+    ("onnxruntime-int8", poison("x", 1, 2, 1), "8-bit integers hold no NaN"),
 ]
 
 UNAVAILABLE: list[tuple[str, str]] = [

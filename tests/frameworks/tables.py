@@ -189,6 +189,8 @@ ON_A_GPU: list[Fields] = [
     ONE_STEP | {"dtype": "float16"},
 ]
 
+INTEGERS_OF_ONNX: list[Fields] = [*SHAPES, *CALLS, *PEEPHOLES, *CLIPPED_OR_COUPLED, {"lengths": (3, 5, 2)} | REVERSE]
+
 AGREE: dict[str, Iterable[Fields]] = {
     "torch": [
         *in_formats(ALL_FORMATS, SHAPES + LENGTHS),
@@ -255,6 +257,16 @@ AGREE: dict[str, Iterable[Fields]] = {
     "torch-dynamo-onnxruntime": DYNAMO,
     "keras-onnxruntime": KERAS_EXPORTED,
     "litert": LITERT,
+    # Its activations but tanh are known to be wrong.
+    "tflite-micro": [*SHAPES, *CALLS, *CELL_CLIPS[:1], *BATCH_MAJOR_ROWS, *POISON, CELL_CLIP | {"layers": 2}],
+    "torch-quantizable": [*SHAPES, *CALLS, *BATCH_MAJOR_ROWS, *POISON],
+    "torch-int8": [*SHAPES, *LENGTHS[:2], *CALLS, *BATCH_MAJOR_ROWS],
+    "keras-torch-onnxruntime": KERAS_EXPORTED[:6],
+    # Lengths, and the states of a stack, are known to be lost.
+    "paddle-onnxruntime": [{"c0": None} | HEAD, BATCH_MAJOR | BIDIRECTIONAL | NO_STATES | LAST_HEAD],
+    "executorch": [BATCH_MAJOR | BIDIRECTIONAL | {"T": 2, "layers": 2} | HEAD, {"T": 2} | NARROW_PROJECTION],
+    "onnxruntime-int8": INTEGERS_OF_ONNX,
+    "onnxruntime-int8-by-row": INTEGERS_OF_ONNX,
     # Skipped if there is no such device.
     **dict.fromkeys(("torch@cuda", "torch-cell@cuda", "onnxruntime@cuda"), ON_A_GPU),
     **dict.fromkeys(("tf-block-lstm@gpu", "tf-block-lstm-v2@gpu", "tf-lstm-block-cell@gpu"), ON_A_GPU),
@@ -293,4 +305,12 @@ CALLED: dict[str, list[Fields]] = {
     "torch-dynamo-onnxruntime": [BIDIRECTIONAL | HEAD | {"layers": 2, "c0": None}],
     "keras-onnxruntime": [REVERSE | {"lengths": (4, 5, 2)}],
     "litert": [{"layers": 2} | HEAD, BIDIRECTIONAL | {"h0": None}],
+    "tflite-micro": [{"layers": 2} | HEAD, {"h0": None}],
+    "torch-quantizable": [BIDIRECTIONAL | {"layers": 2} | HEAD],
+    "torch-int8": [BIDIRECTIONAL | {"layers": 2} | HEAD],
+    "keras-torch-onnxruntime": [REVERSE | {"lengths": (4, 5, 2)}],
+    "paddle-onnxruntime": [BIDIRECTIONAL | HEAD],
+    "executorch": [{"T": 2} | HEAD],
+    "onnxruntime-int8": [BIDIRECTIONAL | {"lengths": (3, 5, 2)} | HEAD],
+    "onnxruntime-int8-by-row": [BIDIRECTIONAL | HEAD],
 }

@@ -12,6 +12,7 @@ from conformance.run.smoke import Smoke
 
 REFUSED = {
     "onnxruntime": {"batch_major/layout"},  # the operator has it, but onnxruntime refuses it
+    "torch-int8": {"bias/absent"},
     "torch-torchscript-onnxruntime": {"weights/projection"},  # and so do the exporters
     "torch-dynamo-onnxruntime": {
         *("lengths/each", "lengths/common", "lengths/padding", "lengths_via/packed", "lengths_via/packed-sorted"),
@@ -21,6 +22,7 @@ REFUSED = {
 """What the framework itself refuses; a later release may accept it."""
 
 COMPILED = ("keras-jax", "torch-dynamo-onnxruntime", "torch-torchscript-onnxruntime", "keras-onnxruntime")
+COMPILED += ("keras-torch-onnxruntime", "paddle-onnxruntime", "executorch")
 """Every check compiles or exports a model, and other adapters here test the same layer in full: its activations, each
 gate of its tensors and each row of a stack are left to them.
 """

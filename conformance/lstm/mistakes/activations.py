@@ -13,7 +13,7 @@ from conformance.lstm.step import F, G, I, O
 
 activations = Axis("activations")
 
-SIGMOID, TANH = Activation(name="sigmoid"), Activation(name="tanh")
+SIGMOID, TANH, LINEAR = (Activation(name=name) for name in ("sigmoid", "tanh", "linear"))
 HARD_SIGMOID = Activation(name="hard_sigmoid", alpha=0.2, beta=0.5)
 
 
@@ -110,6 +110,13 @@ activations(
     "computes the cell candidate with S instead of G",
     applies=lambda case: any(each.gate != each.cell for each in case.activations),
 )(rearranging(lambda given: given.model_copy(update={"cell": given.gate})))
+
+
+activations(
+    "cell-activation-tanh-or-linear",
+    "computes the cell candidate linearly where its activation is not tanh, and the output always with tanh",
+    applies=lambda case: any(each.cell != TANH for each in case.activations),
+)(rearranging(lambda given: given.model_copy(update={"cell": TANH if given.cell == TANH else LINEAR, "hidden": TANH})))
 
 
 @activations(

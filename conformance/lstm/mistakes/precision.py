@@ -188,12 +188,13 @@ class RoundsTowardZero(Reference):
         return {name: np.asarray(array).astype(arrays.inputs.x.dtype) for name, array in outputs.items()}
 
 
-def quantising(half_range: float, levels: int | None) -> type[Reference]:
+def quantising(half_range: float, levels: int | None, *, by_row: bool = False) -> type[Reference]:
     """The reference with W and R in 8 bits, and the other factor of each product in a number of levels.
 
     Args:
-        half_range: the largest value of a matrix is this many steps.
+        half_range: the largest value that shares a scale is this many steps.
         levels: the range of a factor, with 0 in it, has this many steps; None leaves the factors as they are.
+        by_row: whether each gate of each unit has a scale of its own, in W and in R, and not the whole matrix.
     """
 
     class Quantising(Reference):
@@ -202,8 +203,9 @@ def quantising(half_range: float, levels: int | None) -> type[Reference]:
             return replace(given, W=self.stepped(given.W), R=self.stepped(given.R))
 
         def stepped(self, matrix: Array) -> Array:
-            step = np.max(np.abs(matrix)) / half_range
-            result: Array = np.clip(np.rint(matrix / step), -128.0, 127.0) * step if step > 0.0 else matrix
+            step = np.max(np.abs(matrix), axis=-1 if by_row else None, keepdims=True, initial=0.0) / half_range
+            step = np.where(step > 0.0, step, 1.0)  # only zeros share it
+            result: Array = np.clip(np.rint(matrix / step), -128.0, 127.0) * step
             return result
 
         def product(self, rows: Array, matrix: Array) -> Array:
@@ -220,6 +222,11 @@ precision(
     "computes in the case's dtype, but with W and R rounded to 8-bit integers, one scale for each matrix",
     approximate=True,
 )(quantising(127.0, None))
+precision(
+    "weights-in-int8-by-row",
+    "computes in the case's dtype, but with W and R rounded to 8-bit integers, one scale for each row of a matrix",
+    approximate=True,
+)(quantising(127.0, None, by_row=True))
 precision(
     "quantised-dynamically",
     "multiplies 8-bit integers: W and R with one scale for each matrix, x and h with a scale found in every product",
