@@ -51,6 +51,11 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
     "torch-dynamo-onnxruntime": ("export", "torch", "onnx", "onnxscript", "onnxruntime"),
     "keras-onnxruntime": ("export", "tf2onnx", "keras", "tensorflow", "onnxruntime"),
     "litert": ("litert", "ai_edge_litert"),
+    "flax": ("engines", "flax", "optax", "jax"),
+    "flax-linen": ("engines", "flax", "optax", "jax"),
+    "haiku": ("engines", "haiku", "jax"),
+    "equinox": ("engines", "equinox", "jax"),
+    "jax-rnn": ("engines", "jax"),
 }
 """Every adapter: the mark of its framework, and the modules that it needs to be tested, the deciding one first."""
 
