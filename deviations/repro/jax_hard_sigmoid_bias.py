@@ -1,7 +1,7 @@
 """jax.nn.hard_sigmoid in float64 comes out too small on average: compiled, a division by 6 is a product with 1/6.
 
-float64's nearest number to 1/6 is half a unit of roundoff too small, so all products with it lean towards zero. The truth
-is exact fractions.
+float64's nearest number to 1/6 is half a unit of roundoff too small, so all products with it lean towards zero. The
+truth is exact fractions.
 """
 
 from fractions import Fraction

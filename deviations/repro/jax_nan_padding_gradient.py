@@ -1,4 +1,4 @@
-"""JAX' lstm_ref leaves a NaN in the padding out of its answer, but not out of the gradients: 0 * NaN on the way back."""
+"""JAX' lstm_ref leaves a NaN in the padding out of its answer, but not out of the gradients: there it is 0 * NaN."""
 
 import jax
 import jax.numpy as jnp
