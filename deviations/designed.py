@@ -61,6 +61,11 @@ WORDS: dict[str, dict[str, str]] = {
     "keras-jax": _TINY | _KERAS | {"float64": "float64-in-float32"},
     "keras-torch": _TINY | _KERAS | {"float64": "float64-in-float32"},
     "keras-onnxruntime": _KERAS,
+    "flax": _TINY,
+    "flax-linen": _TINY,
+    "haiku": _TINY,
+    "equinox": _TINY,
+    "jax-rnn": _TINY,
 }
 """Adapter -> words of a case -> the mistake to expect; all of them are made together."""
 _OF_ONNXRUNTIME = {

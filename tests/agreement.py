@@ -64,6 +64,11 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
     "keras-torch-onnxruntime": ("engines", "keras", "torch", "onnx", "onnxscript", "onnxruntime"),
     "paddle-onnxruntime": ("engines", "paddle2onnx", "paddle", "onnxruntime"),
     "executorch": ("engines", "executorch", "torch"),
+    "flax": ("engines", "flax", "optax", "jax"),
+    "flax-linen": ("engines", "flax", "optax", "jax"),
+    "haiku": ("engines", "haiku", "jax"),
+    "equinox": ("engines", "equinox", "jax"),
+    "jax-rnn": ("engines", "jax"),
 }
 """Every adapter: the mark of its framework, and the modules that it needs to be tested, the deciding one first."""
 

@@ -120,6 +120,21 @@ REFUSED: list[tuple[str, Fields, str]] = [
     ("onnxruntime-int8", BATCH_MAJOR, "has no batch-major layout"),
     ("onnxruntime-int8", {"dtype": "float16"}, "computes in float32, not in float16"),
     ("onnxruntime-int8", poison("x", 1, 2, 1), "8-bit integers hold no NaN"),
+    ("flax", {"forget_bias": 1.0}, "has no forget bias at run time"),
+    ("flax", {"activations": {"cell": "relu"}}, "one activation for both"),
+    ("flax", {"lengths": (0, 3, 5)}, "takes lengths of 1 or more"),
+    ("flax", {"lengths": (3, 5, 5), "blocks": (4, 1)}, "has fewer left in a later block"),
+    ("flax-linen", {"skip": ((1,), (), ())}, "takes no mask with holes"),
+    ("flax-linen", {"activations": {"gate": {"name": "elu", "defaults": "keras"}}}, "does not promise keras's"),
+    ("haiku", {"forget_bias": 0.75}, "adds a forget bias of 1 and takes no other, not 0.75"),
+    ("haiku", BIDIRECTIONAL, "runs forward and reverse, not bidirectional"),
+    ("haiku", UNSORTED, "takes no lengths"),
+    ("haiku", {"activations": both("relu")}, "does not take relu"),
+    ("equinox", REVERSE, "runs forward, not reverse"),
+    ("equinox", BATCH_MAJOR, "has no batch-major layout"),
+    ("jax-rnn", REVERSE, "runs bidirectional and forward, not reverse"),
+    ("jax-rnn", {"head": {"O": 2}}, "has no dense layer"),
+    ("jax-rnn", PROJECTION, "has no projection"),
 ]
 
 UNAVAILABLE: list[tuple[str, str]] = [

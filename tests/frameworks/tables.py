@@ -179,6 +179,32 @@ KERAS_ON_JAX: list[Fields] = [
     *KERAS_NO_ROWS,
 ]
 
+# JAX compiles each of these anew, so a few rows stand for all.
+FLAX: list[Fields] = [
+    *SHAPES[::5],
+    *LENGTHS[:4],
+    *BATCH_MAJOR_LENGTHS[1:],
+    *CALLS[2:],
+    *POISON[::3],
+    *shared_activations(["leaky_relu", "thresholded_relu", "softplus", "elu"])[:4],
+    {"activations": ONE_FOR_BOTH, "layers": 2} | BIDIRECTIONAL,
+    {"activations": {"gate": HARD_SIGMOIDS[0]}, "B": 0},
+    *GRADIENTS[1:8:2],
+    {"lengths": (3, 5, 2), "gradients": "whole"} | BIDIRECTIONAL,
+    *in_formats("float64 float16 bfloat16", [{"lengths": (3, 5, 2)} | REVERSE | HEAD]),
+]
+HAIKU: list[Fields] = [
+    *SHAPES[::4],
+    REVERSE | {"layers": 3},
+    {"forget_bias": 1.0},
+    {"forget_bias": 1.0, "layers": 2, "dtype": "bfloat16"} | REVERSE,
+    *BATCH_MAJOR_ROWS[3:],
+    *POISON[::3],
+    *NO_ROWS,
+    *GRADIENTS[1:5],
+    *in_formats("float64 float16 bfloat16", [{"layers": 2} | HEAD]),
+]
+
 BLOCK_OPS: list[Fields] = [*CALLS, *NO_ROWS, *NOT_FINITE, *PEEPHOLES, *CELL_CLIPS, *COMMON_LENGTHS]
 ON_A_GPU: list[Fields] = [
     {},
@@ -267,6 +293,11 @@ AGREE: dict[str, Iterable[Fields]] = {
     "executorch": [BATCH_MAJOR | BIDIRECTIONAL | {"T": 2, "layers": 2} | HEAD, {"T": 2} | NARROW_PROJECTION],
     "onnxruntime-int8": INTEGERS_OF_ONNX,
     "onnxruntime-int8-by-row": INTEGERS_OF_ONNX,
+    "flax": FLAX,
+    "flax-linen": FLAX,
+    "haiku": HAIKU,
+    "equinox": HAIKU,
+    "jax-rnn": [*FLAX, *BATCH_MAJOR_ROWS],
     # Skipped if there is no such device.
     **dict.fromkeys(("torch@cuda", "torch-cell@cuda", "onnxruntime@cuda"), ON_A_GPU),
     **dict.fromkeys(("tf-block-lstm@gpu", "tf-block-lstm-v2@gpu", "tf-lstm-block-cell@gpu"), ON_A_GPU),
@@ -313,4 +344,9 @@ CALLED: dict[str, list[Fields]] = {
     "executorch": [{"T": 2} | HEAD],
     "onnxruntime-int8": [BIDIRECTIONAL | {"lengths": (3, 5, 2)} | HEAD],
     "onnxruntime-int8-by-row": [BIDIRECTIONAL | HEAD],
+    "flax": [BIDIRECTIONAL | RAGGED | HEAD, {"gradients": "whole"}],
+    "flax-linen": [BIDIRECTIONAL | RAGGED | HEAD, {"gradients": "whole"}],
+    "haiku": [{"layers": 2} | HEAD, {"gradients": "whole"}],
+    "equinox": [{"layers": 2} | HEAD, {"gradients": "whole"}],
+    "jax-rnn": [BIDIRECTIONAL | RAGGED, {"gradients": "whole"}],
 }

@@ -50,6 +50,7 @@ def packages(script):
         chosen.add("onnxscript")
     known = {"ai_edge_litert", "onnx", "onnxruntime", "openvino", "torch", "keras", "jax", "tensorflow"}
     known |= {"tflite_micro", "paddle", "paddle2onnx"}
+    known |= {"flax", "haiku", "equinox"}
     return (modules & known) | chosen
 
 

@@ -23,6 +23,10 @@ SHOWN = {
     "openvino": {"openvino.inference_precision_hint", "openvino.execution_mode_hint"},
     "torch-dynamo-onnxruntime": {"onnxruntime.provider", "torch.mkldnn"},
     "litert": {"ai-edge-litert.num_threads", "ai-edge-litert.experimental_op_resolver_type"},
+    "flax": {"jax.default_matmul_precision", "jax.enable_x64"},
+    "haiku": {"jax.enable_x64"},
+    "equinox": {"jax.enable_x64"},
+    "jax-rnn": {"jax.enable_x64"},
 }
 
 FOLLOWED = [

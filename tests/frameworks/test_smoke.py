@@ -18,11 +18,15 @@ REFUSED = {
         *("lengths/each", "lengths/common", "lengths/padding", "lengths_via/packed", "lengths_via/packed-sorted"),
         *("lengths_via/packed-same", "lengths_via/packed-sorted-same", "blocks/lengths", "crossed/lengths"),
     },
+    "haiku": {"forget_bias/given", "forget_bias/value"},  # it has one, but of 1 only
 }
 """What the framework itself refuses; a later release may accept it."""
 
-COMPILED = ("keras-jax", "torch-dynamo-onnxruntime", "torch-torchscript-onnxruntime", "keras-onnxruntime")
-COMPILED += ("keras-torch-onnxruntime", "paddle-onnxruntime", "executorch")
+COMPILED = (
+    *("keras-jax", "torch-dynamo-onnxruntime", "torch-torchscript-onnxruntime", "keras-onnxruntime"),
+    *("keras-torch-onnxruntime", "paddle-onnxruntime", "executorch"),
+    *("flax-linen", "haiku", "equinox", "jax-rnn"),
+)
 """Every check compiles or exports a model, and other adapters here test the same layer in full: its activations, each
 gate of its tensors and each row of a stack are left to them.
 """

@@ -54,4 +54,5 @@ TOGGLES: list[tuple[Fields, Fields]] = [
 TOGGLED = (
     *("numpy", "torch", "tf-block-lstm", "tf1-lstm-cell"),
     *("keras-tensorflow", "keras-jax", "keras-torch", "onnxruntime", "litert"),
+    *("flax", "haiku"),
 )
