@@ -51,6 +51,10 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
     "torch-dynamo-onnxruntime": ("export", "torch", "onnx", "onnxscript", "onnxruntime"),
     "keras-onnxruntime": ("export", "tf2onnx", "keras", "tensorflow", "onnxruntime"),
     "litert": ("litert", "ai_edge_litert"),
+    "opencv": ("engines", "cv2", "onnx"),
+    "tract": ("engines", "tract", "onnx"),
+    "iree": ("engines", "iree", "onnx"),
+    "mnn": ("engines", "MNN", "onnx"),
 }
 """Every adapter: the mark of its framework, and the modules that it needs to be tested, the deciding one first."""
 

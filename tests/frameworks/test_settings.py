@@ -23,6 +23,10 @@ SHOWN = {
     "openvino": {"openvino.inference_precision_hint", "openvino.execution_mode_hint"},
     "torch-dynamo-onnxruntime": {"onnxruntime.provider", "torch.mkldnn"},
     "litert": {"ai-edge-litert.num_threads", "ai-edge-litert.experimental_op_resolver_type"},
+    "opencv": {"opencv.threads", "opencv.optimized"},
+    "tract": {"tract.runtime"},
+    "iree": {"iree.flags"},
+    "mnn": {"mnn.backend", "mnn.precision"},
 }
 
 FOLLOWED = [
