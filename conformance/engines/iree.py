@@ -1,8 +1,9 @@
 """IREE: ONNX models imported into MLIR, compiled for this processor, and run on its CPU device.
 
-https://iree.dev/guides/ml-frameworks/onnx/. The importer (torch-mlir's) takes the operator LSTM with all inputs and
-attributes; whatever the compiler has no lowering for it "failed to legalize", which is unsupported here, so that a version
-that lowers it is noticed (llvm/torch-mlir, lib/Conversion/TorchOnnxToTorch/OnnxRecurrentLayerOpExpanders.cpp).
+https://iree.dev/guides/ml-frameworks/onnx/. The importer (torch-mlir's) takes the operator LSTM with all
+inputs and attributes. Where the compiler has no lowering it says "failed to legalize operation"; that is unsupported
+here, so that a version that has one is noticed (https://github.com/llvm/torch-mlir,
+lib/Conversion/TorchOnnxToTorch/OnnxRecurrentLayerOpExpanders.cpp).
 
 float64 is not among the formats: by default the compiler turns it into float32 (--iree-input-demote-f64-to-f32), and
 with that switched off the LSTM does not link ("undefined symbol: tanh"). The documentation says neither what clip

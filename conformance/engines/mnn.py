@@ -25,7 +25,7 @@ import numpy as np
 
 from conformance.adapters import onnx_model
 from conformance.adapters.base import Adapter, Model, zeros_if_absent
-from conformance.adapters.capabilities import ActivationSupport, Capabilities, any_of
+from conformance.adapters.capabilities import Capabilities
 from conformance.case.errors import UnsupportedOption
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Inputs, Outputs, Weights

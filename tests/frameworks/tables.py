@@ -195,7 +195,8 @@ WITHOUT_OPTIONS: list[Fields] = [
     SMALLEST,
     {"T": 20, "B": 7, "I": 3, "H": 17},
     {"layers": 2} | HEAD,
-    {"layers": 3} | BIDIRECTIONAL | LAST_HEAD,
+    {"layers": 3} | LAST_HEAD,
+    {"layers": 2} | BIDIRECTIONAL,
     {"blocks": (2, 2, 1), "layers": 2},
     {"calls": (2, 1), "layers": 2} | BIDIRECTIONAL,
 ]

@@ -80,6 +80,7 @@ _KNOWN = (SIGMOID, TANH, RELU)
 activations(
     "unknown-activation-as-relu",
     "computes relu for each activation other than sigmoid and tanh",
+    "https://github.com/llvm/torch-mlir/pull/2969",
     applies=lambda case: any(activation not in _KNOWN for activation in all_of(case)),
 )(changing(lambda given: given if given in _KNOWN else RELU))
 activations(
