@@ -44,7 +44,16 @@ _LEFT_OUT = ("one length", "unsorted lengths", "holes")
 _KERAS = {f"upstream and {kind}": "left-out-steps-run-as-zeros" for kind in _LEFT_OUT} | {
     f"reverse and cross-entropy and {kind}": "loss-mask-reversed" for kind in _LEFT_OUT
 }
+_OF_ONNX = {"gate clip": "clip-ignored", "forget=1-input": "input-forget-ignored"}
 WORDS: dict[str, dict[str, str]] = {
+    "opencv": _OF_ONNX
+    | _LENGTHS
+    | {"peepholes": "peephole-forget-and-output-swapped", "reverse": "reverse-final-state-after-first-step"},
+    "tract": _OF_ONNX | _ACTIVATIONS | {"reverse": "reverse-as-forward"},
+    "mnn": _OF_ONNX | _LENGTHS | {"reverse": "reverse-as-forward"},
+    "iree": _LENGTHS
+    | {"peepholes": "peephole-ignored"}
+    | {level: "unknown-activation-as-relu" for level in _ACTIVATIONS if level != "relu"},
     "onnx-reference": {"gate clip of all": "clip-ignored", "forget=1-input": "input-forget-ignored"}
     | _ACTIVATIONS
     | _LENGTHS,

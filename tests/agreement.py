@@ -69,6 +69,10 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
     "haiku": ("engines", "haiku", "jax"),
     "equinox": ("engines", "equinox", "jax"),
     "jax-rnn": ("engines", "jax"),
+    "opencv": ("engines", "cv2", "onnx"),
+    "tract": ("engines", "tract", "onnx"),
+    "iree": ("engines", "iree", "onnx"),
+    "mnn": ("engines", "MNN", "onnx"),
 }
 """Every adapter: the mark of its framework, and the modules that it needs to be tested, the deciding one first."""
 

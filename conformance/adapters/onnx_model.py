@@ -119,6 +119,34 @@ def build(case: Case, weights: Weights, has_h0: bool, has_c0: bool) -> Any:
     return graph.model(inputs + (["lengths"] if case.lengths is not None else []))
 
 
+def with_sizes_of(model: Any, feeds: Mapping[str, Array]) -> Any:
+    """A copy of a ModelProto whose T and B are those of these inputs."""
+    fixed = type(model)()
+    fixed.CopyFrom(model)
+    sizes: dict[str, int] = {}
+    for value in fixed.graph.input:
+        for axis, size in zip(value.type.tensor_type.shape.dim, feeds[value.name].shape, strict=True):
+            sizes[axis.dim_param] = size
+    for value in (*fixed.graph.input, *fixed.graph.output):
+        for axis in value.type.tensor_type.shape.dim:
+            if axis.dim_param:
+                axis.dim_value = sizes[axis.dim_param]
+    return fixed
+
+
+def for_each_size(model: Any, load: Callable[[Any], Runner]) -> Runner:
+    """For engines that want fixed sizes: loads the model anew for each T and B that it is called with."""
+    runners: dict[tuple[int, ...], Runner] = {}
+
+    def run(feeds: Mapping[str, Array]) -> list[Array]:
+        sizes = feeds["x"].shape
+        if sizes not in runners:
+            runners[sizes] = load(with_sizes_of(model, feeds))
+        return runners[sizes](feeds)
+
+    return run
+
+
 class _Graph:
     """Collects the nodes and initializers of a case's model."""
 

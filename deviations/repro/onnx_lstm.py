@@ -16,6 +16,8 @@ def numbers(seed, **shapes):
 def lstm(tensors, open_sizes=False, **attributes):
     """The model with outputs y, h and c, and its inputs by name. open_sizes: T and B are left open."""
     named = [name if name in tensors else "" for name in PLACES]
+    while not named[-1]:  # absent inputs at the end are left out
+        named.pop()
     node = helper.make_node("LSTM", named, ["y", "h", "c"], hidden_size=tensors["R"].shape[-1], **attributes)
     feeds = {name: array for name, array in tensors.items() if name not in CONSTANTS}
     sizes = {"x": ["T", "B", None], "lens": ["B"], "h0": [None, "B", None], "c0": [None, "B", None]}
@@ -24,7 +26,12 @@ def lstm(tensors, open_sizes=False, **attributes):
         shape = [open_ or n for open_, n in zip(sizes[name], array.shape, strict=True)] if open_sizes else array.shape
         kind = TensorProto.INT32 if name == "lens" else TensorProto.FLOAT
         inputs.append(helper.make_tensor_value_info(name, kind, shape))
-    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("y", "h", "c")]
+    T, B = ("T", "B") if open_sizes else tensors["x"].shape[:2]
+    D, _, H = tensors["R"].shape
+    shapes = {"y": [T, D, B, H], "h": [D, B, H], "c": [D, B, H]}
+    if attributes.get("layout"):
+        shapes = {"y": [T, B, D, H], "h": [T, D, H], "c": [T, D, H]}  # here T is the batch
+    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
     constants = [numpy_helper.from_array(tensors[name], name) for name in CONSTANTS if name in tensors]
     graph = helper.make_graph([node], "g", inputs, outputs, constants)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)], ir_version=10), feeds

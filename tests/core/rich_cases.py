@@ -51,6 +51,7 @@ RICH: dict[str, dict[str, Any]] = {
     "reverse-stack": {"direction": "reverse", "lengths": [2, 4, 3, 1], "layers": 2},
     "holes": {**BIDIRECTIONAL, "skip": [[1], [], [0, 3], [4]], "h0": None},
     "zero": {**BIDIRECTIONAL, "lengths": [3, 0, 5, 2]},
+    "lengths-without-states": {"lengths": [2, 4, 3, 1], **NO_STATES},
     "nan-padding": {"lengths": [1, 3, 4, 2], "padding": math.nan},
     "forget-bias": {"forget_bias": 1.5},
     "clip-gates": {"gate_clip": {"bound": 0.6, "reading": "gates"}, "peephole": True, "forget_bias": 0.7},

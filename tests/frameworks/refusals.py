@@ -135,6 +135,14 @@ REFUSED: list[tuple[str, Fields, str]] = [
     ("jax-rnn", REVERSE, "runs bidirectional and forward, not reverse"),
     ("jax-rnn", {"head": {"O": 2}}, "has no dense layer"),
     ("jax-rnn", PROJECTION, "has no projection"),
+    ("opencv", {"dtype": "float16"}, "computes in float32, not in float16"),
+    ("opencv", {"activations": {"cell": "relu"}}, "does not take relu as its cell activation"),
+    ("tract", UNSORTED, "takes no lengths"),
+    ("tract", {"dtype": "float64"}, "computes in float16 and float32, not in float64"),
+    ("iree", REVERSE, "IREE: failed to legalize operation: LSTM with direction, hidden_size"),
+    ("iree", GATE_CLIP, "IREE: failed to legalize operation: LSTM with clip"),
+    ("mnn", PEEPHOLE, "MNN: MNN LSTM not support 8th input"),
+    ("mnn", {"activations": {"cell": "softsign"}}, "MNN: MNN LSTM Don't support activation: Softsign"),
 ]
 
 UNAVAILABLE: list[tuple[str, str]] = [

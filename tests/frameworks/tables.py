@@ -216,6 +216,18 @@ ON_A_GPU: list[Fields] = [
 ]
 
 INTEGERS_OF_ONNX: list[Fields] = [*SHAPES, *CALLS, *PEEPHOLES, *CLIPPED_OR_COUPLED, {"lengths": (3, 5, 2)} | REVERSE]
+WITHOUT_OPTIONS: list[Fields] = [
+    {},
+    ONE_STEP,
+    SMALLEST,
+    {"T": 20, "B": 7, "I": 3, "H": 17},
+    {"layers": 2} | HEAD,
+    {"layers": 3} | LAST_HEAD,
+    {"layers": 2} | BIDIRECTIONAL,
+    {"blocks": (2, 2, 1), "layers": 2},
+    {"calls": (2, 1), "layers": 2} | BIDIRECTIONAL,
+]
+"""For the engines that ignore most of ONNX's options."""
 
 AGREE: dict[str, Iterable[Fields]] = {
     "torch": [
@@ -298,6 +310,10 @@ AGREE: dict[str, Iterable[Fields]] = {
     "haiku": HAIKU,
     "equinox": HAIKU,
     "jax-rnn": [*FLAX, *BATCH_MAJOR_ROWS],
+    "opencv": [*WITHOUT_OPTIONS, *NOT_FINITE, NO_STATES | {"bias": False}, {"c0": None}, *SIZES],
+    "tract": [*in_formats("float32 float16", [*WITHOUT_OPTIONS, PEEPHOLE, {"bias": False}, BATCH_MAJOR | HEAD])],
+    "iree": [{"layers": 2} | BIDIRECTIONAL | HEAD, {"blocks": (2, 3), "h0": None}, {"dtype": "bfloat16"}],
+    "mnn": [*WITHOUT_OPTIONS, NO_STATES | {"bias": False}, RELU, {"h0": None}],
     # Skipped if there is no such device.
     **dict.fromkeys(("torch@cuda", "torch-cell@cuda", "onnxruntime@cuda"), ON_A_GPU),
     **dict.fromkeys(("tf-block-lstm@gpu", "tf-block-lstm-v2@gpu", "tf-lstm-block-cell@gpu"), ON_A_GPU),
@@ -349,4 +365,8 @@ CALLED: dict[str, list[Fields]] = {
     "haiku": [{"layers": 2} | HEAD, {"gradients": "whole"}],
     "equinox": [{"layers": 2} | HEAD, {"gradients": "whole"}],
     "jax-rnn": [BIDIRECTIONAL | RAGGED, {"gradients": "whole"}],
+    "opencv": [BIDIRECTIONAL | HEAD | {"layers": 2}],
+    "tract": in_formats("float32 float16", [BIDIRECTIONAL | HEAD | {"layers": 2}]),
+    "iree": [{"dtype": "float16"}],
+    "mnn": [BIDIRECTIONAL | HEAD],
 }

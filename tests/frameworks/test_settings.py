@@ -27,6 +27,10 @@ SHOWN = {
     "haiku": {"jax.enable_x64"},
     "equinox": {"jax.enable_x64"},
     "jax-rnn": {"jax.enable_x64"},
+    "opencv": {"opencv.threads", "opencv.optimized"},
+    "tract": {"tract.runtime"},
+    "iree": {"iree.flags"},
+    "mnn": {"mnn.backend", "mnn.precision"},
 }
 
 FOLLOWED = [

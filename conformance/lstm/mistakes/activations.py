@@ -13,7 +13,7 @@ from conformance.lstm.step import F, G, I, O
 
 activations = Axis("activations")
 
-SIGMOID, TANH, LINEAR = (Activation(name=name) for name in ("sigmoid", "tanh", "linear"))
+SIGMOID, TANH, LINEAR, RELU = (Activation(name=name) for name in ("sigmoid", "tanh", "linear", "relu"))
 HARD_SIGMOID = Activation(name="hard_sigmoid", alpha=0.2, beta=0.5)
 
 
@@ -76,6 +76,13 @@ activations(
     "https://github.com/sonos/tract/issues/2751",
     applies=lambda case: any(each != Activations() for each in case.activations),
 )(rearranging(lambda given: Activations()))
+_KNOWN = (SIGMOID, TANH, RELU)
+activations(
+    "unknown-activation-as-relu",
+    "computes relu for each activation other than sigmoid and tanh",
+    "https://github.com/llvm/torch-mlir/pull/2969",
+    applies=lambda case: any(activation not in _KNOWN for activation in all_of(case)),
+)(changing(lambda given: given if given in _KNOWN else RELU))
 activations(
     "hard-sigmoid-as-sigmoid",
     "computes the sigmoid instead of a hard sigmoid",

@@ -229,6 +229,24 @@ class ReverseFinalStateZero(Reference):
 
 
 @direction(
+    "reverse-final-state-after-first-step",
+    "returns as h_n and c_n of a reverse scan the states after the first step that it takes",
+    applies=_goes_back,
+)
+class ReverseFinalAfterFirstStep(Reference):
+    @keeps("y", "finals")
+    def scan(self, given: Scan) -> tuple[Array, State]:
+        y, final = super().scan(given)
+        if not self.case.reverse(given.direction):
+            return y, final
+        order = list(self.order(given.direction, given.x.shape[0]))
+        counted = np.ones(given.x.shape[:2], np.bool_) if given.valid is None else given.valid
+        first = np.empty_like(counted)
+        first[order] = counted[order] & (np.cumsum(counted[order], axis=0) == 1)
+        return y, super().scan(replace(given, valid=first))[1]
+
+
+@direction(
     "directions-interleaved",
     "joins y unit by unit: the first unit of both directions, then the second, and so on",
     "https://github.com/pytorch/pytorch/pull/11368",

@@ -46,6 +46,16 @@ class LengthsIgnored(Reference):
 
 
 @lengths(
+    "lengths-ignored-with-initial-state",
+    "runs every row over all T steps if an initial state is given",
+    applies=lambda case: leaves_out(case) and (case.h0 is not None or case.c0 is not None),
+)
+class IgnoredWithInitialState(Reference):
+    def valid(self, x: Array, inputs: Inputs) -> Array | None:
+        return super().valid(x, inputs) if inputs.h0 is None and inputs.c0 is None else None
+
+
+@lengths(
     "lengths-of-first-row-for-all",
     "uses the length of batch row 0 for every row",
     applies=lambda case: leaves_out(case) and case.B > 1,

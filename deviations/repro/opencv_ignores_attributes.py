@@ -1,0 +1,15 @@
+"""OpenCV's LSTM computes the same with and without the attributes clip and input_forget."""
+
+import numpy as np
+from onnx_lstm import lstm, numbers
+from opencv_net import answer
+from plain_lstm import states
+
+tensors = numbers(0, x=(3, 1, 2), W=(1, 8, 2), R=(1, 8, 2), B=(1, 16), h0=(1, 1, 2), c0=(1, 1, 2))
+plain = states(tensors)[-1][0]
+deviates = []
+for attributes, options in (({"clip": 0.1}, {"clip": 0.1}), ({"input_forget": 1}, {"coupled": True})):
+    got, right = answer(*lstm(tensors, **attributes))[1][0], states(tensors, **options)[-1][0]
+    print(f"{attributes}: got {got.ravel()}, right {right.ravel()}, without it {plain.ravel()}")
+    deviates.append(np.allclose(got, plain, atol=1e-6) and not np.allclose(got, right, atol=1e-2))
+raise SystemExit(0 if all(deviates) else "does not deviate")
