@@ -51,6 +51,12 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
     "torch-dynamo-onnxruntime": ("export", "torch", "onnx", "onnxscript", "onnxruntime"),
     "keras-onnxruntime": ("export", "tf2onnx", "keras", "tensorflow", "onnxruntime"),
     "litert": ("litert", "ai_edge_litert"),
+    "paddle": ("engines", "paddle"),
+    "paddle-static": ("engines", "paddle"),
+    "paddle-inference": ("engines", "paddle"),
+    "mlx": ("engines", "mlx"),
+    "mindspore": ("engines", "mindspore"),
+    "tinygrad": ("engines", "tinygrad"),
 }
 """Every adapter: the mark of its framework, and the modules that it needs to be tested, the deciding one first."""
 
@@ -80,6 +86,7 @@ _WARNINGS = {
     ),
     "export": ("ignore::DeprecationWarning", "ignore:In the future `np.object`:FutureWarning"),
     "torch": ("ignore:LSTM with projections is not supported with oneDNN:UserWarning",),
+    "engines": ("ignore::DeprecationWarning", "ignore:No ccache found:UserWarning", "ignore:API .* is deprecated"),
 }
 
 
@@ -127,7 +134,8 @@ def adapter_of(label: str) -> Adapter:
     try:
         return _made(label)
     except AdapterUnavailable as error:
-        if "@" in label or name in KERAS_ON:  # no such device, or TensorFlow already uses a GPU in this process
+        # No such device, TensorFlow already uses a GPU in this process, or tinygrad finds no compiler.
+        if "@" in label or name in KERAS_ON or name == "tinygrad":
             pytest.skip(str(error))
         raise
 

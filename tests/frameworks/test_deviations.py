@@ -49,6 +49,7 @@ def packages(script):
     if "dynamo=True" in text:
         chosen.add("onnxscript")
     known = {"ai_edge_litert", "onnx", "onnxruntime", "openvino", "torch", "keras", "jax", "tensorflow"}
+    known |= {"paddle", "mlx", "mindspore", "tinygrad"}
     return (modules & known) | chosen
 
 

@@ -22,6 +22,10 @@ SHOWN = {
     "onnx-reference": {"numpy.blas"},
     "openvino": {"openvino.inference_precision_hint", "openvino.execution_mode_hint"},
     "torch-dynamo-onnxruntime": {"onnxruntime.provider", "torch.mkldnn"},
+    "paddle": {"paddle.use_onednn"},
+    "mlx": {"mlx.default_device"},
+    "mindspore": {"mindspore.mode", "mindspore.device_target"},
+    "tinygrad": {"tinygrad.target"},
     "litert": {"ai-edge-litert.num_threads", "ai-edge-litert.experimental_op_resolver_type"},
 }
 

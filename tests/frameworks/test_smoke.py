@@ -21,6 +21,7 @@ REFUSED = {
 """What the framework itself refuses; a later release may accept it."""
 
 COMPILED = ("keras-jax", "torch-dynamo-onnxruntime", "torch-torchscript-onnxruntime", "keras-onnxruntime")
+COMPILED += ("paddle-static", "paddle-inference", "tinygrad", "mindspore")
 """Every check compiles or exports a model, and other adapters here test the same layer in full: its activations, each
 gate of its tensors and each row of a stack are left to them.
 """
