@@ -1,6 +1,7 @@
 """Paddle's loss and gradients: paddle.grad through a module of conformance.engines.paddle_module.
 
-    cross-entropy   paddle.nn.functional.cross_entropy: mean over the targets that are not `ignore_index`
+    cross-entropy   paddle.nn.functional.cross_entropy: mean over the targets that are not `ignore_index`, of which "a
+                    negative value means that no label value needs to be ignored"
     gradients       paddle.grad of the loss, or of y, h_n and c_n with the gradients given for them
     truncated       the carried state is detached between two blocks
 
@@ -35,10 +36,10 @@ def outputs_of(module: Any, call: Any, case: Case, inputs: Inputs) -> Outputs:
     leaves = {n: paddle.to_tensor(a, stop_gradient=False) for n, a in given.items() if a is not None}
     found = _in_blocks(module, call, case, inputs, leaves)
     if inputs.targets is not None:
-        logits, targets = found["logits"], paddle.to_tensor(inputs.targets)
-        found["loss"] = paddle.nn.functional.cross_entropy(
-            logits.reshape([-1, logits.shape[-1]]), targets.reshape([-1]), ignore_index=-1
-        )
+        logits = found["logits"]
+        classes = logits.shape[-1]
+        targets = paddle.to_tensor(np.where(inputs.targets < 0, classes, inputs.targets).reshape(-1))
+        found["loss"] = paddle.nn.functional.cross_entropy(logits.reshape([-1, classes]), targets, ignore_index=classes)
     if case.gradients is None:
         return {name: found[name].numpy() for name in case.outputs}
     parameters = [[getattr(cell, name) for name in _names(case)] for cell in module.cells]

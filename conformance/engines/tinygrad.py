@@ -6,6 +6,7 @@ with clang, or with the compiler that the variable CC names: https://docs.tinygr
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version
 from typing import Any
 
@@ -33,6 +34,8 @@ class TinygradCell(Adapter):
 
     def __init__(self, device: str = "cpu") -> None:
         super().__init__(device)
+        # Kernels are compiled in this process: a pool of processes does not notice when one of them is gone, and waits.
+        os.environ.setdefault("PARALLEL", "0")
         import tinygrad
 
         try:
