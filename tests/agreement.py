@@ -73,6 +73,12 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
     "tract": ("engines", "tract", "onnx"),
     "iree": ("engines", "iree", "onnx"),
     "mnn": ("engines", "MNN", "onnx"),
+    "paddle": ("engines", "paddle"),
+    "paddle-static": ("engines", "paddle"),
+    "paddle-inference": ("engines", "paddle"),
+    "mlx": ("engines", "mlx"),
+    "mindspore": ("engines", "mindspore"),
+    "tinygrad": ("engines", "tinygrad"),
 }
 """Every adapter: the mark of its framework, and the modules that it needs to be tested, the deciding one first."""
 
@@ -104,6 +110,7 @@ _WARNINGS = {
     "export": ("ignore::DeprecationWarning", "ignore:In the future `np.object`:FutureWarning"),
     "engines": ("ignore::DeprecationWarning",),
     "torch": ("ignore:LSTM with projections is not supported with oneDNN:UserWarning",),
+    "engines": ("ignore::DeprecationWarning", "ignore:No ccache found:UserWarning", "ignore:API .* is deprecated"),
 }
 
 
@@ -157,7 +164,8 @@ def adapter_of(label: str) -> Adapter:
     try:
         return _made(label)
     except AdapterUnavailable as error:
-        if "@" in label or name in KERAS_ON:  # no such device, or TensorFlow already uses a GPU in this process
+        # No such device, TensorFlow already uses a GPU in this process, or tinygrad finds no compiler.
+        if "@" in label or name in KERAS_ON or name == "tinygrad":
             pytest.skip(str(error))
         raise
 

@@ -143,6 +143,19 @@ REFUSED: list[tuple[str, Fields, str]] = [
     ("iree", GATE_CLIP, "IREE: failed to legalize operation: LSTM with clip"),
     ("mnn", PEEPHOLE, "MNN: MNN LSTM not support 8th input"),
     ("mnn", {"activations": {"cell": "softsign"}}, "MNN: MNN LSTM Don't support activation: Softsign"),
+    ("paddle", REVERSE, "runs bidirectional and forward, not reverse"),
+    ("paddle", {"dtype": "bfloat16"}, "computes in float32 and float64, not in bfloat16"),
+    ("paddle", {"P": 6}, "proj_size must be smaller than hidden_size"),
+    ("paddle", PROJECTION | {"projection_clip": 1.0}, "has no clip of the projection"),
+    ("paddle", UNSORTED | {"lengths_via": "packed"}, "does not take lengths by way of packed"),
+    ("paddle-inference", PROJECTION, "has no projection"),
+    ("paddle-inference", {"gradients": "whole"}, "has no gradients whole"),
+    ("mlx", BIDIRECTIONAL, "runs forward, not bidirectional"),
+    ("mlx", UNSORTED, "takes no lengths"),
+    ("mindspore", {"dtype": "float64"}, "computes in float16 and float32, not in float64"),
+    ("mindspore", PROJECTION, "has no projection"),
+    ("tinygrad", {"T": 2}, "at most 1 step"),
+    ("tinygrad", ONE_STEP | {"layers": 2}, "has at most 1 layer"),
 ]
 
 UNAVAILABLE: list[tuple[str, str]] = [

@@ -203,6 +203,25 @@ HAIKU: list[Fields] = [
     *NO_ROWS,
     *GRADIENTS[1:5],
     *in_formats("float64 float16 bfloat16", [{"layers": 2} | HEAD]),
+# Each case compiles something, so a few rows stand for all.
+PADDLE: list[Fields] = [
+    *SHAPES[::4],
+    {"lengths": (3, 5, 2)} | BIDIRECTIONAL | {"layers": 2} | HEAD,
+    {"lengths": (3, 5, 2)} | BATCH_MAJOR,
+    {"lengths": (0, 4, 2), "c0": None},
+    *CALLS[2:],
+    {"dtype": "float64", "layers": 2} | BIDIRECTIONAL,
+]
+PADDLE_PROJECTED: list[Fields] = [
+    PROJECTION,
+    PROJECTION | {"lengths": (3, 5, 2), "layers": 3} | BIDIRECTIONAL,
+    *GRADIENTS,
+    PROJECTION | {"T": 4, "gradients": "whole"} | BIDIRECTIONAL,
+]
+MLX: list[Fields] = [*in_formats("float32 float16 bfloat16", [*SHAPES, *BATCH_MAJOR_ROWS, *NO_ROWS, *POISON])]
+MINDSPORE: list[Fields] = [
+    *in_formats("float32 float16", [*SHAPES[::4], BATCH_MAJOR | BIDIRECTIONAL | {"layers": 2} | HEAD]),
+    {"calls": (2, 1), "layers": 3} | BIDIRECTIONAL,
 ]
 
 BLOCK_OPS: list[Fields] = [*CALLS, *NO_ROWS, *NOT_FINITE, *PEEPHOLES, *CELL_CLIPS, *COMMON_LENGTHS]
@@ -314,6 +333,12 @@ AGREE: dict[str, Iterable[Fields]] = {
     "tract": [*in_formats("float32 float16", [*WITHOUT_OPTIONS, PEEPHOLE, {"bias": False}, BATCH_MAJOR | HEAD])],
     "iree": [{"layers": 2} | BIDIRECTIONAL | HEAD, {"blocks": (2, 3), "h0": None}, {"dtype": "bfloat16"}],
     "mnn": [*WITHOUT_OPTIONS, NO_STATES | {"bias": False}, RELU, {"h0": None}],
+    "paddle": [*PADDLE, *PADDLE_PROJECTED, *SIZES],
+    "paddle-static": [*PADDLE[::2], *PADDLE_PROJECTED[::2]],
+    "paddle-inference": PADDLE[::2],
+    "mlx": MLX,
+    "mindspore": MINDSPORE,
+    "tinygrad": [ONE_STEP, ONE_STEP | HEAD, {"T": 4, "blocks": (1, 1, 1, 1), "bias": False} | NO_STATES],
     # Skipped if there is no such device.
     **dict.fromkeys(("torch@cuda", "torch-cell@cuda", "onnxruntime@cuda"), ON_A_GPU),
     **dict.fromkeys(("tf-block-lstm@gpu", "tf-block-lstm-v2@gpu", "tf-lstm-block-cell@gpu"), ON_A_GPU),
@@ -369,4 +394,10 @@ CALLED: dict[str, list[Fields]] = {
     "tract": in_formats("float32 float16", [BIDIRECTIONAL | HEAD | {"layers": 2}]),
     "iree": [{"dtype": "float16"}],
     "mnn": [BIDIRECTIONAL | HEAD],
+    "paddle": [BIDIRECTIONAL | {"lengths": (3, 5, 2)} | HEAD, {"gradients": "whole"}],
+    "paddle-static": [BIDIRECTIONAL | {"lengths": (3, 5, 2)} | HEAD],
+    "paddle-inference": [BIDIRECTIONAL | {"lengths": (3, 5, 2)} | HEAD],
+    "mlx": in_formats("float32 bfloat16", [{"layers": 2} | HEAD]),
+    "mindspore": [BIDIRECTIONAL | HEAD],
+    "tinygrad": [ONE_STEP | HEAD],
 }

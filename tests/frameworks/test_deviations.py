@@ -53,6 +53,7 @@ def packages(script):
     known = {"ai_edge_litert", "onnx", "onnxruntime", "openvino", "torch", "keras", "jax", "tensorflow"}
     known |= {"tflite_micro", "paddle", "paddle2onnx"}
     known |= {"flax", "haiku", "equinox"}
+    known |= {"paddle", "mlx", "mindspore", "tinygrad"}
     return (modules & known) | chosen
 
 
