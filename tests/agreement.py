@@ -108,7 +108,6 @@ _WARNINGS = {
         "ignore:__array__ implementation doesn't accept a copy keyword",
     ),
     "export": ("ignore::DeprecationWarning", "ignore:In the future `np.object`:FutureWarning"),
-    "engines": ("ignore::DeprecationWarning",),
     "torch": ("ignore:LSTM with projections is not supported with oneDNN:UserWarning",),
     "engines": ("ignore::DeprecationWarning", "ignore:No ccache found:UserWarning", "ignore:API .* is deprecated"),
 }

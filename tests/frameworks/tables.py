@@ -203,6 +203,7 @@ HAIKU: list[Fields] = [
     *NO_ROWS,
     *GRADIENTS[1:5],
     *in_formats("float64 float16 bfloat16", [{"layers": 2} | HEAD]),
+]
 # Each case compiles something, so a few rows stand for all.
 PADDLE: list[Fields] = [
     *SHAPES[::4],

@@ -25,7 +25,8 @@ REFUSED = {
 COMPILED = (
     *("keras-jax", "torch-dynamo-onnxruntime", "torch-torchscript-onnxruntime", "keras-onnxruntime"),
     *("keras-torch-onnxruntime", "paddle-onnxruntime", "executorch"),
-    *("flax-linen", "haiku", "equinox", "jax-rnn", "iree", "paddle-static", "paddle-inference", "tinygrad", "mindspore"),
+    *("flax-linen", "haiku", "equinox", "jax-rnn", "iree"),
+    *("paddle-static", "paddle-inference", "tinygrad", "mindspore"),
 )
 """Every check compiles or exports a model, and other adapters here test the same layer in full: its activations, each
 gate of its tensors and each row of a stack are left to them.
