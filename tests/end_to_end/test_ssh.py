@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from harness import COMMAND, Suite, gone, python, python_path, started
+from harness import COMMAND, ROOT, Suite, gone, python, python_path, started
 
 from conformance.case.errors import AdapterUnavailable
 from conformance.golden.store import VectorStore
@@ -118,6 +118,17 @@ def test_an_adapter_behind_ssh_gives_the_results_it_gives_here(
     infos = results.header.adapters
     assert infos["board:numpy"] == infos["numpy"]  # it is the same machine after all
     assert infos["numpy"].python and infos["numpy"].machine
+
+
+def test_a_harness_behind_ssh(suite: Suite, host: Host, tmp_path: Path) -> None:
+    engine = ROOT / "examples" / "harnesses" / "python" / "harness.py"
+    command = f"board:command:{sys.executable} {engine}"
+    run = ["run", "--worker", host.option, "--adapter", command, "--case", "tiny/[plr]*", *suite.folders]
+    done = python("-c", COMMAND, *run, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = python("-c", COMMAND, *run, "--trace", "t.jsonl", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--trace writes a file on this machine; board is another one" in done.stderr
 
 
 def test_a_crash_and_a_hang_behind_ssh_cost_their_own_cases(suite: Suite, host: Host, tmp_path: Path) -> None:
