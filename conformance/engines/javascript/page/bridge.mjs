@@ -1,6 +1,8 @@
 // The end of chromium.mjs in the page: window.ask hands a request to an engine; what it throws becomes part of the answer.
 import { decode, encode } from "/safetensors.mjs";
 
+const MOST_STEPS = 256;
+
 /** What an engine of a page throws; chromium.mjs throws it again in Node. */
 export class Refusal extends Error {
   constructor(kind, message) {
@@ -40,4 +42,10 @@ export async function contextOf(device) {
   });
   context.lost.then(({ message }) => window.died(`WebNN's context is lost: ${message}`));
   return context;
+}
+
+/** Refuses x (T, B, I) of a call for which no graph can be made: T steps become T copies of a cell in Chromium's graph. */
+export function demandSizes([T, B]) {
+  if (!T || !B) throw unsupported("WebNN has no tensors without elements");
+  if (T > MOST_STEPS) throw unsupported(`Chromium unrolls the steps, and takes minutes to build a graph of more than ${MOST_STEPS}`);
 }

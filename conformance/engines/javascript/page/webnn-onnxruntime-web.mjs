@@ -3,11 +3,12 @@
 // WebNN's graphs have fixed sizes, so there is a session for each T and B. Nothing may fall back to WebAssembly unnoticed.
 import { run } from "/onnx.mjs";
 import * as ort from "/npm/onnxruntime-web/dist/ort.min.mjs";
-import { contextOf, unsupported } from "./bridge.mjs";
+import { contextOf, demandSizes, unsupported } from "./bridge.mjs";
 
 let provider;
 
 async function sessionOf(model, [T, B]) {
+  demandSizes([T, B]);
   const options = {
     executionProviders: [provider], freeDimensionOverrides: { T, B }, logSeverityLevel: 4,
     extra: { session: { disable_cpu_ep_fallback: "1" } },

@@ -2,7 +2,7 @@
 //
 // A graph has fixed sizes, so there is one for each T and B, and for each choice of states. A row's weights come as
 // W (4H, I), R (4H, H), b_w, b_r (4H), P (3H), in the order i, o, f, g of WebNN's default layout.
-import { contextOf, unsupported } from "./bridge.mjs";
+import { contextOf, demandSizes } from "./bridge.mjs";
 
 const DIRECTIONS = { forward: "forward", reverse: "backward", bidirectional: "both" };
 const TYPES = { F32: "float32", F16: "float16" };
@@ -17,7 +17,7 @@ class Model {
 
   async call(given) {
     const [T, B] = given.x.shape;
-    if (!T || !B) throw unsupported("WebNN has no tensors without elements");
+    demandSizes([T, B]);
     const key = [T, B, "h0" in given, "c0" in given].join();
     if (!this.graphs.has(key)) this.graphs.set(key, await this.build(given));
     const { graph, outputs } = this.graphs.get(key), { dtype } = given.x, dataType = TYPES[dtype];
