@@ -34,7 +34,7 @@ from conformance.verdict.contracts import Contracts
 Fields = dict[str, Any]
 
 ADAPTERS: dict[str, tuple[str, ...]] = {
-    "numpy": ("numpy",),
+    "numpy": ("numpy", "numpy"),
     "torch": ("torch", "torch"),
     "torch-cell": ("torch", "torch"),
     "tf-block-lstm": ("tensorflow", "tensorflow"),
