@@ -4,7 +4,7 @@
 # An RNN has an attribute time_major, and so has Bidirectional. Two RNNs made with time_major=True give the right answer
 # one by one. In a Bidirectional that is not told the same, both scan the batch axis instead: its own default, False, is
 # handed to their calls, where an argument outranks an attribute. The shape of y is that of the right answer, nothing
-# warns, and it is the same in nnx and in linen. Seen: y differs by 0.5.
+# warns, and it is the same in nnx and in linen. Seen: y differs by 0.47 in nnx and by 0.16 in linen.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
