@@ -1,4 +1,4 @@
-"""Paddle's softmax takes no logit for less than 64 below the largest, and its cross-entropy is never above 64 by much."""
+"""Paddle's softmax takes no logit for less than 64 below the largest, so that its cross-entropy is too small there."""
 
 import numpy as np
 import paddle
