@@ -7,6 +7,9 @@ The layer has two biases, `time_major`, initial states given together or left ou
 `sequence_length`; no reverse scan alone and no choice of activations. The export states its inputs' shapes, in which
 the numbers of steps and rows are left open.
 
+Layers without biases are refused here, because the export ends its process for some of them
+(docs/adapters.md#what-is-not-asked).
+
 y past a row's length is zero in Paddle (python/paddle/nn/layer/rnn.py masks the outputs).
 """
 
@@ -28,6 +31,7 @@ from conformance.adapters.capabilities import Capabilities
 from conformance.adapters.layouts import TORCH, pack
 from conformance.adapters.onnx_model import Runner, feeds
 from conformance.adapters.onnxruntime_lstm import Engine
+from conformance.case.errors import UnsupportedOption
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Inputs, Outputs, Weights
 
@@ -66,6 +70,8 @@ class PaddleExport(Adapter):
 
     def prepare(self, case: Case, weights: Weights) -> Model:
         """A session with the exported layer, with the states as inputs if they are given."""
+        if not case.bias:
+            raise UnsupportedOption(f"{self.name}: a layer without biases is not asked of it: see docs/adapters.md")
         layer = _layer(self._paddle, case, weights)
         runners: dict[bool, Runner] = {}
 
@@ -108,9 +114,8 @@ def _layer(paddle: Any, case: Case, weights: Weights) -> Any:
         def __init__(self) -> None:
             super().__init__()
             direction = "forward" if case.D == 1 else "bidirect"
-            absent = {} if case.bias else {"bias_ih_attr": False, "bias_hh_attr": False}
             time_major = case.layout == "time_major"
-            self.lstm = paddle.nn.LSTM(case.I, case.H, case.layers, direction, time_major=time_major, **absent)
+            self.lstm = paddle.nn.LSTM(case.I, case.H, case.layers, direction, time_major=time_major)
             if case.head is not None:
                 self.head = paddle.nn.Linear(case.D * case.H, case.head.O)
 
@@ -130,6 +135,5 @@ def _layer(paddle: Any, case: Case, weights: Weights) -> Any:
     if weights.W_y is not None and weights.b_y is not None:
         named |= {"head.weight": np.ascontiguousarray(weights.W_y.T), "head.bias": weights.b_y}
     for name, parameter in layer.named_parameters():
-        if case.bias or ".bias_" not in name:  # biases that are turned off remain, as zeros under another name
-            parameter.set_value(named[name])
+        parameter.set_value(named[name])
     return layer

@@ -13,6 +13,7 @@ from conformance.run.smoke import Smoke
 REFUSED = {
     "onnxruntime": {"batch_major/layout"},  # the operator has it, but onnxruntime refuses it
     "torch-int8": {"bias/absent"},
+    "paddle-onnxruntime": {"bias/absent"},
     "torch-torchscript-onnxruntime": {"weights/projection"},  # and so do the exporters
     "torch-dynamo-onnxruntime": {
         *("lengths/each", "lengths/common", "lengths/padding", "lengths_via/packed", "lengths_via/packed-sorted"),
