@@ -1,4 +1,4 @@
-"""Paddle's softmax takes no logit for less than 64 below the largest, so that its cross-entropy is too small there."""
+"""Paddle's softmax takes no logit for less than 64 below the largest, and its cross-entropy is never far above 64."""
 
 import numpy as np
 import paddle
