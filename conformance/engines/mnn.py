@@ -46,7 +46,7 @@ class Mnn(Adapter):
         lengths_via=frozenset({"argument"}),
         activations=onnx_model.ACTIVATIONS,
         batch_major=True,
-        peephole=True,
+        peephole=onnx_model.PEEPHOLE,
         gate_clip=frozenset({"gates"}),
         coupling=onnx_model.COUPLING,
     )

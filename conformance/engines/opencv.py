@@ -44,7 +44,7 @@ class OpenCV(Adapter):
         lengths_via=frozenset({"argument"}),
         activations=ActivationSupport(_ACTIVATIONS, _ACTIVATIONS, _ACTIVATIONS),
         batch_major=True,
-        peephole=True,
+        peephole=onnx_model.PEEPHOLE,
         gate_clip=frozenset({"gates"}),
         coupling=onnx_model.COUPLING,
     )

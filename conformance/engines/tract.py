@@ -32,7 +32,7 @@ class Tract(Adapter):
         directions=frozenset({"forward", "reverse", "bidirectional"}),
         activations=onnx_model.ACTIVATIONS,
         batch_major=True,
-        peephole=True,
+        peephole=onnx_model.PEEPHOLE,
         gate_clip=frozenset({"gates"}),
         coupling=onnx_model.COUPLING,
     )
