@@ -29,7 +29,7 @@ WAYS = [
     *("hogs", "hogs-in-c", "raises-a-surrogate", "panics", "interrupts"),
     *("forks-and-both-go-on", "forks-as-it-should", "speaks-out-of-turn"),
 ]
-"""What the adapter `broken` does with the case `broken/<way>` (broken_adapters/lstm_broken.py)."""
+"""What the adapter `broken` does with the case `broken/<way>` (broken_adapters/lstm_broken_ways.py)."""
 
 LENGTHS = {"carries": [1, 3], "empties": [0, 3], "empties-unsaid": [0, 3]}
 """The ways that test contracts, and the lengths of their cases."""

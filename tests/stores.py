@@ -60,6 +60,13 @@ def checked(cases: list[Case], root: Path, *, whole: bool = True) -> list[str]:
     return summary.problems
 
 
+def command_for(case: Case, root: Path, *options: str) -> str:
+    """The command that a message names for making the vector of a case in a folder of one's own."""
+    assert case.origin is not None
+    specs = Path(case.origin.file).parent
+    return f"conformance {' '.join(['generate', *options])} --case '{case.id}' --specs {specs} --vectors {root}"
+
+
 def snapshot(root: Path) -> dict[str, tuple[bytes, int]]:
     files = (path for path in root.rglob("*") if path.is_file())
     return {str(path.relative_to(root)): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}

@@ -48,7 +48,7 @@ class LiteRT(Adapter):
         directions=frozenset({"forward", "bidirectional"}),
         activations=ActivationSupport(cell=_FUSED, hidden=_FUSED, hidden_is_cell=True),
         batch_major=True,
-        peephole=True,
+        peephole=frozenset({"new-cell"}),
         cell_clip=True,
         projection=True,
         projection_bias=True,

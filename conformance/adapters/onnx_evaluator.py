@@ -37,7 +37,7 @@ class OnnxEvaluator(Adapter):
         lengths_via=frozenset({"argument"}),
         activations=onnx_model.ACTIVATIONS,
         batch_major=True,
-        peephole=True,
+        peephole=onnx_model.PEEPHOLE,
         gate_clip=frozenset({"all"}),
         coupling=onnx_model.COUPLING,
     )

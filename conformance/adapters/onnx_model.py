@@ -56,6 +56,9 @@ COUPLING = frozenset({"forget=1-input"})
 """What input_forget=1 was made to mean (https://github.com/onnx/onnx/pull/149); the operator's own text only says that
 the two gates are coupled."""
 
+PEEPHOLE = frozenset({"new-cell"})
+"""The operator's equations add Po (.) Ct to the output gate, the cell state after the step."""
+
 
 def prepare(case: Case, weights: Weights, load: Callable[[Case, Any], Runner]) -> Model:
     """The case in an engine, called with canonical arrays. load: loads an ONNX model into the engine.

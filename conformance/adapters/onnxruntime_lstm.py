@@ -125,7 +125,7 @@ class OnnxRuntime(Adapter):
         lengths_via=frozenset({"argument"}),
         activations=onnx_model.ACTIVATIONS,
         batch_major=True,
-        peephole=True,
+        peephole=onnx_model.PEEPHOLE,
         gate_clip=frozenset({"gates"}),
         coupling=onnx_model.COUPLING,
     )

@@ -58,7 +58,7 @@ class OpenVino(Adapter):
         lengths_via=frozenset({"argument"}),
         activations=ActivationSupport(_ACTIVATIONS, _ACTIVATIONS, _ACTIVATIONS, per_direction=True),
         batch_major=True,
-        peephole=True,
+        peephole=onnx_model.PEEPHOLE,
         gate_clip=frozenset({"gates"}),
         coupling=onnx_model.COUPLING,
     )

@@ -34,6 +34,7 @@ Pair = tuple[Any, Any]
 
 _DTYPES = frozenset({"float16", "float32"})
 _NO_CLIP = -1.0
+_PEEPHOLE = frozenset({"new-cell"})
 _LOSS: dict[str, Any] = {"softmax": True, "cross_entropy": True, "gradients": frozenset({"whole", "truncated"})}
 
 
@@ -125,7 +126,7 @@ class BlockLSTM(_BlockOp):
         min_length=0,
         lengths_via=frozenset({"argument"}),
         forget_bias=True,
-        peephole=True,
+        peephole=_PEEPHOLE,
         cell_clip=True,
         **_LOSS,
     )
@@ -153,7 +154,7 @@ class BlockLSTMV2(_BlockOp):
         lengths="common",
         min_length=0,
         lengths_via=frozenset({"argument"}),
-        peephole=True,
+        peephole=_PEEPHOLE,
         cell_clip=True,
         **_LOSS,
     )
@@ -172,7 +173,13 @@ class LSTMBlockCell(_BlockOp):
     name = "tf-lstm-block-cell"
     # TensorFlow has no gradient registered for it.
     capabilities = Capabilities(
-        dtypes=_DTYPES, max_steps=1, forget_bias=True, peephole=True, cell_clip=True, softmax=True, cross_entropy=True
+        dtypes=_DTYPES,
+        max_steps=1,
+        forget_bias=True,
+        peephole=_PEEPHOLE,
+        cell_clip=True,
+        softmax=True,
+        cross_entropy=True,
     )
 
     def prepare(self, case: Case, weights: Weights) -> Model:

@@ -50,7 +50,7 @@ class TF1LSTMCell(Adapter):
         activations=ActivationSupport(cell=_CALLABLES, hidden=_CALLABLES, hidden_is_cell=True, per_direction=True),
         forget_bias=True,
         batch_major=True,
-        peephole=True,
+        peephole=frozenset({"new-cell"}),
         cell_clip=True,
         projection=True,
         projection_clip=True,

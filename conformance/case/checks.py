@@ -87,6 +87,8 @@ def _option_problems(case: Fields) -> list[str]:
     for option in ("projection_bias", "projection_clip"):
         if getattr(case, option) not in (None, False) and case.P is None:
             problems.append(f"{option} needs a projection: set P")
+    if case.output_peephole == "previous-cell" and not case.peephole:
+        problems.append("output_peephole says which cell a peephole sees: set peephole")
     if case.coupling == "forget=1-input" and case.forget_bias:
         problems.append("forget_bias has no effect where the forget gate is 1 - i")
     problems += _layer_norm_problems(case)

@@ -26,6 +26,7 @@ from conformance.case.options import (
     LengthsVia,
     Listed,
     Number,
+    PeepholeReading,
     Poison,
     Positive,
     Tolerance,
@@ -102,6 +103,7 @@ class Fields(Frozen):
     coupling: Coupling | None = None
     layer_norm: LayerNorm | None = None
     peephole: bool = False
+    output_peephole: PeepholeReading = "new-cell"
     projection_bias: bool = False
     lengths: Listed[int] | None = None
     skip: Listed[Listed[int]] | None = None

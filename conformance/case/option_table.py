@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
-from conformance.case.options import ClipReading, Coupling, GradientKind, LayerNorm, LengthsVia
-from conformance.case.tensor_table import WIDE, Keys
+from conformance.case.options import ClipReading, Coupling, GradientKind, LayerNorm, LengthsVia, PeepholeReading
+from conformance.case.tensor_table import PEEPHOLE, WIDE, Keys
 
 STREAM: Keys = {"T": 5, "direction": "forward"}
 """For options that need a sequence; an interface that takes one step at a time is not asked."""
@@ -91,10 +91,21 @@ _FORGET_BIAS = Option(
     ignored="forget-bias-ignored",
 )
 _PEEPHOLE = Option(
-    _given("peephole"),
-    "has no peepholes",
-    "peephole",
-    trials=(Trial("given", WIDE | {"peephole": True}, WIDE, "peepholes", remedy="weights.rows[row].peephole"),),
+    lambda case: case.peephole and case.output_peephole,
+    "has no peepholes ({})",
+    lambda case: "peephole" if case.output_peephole == "new-cell" else f"peephole ({case.output_peephole})",
+    get_args(PeepholeReading),
+    trials=(
+        *(
+            Trial(reading, keys, WIDE, f"peepholes ({reading})", remedy="weights.rows[row].peephole")
+            for reading, keys in PEEPHOLE.items()
+        ),
+        Trial(
+            *("reading", PEEPHOLE["previous-cell"], PEEPHOLE["new-cell"], "the cell that the output peephole sees"),
+            remedy="case.output_peephole",
+            mistakes=("peephole-output-uses-previous-cell", "peephole-output-uses-new-cell"),
+        ),
+    ),
     ignored="peephole-ignored",
 )
 _PROJECTION = Option(_given("P"), "has no projection", "")  # a summary shows its size with the other sizes
@@ -243,16 +254,16 @@ NONE: Kinds = frozenset()
 class Supported:
     """Which of the options an interface has: whether it has one, or in which kinds.
 
-    forget_bias: one that is given at run time. projection: of h. gate_clip: the readings that its documentation or its
-    developers state. batch_major: whether that layout can be requested. holes: a mask that leaves out steps in the
-    middle of a row. lengths_via: the documented ways of handing lengths over, besides the adapter's own choice
-    (Case.lengths_via). blocks: whether a state can be carried on. head: a dense layer after the LSTM; softmax and
-    cross_entropy: after the head. gradients: `whole`; `truncated`, where the state carried from block to block can be
-    detached from its past.
+    forget_bias: one that is given at run time. peephole: which cells the output gate's can see. projection: of h.
+    gate_clip: the readings that its documentation or its developers state. batch_major: whether that layout can be
+    requested. holes: a mask that leaves out steps in the middle of a row. lengths_via: the documented ways of handing
+    lengths over, besides the adapter's own choice (Case.lengths_via). blocks: whether a state can be carried on. head:
+    a dense layer after the LSTM; softmax and cross_entropy: after the head. gradients: `whole`; `truncated`, where the
+    state carried from block to block can be detached from its past.
     """
 
     forget_bias: Annotated[bool, _FORGET_BIAS] = False
-    peephole: Annotated[bool, _PEEPHOLE] = False
+    peephole: Annotated[Kinds, _PEEPHOLE] = NONE
     projection: Annotated[bool, _PROJECTION] = False
     projection_bias: Annotated[bool, _PROJECTION_BIAS] = False
     gate_clip: Annotated[Kinds, _GATE_CLIP] = NONE

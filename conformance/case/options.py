@@ -24,6 +24,8 @@ Direction = Literal["forward", "reverse", "bidirectional"]
 Coupling = Literal["forget=1-input", "input=1-forget"]
 LayerNorm = Literal["basic-lstm-cell", "nnapi"]
 ClipReading = Literal["gates", "all"]
+PeepholeReading = Literal["new-cell", "previous-cell"]
+"""The cell state that the output gate's peephole sees: the one after the step, or the one before it."""
 LengthsVia = Literal["argument", "packed", "packed-sorted", "upstream"]
 GradientKind = Literal["whole", "truncated"]
 ActivationName = Literal[

@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_type_hints
 
 from conformance.case.dtypes import Array
+from conformance.case.options import PeepholeReading
 from conformance.case.source import Source, Uniform
 
 Keys = dict[str, Any]
@@ -87,7 +88,10 @@ _X = Source(uniform=Uniform(low=-2.0, high=2.0))
 
 WIDE: Keys = {"c0": {"uniform": {"low": -3.0, "high": 3.0}}}
 """Cell states large enough for a clip to bound, and for it to matter which of them a gate looks at."""
-_PEEPHOLE = (WIDE | {"peephole": True},)
+PEEPHOLE: dict[str, Keys] = {
+    reading: WIDE | {"peephole": True, "output_peephole": reading} for reading in get_args(PeepholeReading)
+}
+"""Reading of the output peephole -> keys of a case with peepholes that see large cell states."""
 _PROJECTION: tuple[Keys, ...] = ({"P": 2, "projection_bias": True}, {"P": 2})
 _NORM: tuple[Keys, ...] = ({"bias": False, "layer_norm": "basic-lstm-cell"}, {"bias": False, "layer_norm": "nnapi"})
 _HEAD: tuple[Keys, ...] = ({"head": {"O": 2}},)
@@ -127,7 +131,12 @@ class LayerWeights:
     b_w: Annotated[Maybe, Tensor("ifgo H", _given("bias"), _BIAS, "bias", ignored="input-bias-ignored")] = None
     b_r: Annotated[Maybe, Tensor("ifgo H", _given("bias"), _BIAS, "bias", ignored="recurrent-bias-ignored")] = None
     peephole: Annotated[
-        Maybe, Tensor("ifo H", _given("peephole"), _STATE, tried_with=_PEEPHOLE, ignored="peephole-ignored")
+        Maybe,
+        Tensor(
+            *("ifo H", _given("peephole"), _STATE),
+            tried_with=tuple(PEEPHOLE.values()),
+            ignored="peephole-ignored",
+        ),
     ] = None
     projection: Annotated[
         Maybe, Tensor("P H", _given("P"), _MATRIX, tried_with=_PROJECTION, ignored="projection-ignored")

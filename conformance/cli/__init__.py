@@ -26,6 +26,7 @@ from conformance.cli.mistakes import mistakes
 from conformance.cli.new_adapter import new_adapter
 from conformance.cli.report import report
 from conformance.cli.run import run
+from conformance.cli.scoreboard import scoreboard
 from conformance.cli.smoke import smoke
 from conformance.cli.streams import print_error, standard_streams
 from conformance.cli.upgrade import upgrade
@@ -60,7 +61,7 @@ def main() -> None:
 
 _COMMANDS = (
     *(check, import_files),
-    *(run, merge, gate, baseline, upgrade, report),
+    *(run, merge, gate, baseline, upgrade, report, scoreboard),
     *(list_cases, show, export, schema, generate, design, mistakes),
     *(doctor, engines, smoke, new_adapter),
     convert,

@@ -42,7 +42,7 @@ def _cached(case: Case) -> Vector:
     try:
         digest, wanted = read_text(digest_path, MEBIBYTE), tensors_of(case)
         data = read_file(path, most_bytes(wanted))
-        demand_described(case, data, path)
+        demand_described(case, data, path, path.parent)
         return verified(case, wanted, data, digest, path, "")
     except (FileError, VectorError):
         pass  # absent or damaged: this is only a cache, so generate it again

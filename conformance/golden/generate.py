@@ -135,7 +135,7 @@ def _check_digests(case: Case, store: VectorStore, summary: Summary) -> None:
     """Add to the summary whether the stored vector is the one of the manifest and of the spec, and lint's findings."""
     try:
         data, vector = store.read(case)
-        demand_described(case, data, store.root / store.entries[case.id].file, judgement=True)
+        demand_described(case, data, store.root / store.entries[case.id].file, store.root, judgement=True)
     except ConformanceError as error:
         summary.problems.append(f"{case.id}: {error}")
         return
@@ -147,7 +147,7 @@ def _check_digests(case: Case, store: VectorStore, summary: Summary) -> None:
 def _difference_from_stored(case: Case, built: Built, store: VectorStore) -> str | None:
     try:
         data, stored = store.read(case)
-        demand_described(case, data, store.root / store.entries[case.id].file, judgement=True)
+        demand_described(case, data, store.root / store.entries[case.id].file, store.root, judgement=True)
     except ConformanceError as error:
         return str(error)
     bits = store.entries[case.id].bits

@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Any, Final
 
 from conformance.case.errors import VectorError
 from conformance.case.model import Case
+from conformance.data import default_folders
 from conformance.files import MEBIBYTE, TEMPORARY, FileError, demand_writable, parse_json, read_file, replace_file
 from conformance.golden.metadata import misfit
 from conformance.golden.vector import TensorTypes, Vector, most_bytes, tensors_of
@@ -29,8 +31,6 @@ FORMAT = 1
 MANIFEST = "MANIFEST.json"
 MOST_BYTES: Final = 64 * MEBIBYTE
 """The largest manifest that is read: about 200,000 vectors."""
-AGAIN = "make it with: conformance generate --case '{}'"
-REPACK = "write it again with: conformance generate --repack --case '{}'"
 _LONGEST_PATH = 512
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -73,7 +73,7 @@ class VectorStore:
                 its case, is outside the folder, or was made from another version of the spec.
         """
         data, vector = self.read(case)
-        demand_described(case, data, self.root / self.entries[case.id].file)
+        demand_described(case, data, self.root / self.entries[case.id].file, self.root)
         return vector
 
     def read(self, case: Case) -> tuple[bytes, Vector]:
@@ -82,7 +82,7 @@ class VectorStore:
         Raises:
             VectorError: as `load`.
         """
-        again = AGAIN.format(case.id)
+        again = f"make it with: {_generate(case, self.root)}"
         manifest = self.root / MANIFEST
         if problem := self._wrong.get(case.id):
             raise VectorError(f"{manifest}: {case.id}: {problem}; {again}")
@@ -236,11 +236,20 @@ def verified(case: Case, wanted: TensorTypes, data: bytes, sha256: str, path: Pa
     return vector
 
 
-def demand_described(case: Case, data: bytes, path: Path, *, judgement: bool = False) -> None:
-    """Raise VectorError if what a file says of its case (conformance.golden.metadata.misfit) is not so."""
+def demand_described(case: Case, data: bytes, path: Path, root: Path, *, judgement: bool = False) -> None:
+    """Raise VectorError if what a file below `root` says of its case (conformance.golden.metadata.misfit) is not so."""
     try:
         problem = misfit(data, case, judgement=judgement)
     except ValueError as error:
         problem = str(error)
     if problem:
-        raise VectorError(f"{path}: not a vector of {case.id}: {problem}; {REPACK.format(case.id)}")
+        again = f"write it again with: {_generate(case, root, '--repack')}"
+        raise VectorError(f"{path}: not a vector of {case.id}: {problem}; {again}")
+
+
+def _generate(case: Case, root: Path, *options: str) -> str:
+    """The command that makes the vector of a case below a folder, to be typed as it stands."""
+    words = ["conformance", "generate", *options, "--case", f"'{case.id}'"]
+    if case.origin is not None and root.resolve() != default_folders().vectors:
+        words += ["--specs", shlex.quote(str(Path(case.origin.file).parent)), "--vectors", shlex.quote(str(root))]
+    return " ".join(words)

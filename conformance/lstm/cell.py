@@ -71,8 +71,8 @@ class Cell:
         return result
 
     def seen_by_output_gate(self, old_c: Array, c: Array) -> Array:
-        """The cell state that the output peephole sees: the new one."""
-        return c
+        """The cell state that the output peephole sees: the new one, or in the other reading the old one."""
+        return c if self.case.output_peephole == "new-cell" else old_c
 
     def normalised_gate(self, gate: int, z: Array, weights: LayerWeights) -> Array:
         """Layer norm of a gate over its H units; in NNAPI's form the bias is added afterwards. Equation (6)."""

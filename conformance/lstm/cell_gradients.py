@@ -38,12 +38,17 @@ class CellGradients(Cell):
         dm = self.projection_back(step, d.h, weights, parts)
         dc = d.c + self.cell_from_output(step, dm)
         da_o = self.gate_back(step, O, self.output_gate(step, dm), weights, parts)
-        dc = dc + self.cell_from_peephole(O, da_o, weights)
+        from_output_peephole = self.cell_from_peephole(O, da_o, weights)
+        of_new_cell = self.case.output_peephole == "new-cell"
+        if of_new_cell:
+            dc = dc + from_output_peephole
         dc = self.stored_back(step, dc, weights, parts)
         di, df = self.coupled_back(self.input_gate(step, dc), self.forget_gate(step, dc))
         dg = self.candidate(step, dc)
         da = {k: self.gate_back(step, k, dv, weights, parts) for k, dv in ((I, di), (F, df), (G, dg))}
         before_c = dc * step.f + self.cell_from_peephole(I, da[I], weights) + self.cell_from_peephole(F, da[F], weights)
+        if not of_new_cell:
+            before_c = before_c + from_output_peephole
         return State(self.recurrent_back(parts["z"], weights), before_c), parts
 
     def projection_back(self, step: Step, dh: Array, weights: LayerWeights, parts: Parts) -> Array:

@@ -189,7 +189,7 @@ class Gradients(Recorded, CellGradients):
 
     def seen_c(self, step: Step) -> Array:
         """The c that the peepholes of i, f and o see, used for their gradients: (B, 3, H). Equation (18)."""
-        return np.stack([step.old.c, step.old.c, step.new.c], axis=1)
+        return np.stack([step.old.c, step.old.c, self.seen_by_output_gate(step.old.c, step.new.c)], axis=1)
 
     def bias_back(self, scan: Scan, da: Array) -> tuple[Array, Array]:
         """dL/db_w and dL/db_r, which are equal. Equation (18)."""

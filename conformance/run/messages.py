@@ -5,6 +5,9 @@
     Computed, Refused, Raised       the answers to Ask
     Died, Silent, AtFault           a run's own record of a worker that gave no answer; never sent
 
+They are not the frames of conformance.adapters.harness: they are about a process of Python, whose log and mark have to
+be known, and travel through a channel that execnet makes, by ssh as well.
+
 A connection takes only plain dicts of builtins, so each message is sent as one: its fields, its kind, and the id of the
 request that it is or belongs to. The classes are named tuples rather than dataclasses because both ends import them
 while a worker starts: eleven dataclasses take 5 ms to create, named tuples 1 ms.

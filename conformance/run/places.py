@@ -217,6 +217,8 @@ def _parsed(whole: str, option: str) -> Place:
             raise ConformanceError(f"{option} {whole}: {key} needs a value; {_FORM}")
     if not re.fullmatch(r"[\w.-]+", name, re.ASCII) or not ("python" in given or "ssh" in given):
         raise ConformanceError(f"{option} {whole}: {_FORM}")
+    if name == "command":
+        raise ConformanceError(f"{option} {whole}: command:PATH is a harness; give the place another name")
     python = given.get("python", "python3")
     if "ssh" not in given and Path(python).exists():
         python = shlex.quote(python)  # the path of a file, not a command with arguments

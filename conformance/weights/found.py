@@ -17,7 +17,7 @@ from conformance.weights.held import FLOATS
 
 OPTIONS = (
     *("activations", "forget_bias", "coupling", "layer_norm", "gate_clip", "cell_clip", "projection_clip"),
-    "direction",
+    *("output_peephole", "direction"),
 )
 """The keys of a case that weights alone do not tell."""
 
@@ -119,7 +119,7 @@ _OPTIONAL = ("b_w", "peephole", "projection", "projection_bias", "gamma")
 def options_of(keys: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a layer that weights alone do not tell, where they differ from the plain LSTM, as JSON."""
     case = case_of({"id": "weights/options", "T": 1, "B": 1, **keys})
-    plain = {"activations": (Activations(),), "forget_bias": 0.0, "direction": "forward"}
+    plain = {"activations": (Activations(),), "forget_bias": 0.0, "output_peephole": "new-cell", "direction": "forward"}
     told = case.model_dump(mode="json", include=set(OPTIONS), exclude_none=True)
     given = {name: value for name, value in told.items() if getattr(case, name) != plain.get(name)}
     return {name: value for name, value in given.items() if value != "bidirectional"}  # which the weights tell

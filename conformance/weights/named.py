@@ -56,7 +56,7 @@ class Named:
             return found
         return replace(
             found,
-            peephole=self.layout.peephole is not None,
+            peephole=found.peephole if self.layout.peephole is not None else frozenset(),
             projection=self.layout.projection is not None,
             projection_bias=False,
             layer_norm=frozenset(),

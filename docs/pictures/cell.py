@@ -32,7 +32,7 @@ ROWS = [
     ("", "layer_norm", "basic-lstm-cell only", "(6)"),
     ("7", "cell_clip", "", "(9)"),
     ("", "", "", ""),
-    ("8", "peephole", "sees the new c_t", "(1)"),
+    ("8", "peephole", "of c_t, or of c_{t-1}", "(1)"),
     ("", "layer_norm", "", "(6)"),
     ("", "bias", "", "(1)"),
     ("8, 9", "gate_clip", "of c_t: all only", "(7)"),
@@ -55,8 +55,9 @@ def picture() -> str:
         "One step of the cell, with every option in its place",
         "From top to bottom: the four gates' sums of x and the last h, peepholes, layer norm, biases, forget bias, "
         "gate clip, activations, coupling; the new cell state, its layer norm and clip; the output gate, its peephole "
-        "seeing the new cell state; the gate clip of that state in one of its readings, the output activation, the "
-        "product of both; projection and its clip; a step left out keeps both states; the head.",
+        "seeing the new cell state, or in one reading the old one; the gate clip of the new state in one of its "
+        "readings, the output activation, the product of both; projection and its clip; a step left out keeps both "
+        "states; the head.",
         [*labels(), *inputs(), *gates(), *cell(), *output(), *states()],
     )
 

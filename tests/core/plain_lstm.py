@@ -90,7 +90,7 @@ def plain_step(
         new_c = plain_norm(new_c, floats(row.gamma_cell), floats(row.beta_cell), 1e-12)
     if case.cell_clip is not None:
         new_c = [within(v, case.cell_clip) for v in new_c]
-    o = gate(3, S, new_c)
+    o = gate(3, S, c if case.output_peephole == "previous-cell" else new_c)
     literal = case.gate_clip is not None and case.gate_clip.reading == "all"
     m = [o[j] * Hh(within(new_c[j], case.gate_clip.bound) if literal and case.gate_clip else new_c[j]) for j in units]
     if row.projection is None:

@@ -56,6 +56,7 @@ RICH: dict[str, dict[str, Any]] = {
     "clip-gates": {"gate_clip": {"bound": 0.6, "reading": "gates"}, "peephole": True, "forget_bias": 0.7},
     "clip-all": {"gate_clip": {"bound": 0.4, "reading": "all"}, **BIDIRECTIONAL},
     "cell-clip": {"cell_clip": 0.3, "peephole": True},
+    "previous-cell": {"peephole": True, "output_peephole": "previous-cell", "gradients": "whole"},
     "large-cell": {"c0": uniform(9.0), "peephole": True, "layout": "batch_major", **BIDIRECTIONAL, "layers": 2},
     "projection": {"P": 3, "projection_bias": True, "projection_clip": 0.2, "cell_clip": 0.5},
     "projection-only": {"P": 3, "layers": 2, **BIDIRECTIONAL},

@@ -112,7 +112,7 @@ REFUSALS: list[tuple[Capabilities, dict[str, Any], str, dict[str, Any] | Capabil
         "has no batch-major layout",
         Capabilities(batch_major=True),
     ),
-    (Capabilities(), {"peephole": True}, "has no peepholes", Capabilities(peephole=True)),
+    (Capabilities(), {"peephole": True}, "has no peepholes (new-cell)", Capabilities(peephole=frozenset({"new-cell"}))),
     (Capabilities(), {"cell_clip": 1.0}, "has no clip of the cell state", Capabilities(cell_clip=True)),
     (Capabilities(), {"P": 2}, "has no projection", Capabilities(projection=True)),
     (
@@ -132,6 +132,12 @@ REFUSALS: list[tuple[Capabilities, dict[str, Any], str, dict[str, Any] | Capabil
         {"gate_clip": {"bound": 1.0, "reading": "gates"}},
         "has no gate_clip gates",
         Capabilities(gate_clip=frozenset({"gates"})),
+    ),
+    (
+        Capabilities(peephole=frozenset({"new-cell"})),
+        {"peephole": True, "output_peephole": "previous-cell"},
+        "has no peepholes (previous-cell); it has new-cell",
+        Capabilities(peephole=frozenset({"new-cell", "previous-cell"})),
     ),
     (
         Capabilities(gate_clip=frozenset({"gates"})),

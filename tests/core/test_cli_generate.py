@@ -1,5 +1,7 @@
 """`conformance generate` makes what `--check` demands, and `--check` says what is missing or too much."""
 
+import shlex
+
 from harness import COMMAND, python
 
 SPEC = "family: made\ncases:\n  - {name: one, T: 3, B: 1, I: 1, H: 2}\n  - {name: two, T: 1, B: 1, I: 2, H: 1}\n"
@@ -18,6 +20,10 @@ def test_generate_makes_what_check_demands(tmp_path, suite):
     assert code == 1
     assert "made/one: made/one has no vector in vectors/MANIFEST.json; make it with: conformance generate" in output
     assert not (tmp_path / "vectors").exists()
+    command, *arguments = shlex.split(output.partition("make it with: ")[2].splitlines()[0])
+    assert command == "conformance"
+    assert python("-c", COMMAND, *arguments, cwd=tmp_path).returncode == 0
+    assert "made/one" not in generate("--check")[1]
     code, output = generate()
     assert code == 0
     assert output.startswith("2 vectors made; every golden value proven with at most ")

@@ -174,8 +174,8 @@ def test_options_go_with_safetensors_and_others_say_that_they_cannot(tmp_path: P
 
 
 REFUSED = [
-    ("gates", {"peephole": True}, {}, "torch", "torch cannot hold the layer: it has no peepholes"),
-    ("gates", {"peephole": True}, {}, "flax", "flax cannot hold the layer: it has no peepholes"),
+    ("gates", {"peephole": True}, {}, "torch", "torch cannot hold the layer: it has no peepholes (new-cell)"),
+    ("gates", {"peephole": True}, {}, "flax", "flax cannot hold the layer: it has no peepholes (new-cell)"),
     ("torch", {"P": 2}, {}, "keras", "keras cannot hold the layer: it has no projection"),
     ("torch", {"P": 2}, {}, "onnx", "onnx cannot hold the layer: it has no projection"),
     (
@@ -196,6 +196,7 @@ REFUSED = [
     ),
     ("keras", {}, {"activations": [{"cell": "softplus", "hidden": "softplus"}]}, "tflite", "does not take softplus"),
     ("onnx", {}, {"coupling": "forget=1-input"}, "keras2-cudnn", "it has no coupling forget=1-input"),
+    ("gates", {"peephole": True}, {"output_peephole": "previous-cell"}, "onnx", "(previous-cell); it has new-cell"),
     ("gates", {}, {"cell_clip": 3.0}, "onnx", "it has no clip of the cell state"),
     ("gates", {}, {"gate_clip": {"bound": 3.0, "reading": "all"}}, "keras", "it has no gate_clip all"),
 ]

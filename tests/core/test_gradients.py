@@ -46,6 +46,7 @@ SPREAD: list[dict[str, Any]] = [
     {"dh_n": None, "dc_n": None, "h0": None},
     {"dy": None, "dh_n": None, "c0": None, "bias": False},
     {"peephole": True, "forget_bias": 1.5},
+    {"peephole": True, "output_peephole": "previous-cell", "cell_clip": 0.5},
     {"P": 2, "projection_bias": True, "layers": 2},
     {"P": 2, "projection_clip": 0.25},
     {"coupling": "forget=1-input"},

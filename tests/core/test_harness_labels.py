@@ -13,6 +13,7 @@ from conformance.adapters import registry
 from conformance.adapters.harness import configuration
 from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.results.reading import read_results
+from conformance.run.places import parse_places
 from conformance.run.settings import RunSettings
 from conformance.run.smoke import framing
 
@@ -121,6 +122,11 @@ def test_a_crash_in_process_is_an_outcome_and_others_run(
     assert [each.outcome for each in records] == ["passed", "crashed", "crashed", "errored", "passed"]
 
 
+def test_no_place_can_be_taken_for_a_command() -> None:
+    with pytest.raises(ConformanceError, match="command:PATH is a harness; give the place another name"):
+        parse_places(["command=python=python3"])
+
+
 @pytest.mark.slow
 def test_pytest_and_smoke_know_it(folder: Path, project: Project) -> None:
     label = f"command:{folder / 'acme-engine.py'}"
@@ -133,7 +139,7 @@ def test_pytest_and_smoke_know_it(folder: Path, project: Project) -> None:
 
 BREAKS = {
     "frames/describe": ("print(json.dumps(DESCRIPTION))", 'print(json.dumps(DESCRIPTION), "and more")'),
-    "frames/hello": ('"versions": {"numpy"', '"version": {"numpy"'),
+    "frames/hello": ('"versions": load()', '"version": load()'),
     "frames/answers": ('return {"op": "ok"}, layers', 'return {"op": "ok", "y": 1}, layers'),
     "frames/handles": ('del layers[request["handle"]]', "pass"),
     "frames/stop": ('if request["op"] == "stop":\n            return', "pass"),

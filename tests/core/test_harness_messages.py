@@ -7,6 +7,7 @@ from typing import get_args
 import jsonschema
 import numpy as np
 import pytest
+from command_line import conformance
 from documents import FENCE, ROOT
 from harness import shipped_cases
 
@@ -44,7 +45,8 @@ def schema_of(kind: str) -> dict[str, object]:
     return SCHEMA | {"$ref": f"#/$defs/{name}"}
 
 
-def test_the_schema_is_one() -> None:
+def test_the_schema_is_one_and_is_printed() -> None:
+    assert json.loads(conformance("schema", "harness").stdout) == SCHEMA
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     kinds = {kind for kind, _ in examples()}
     requests = ("hello", "prepare", "call", "drop", "stop")

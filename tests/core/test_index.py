@@ -46,6 +46,7 @@ def test_the_schema_has_every_option_word_and_axis() -> None:
     assert options.keys() == OPTIONS
     kinds = {"coupling": words.Coupling, "layer_norm": words.LayerNorm, "lengths_via": words.LengthsVia,
              "gradients": words.GradientKind}  # fmt: skip
+    assert {"new-cell", options["output_peephole"]["const"]} == set(get_args(words.PeepholeReading))
     for name, kind in kinds.items():
         assert set(options[name]["enum"]) == set(get_args(kind)), name
     assert set(options["gate_clip"]["properties"]["reading"]["enum"]) == set(get_args(words.ClipReading))

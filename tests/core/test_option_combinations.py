@@ -78,6 +78,11 @@ FIT: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
     ),
     # the cell
     ({"projection_bias": True}, "projection_bias needs a projection: set P", {"projection_bias": True, "P": 2}),
+    (
+        {"output_peephole": "previous-cell"},
+        "output_peephole says which cell a peephole sees: set peephole",
+        {"output_peephole": "previous-cell", "peephole": True},
+    ),
     ({"projection_clip": 0.5}, "projection_clip needs a projection: set P", {"projection_clip": 0.5, "P": 2}),
     (
         {"coupling": "forget=1-input", "forget_bias": 1.0},

@@ -20,6 +20,9 @@ CLIP = {"bound": 0.7, "reading": "gates"}
 OPTIONS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"peephole": True}, {}),
     ({"peephole": True}, {"direction": "bidirectional", "layers": 2, "lengths": [2, 5, 3]}),
+    ({"output_peephole": "previous-cell"}, {"peephole": True, "direction": "reverse", "lengths": [2, 5, 3]}),
+    ({"output_peephole": "previous-cell"}, {"peephole": True, "cell_clip": 0.5, "gate_clip": CLIP}),
+    ({"output_peephole": "previous-cell"}, {"peephole": True, "layer_norm": "nnapi", "P": 3}),
     ({"gate_clip": CLIP}, {}),
     ({"gate_clip": CLIP}, {"peephole": True, "direction": "reverse"}),
     ({"gate_clip": {"bound": 0.4, "reading": "all"}}, {"peephole": True, "forget_bias": 0.5}),
@@ -108,6 +111,8 @@ def cases(draw: st.DrawFn) -> Case:
         fields["c0"] = None
     if norm != "basic-lstm-cell":
         fields["peephole"] = draw(st.booleans())
+        if fields["peephole"]:
+            fields["output_peephole"] = draw(st.sampled_from(["new-cell", "previous-cell"]))
         fields["cell_clip"] = some(st.sampled_from([0.25, 0.9]))
         fields["coupling"] = some(st.sampled_from(["forget=1-input", "input=1-forget"]))
         fields["P"] = some(st.integers(1, 5))

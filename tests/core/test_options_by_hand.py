@@ -64,6 +64,12 @@ def with_peepholes(h: Fraction, c: Fraction, x: int) -> tuple[Fraction, Fraction
     return (o + new) * new, new
 
 
+def with_a_peephole_on_the_previous_cell(h: Fraction, c: Fraction, x: int) -> tuple[Fraction, Fraction]:
+    i, f, g, o = sums(x, h)
+    new = (f - QUARTER * c) * c + (i + HALF * c) * g
+    return (o + c) * new, new
+
+
 def with_cell_clip(h: Fraction, c: Fraction, x: int) -> tuple[Fraction, Fraction]:
     """Bound 3/4: the stored c, which the output peephole and Hh then see."""
     i, f, g, o = sums(x, h)
@@ -113,6 +119,7 @@ def with_input_from_forget(h: Fraction, c: Fraction, x: int) -> tuple[Fraction, 
 
 EXACT: list[tuple[dict[str, Any], Callable[[Fraction, Fraction, int], tuple[Fraction, Fraction]]]] = [
     ({"peephole": True}, with_peepholes),
+    ({"peephole": True, "output_peephole": "previous-cell"}, with_a_peephole_on_the_previous_cell),
     ({"peephole": True, "cell_clip": 0.75}, with_cell_clip),
     ({"gate_clip": {"bound": 0.5, "reading": "gates"}}, with_gate_clip),
     ({"gate_clip": {"bound": 0.5, "reading": "all"}, "peephole": True}, with_literal_gate_clip),

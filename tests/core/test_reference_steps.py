@@ -39,6 +39,7 @@ class Watched(Reference):
         {"lengths": [2, 5, 1], "direction": "bidirectional", "layers": 2, "head": {"O": 2}, "forget_bias": 1.0},
         {"h0": None, "c0": None, "bias": False},
         {"peephole": True, "gate_clip": {"bound": 0.7, "reading": "all"}, "cell_clip": 0.6},
+        {"peephole": True, "output_peephole": "previous-cell"},
         {"coupling": "input=1-forget"},
         {"P": 3, "projection_bias": True, "projection_clip": 0.3, "coupling": "forget=1-input"},
         {"layer_norm": "nnapi", "peephole": True, "skip": [[1], [], [0, 4]]},

@@ -231,6 +231,7 @@ EXAMPLES = {
     "gate_clip": {"gate_clip": {"bound": 1.0, "reading": "all"}}, "cell_clip": {"cell_clip": 1.0},
     "projection_clip": {"projection_clip": 1.0, "P": 2}, "coupling": {"coupling": "input=1-forget"},
     "layer_norm": {"layer_norm": "basic-lstm-cell", "bias": False}, "peephole": {"peephole": True},
+    "output_peephole": {"peephole": True, "output_peephole": "previous-cell"},
     "projection_bias": {"projection_bias": True, "P": 2}, "lengths": {"lengths": [1, 4, 2]},
     "skip": {"skip": [[1], [], []]}, "lengths_via": {"lengths_via": "packed", "lengths": [1, 4, 2]},
     "padding": {"padding": float("nan"), "lengths": [1, 4, 2]}, "blocks": {"blocks": [1, 3]},

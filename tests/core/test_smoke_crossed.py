@@ -31,7 +31,8 @@ PLACES = ("calls", "blocks", "lengths", "reverse", "second-direction")
 LOST = {
     "bias": "",  # where no option is given, it is lost all the same
     "forget_bias": "forget_bias",
-    "peephole": "peepholes",
+    "peephole": "peepholes (new-cell)",
+    "output_peephole": "peepholes (previous-cell)",
     "gate_clip": "gate_clip (gates)",
     "cell_clip": "cell_clip",
     "projection_clip": "projection_clip",

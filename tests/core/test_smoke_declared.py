@@ -46,7 +46,9 @@ def with_capabilities(**fields: object) -> type:
         (with_capabilities(lengths_via=frozenset({"mask"})), "lengths_via has 'mask'; allowed: argument, packed, "),
         (with_capabilities(layer_norm=frozenset({"basic"})), "layer_norm has 'basic'; allowed: basic-lstm-cell, nnapi"),
         (with_capabilities(gradients=frozenset({"all"})), "gradients has 'all'; allowed: whole, truncated"),
-        (with_capabilities(peephole="yes"), "peephole is 'yes'; it must be True or False"),
+        (with_capabilities(peephole=True), "peephole is True; it must be a frozenset, like frozenset({'...'})"),
+        (with_capabilities(peephole=frozenset({"old"})), "peephole has 'old'; allowed: new-cell, previous-cell"),
+        (with_capabilities(cell_clip="yes"), "cell_clip is 'yes'; it must be True or False"),
         (with_capabilities(min_length=-1), "min_length is -1; it must be a whole number of at least 0"),
         (with_capabilities(activations=None), "activations is None; it must be an ActivationSupport(...)"),
         (
@@ -87,6 +89,7 @@ INTERFACES = {
     "one step": replace(EVERYTHING, max_steps=1, directions=frozenset({"reverse", "forward"})),
     "three steps": replace(EVERYTHING, max_steps=3, max_layers=1, head=False, blocks=False),
     "others": replace(EVERYTHING, activations=ONLY_HARD, directions=frozenset({"bidirectional"}), min_length=2),
+    "the previous cell": replace(EVERYTHING, peephole=frozenset({"previous-cell"})),
 }
 
 

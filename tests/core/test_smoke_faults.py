@@ -154,7 +154,8 @@ def test_the_reference_is_sound(runs):
 
 def test_what_is_known_of_this_version_is_no_news(unsound):
     known = {check: finding.text for check, finding in unsound.items() if finding.outcome == "known"}
-    assert known.keys() == {"peephole/given", *(f"weights/peephole-{gate}" for gate in "ifo")}
+    readings = ("new-cell", "previous-cell", "reading")
+    assert known.keys() == {*(f"peephole/{each}" for each in readings), *(f"weights/peephole-{gate}" for gate in "ifo")}
     assert all(text.startswith("known deviation: peephole-ignored (") for text in known.values())
     assert unsound["cell_clip/value"].outcome == "failed"  # known of another version
 
@@ -173,9 +174,9 @@ def test_the_command():
         "unsound-words: 4 checks: 1 failed, 3 waits",
     ):
         assert f"{line}\n" in done.stdout
-    none = CliRunner().invoke(main, ["smoke", "numpy", "--check", "peephole/gven"])
+    none = CliRunner().invoke(main, ["smoke", "numpy", "--check", "peephole/new-cel"])
     assert (none.exit_code, none.stdout) == (2, "")
-    assert none.stderr == "no check matches 'peephole/gven'; conformance smoke numpy -v lists them\n"
+    assert none.stderr == "no check matches 'peephole/new-cel'; conformance smoke numpy -v lists them\n"
     gone = CliRunner().invoke(main, ["smoke", "unsound-module"])
     assert (gone.exit_code, gone.stdout) == (2, "")
     assert gone.stderr.startswith("unsound-module: the process that loads its class gave no answer: ")
@@ -189,7 +190,7 @@ def test_an_adapter_in_another_place_for_programs():
         "--worker",
         worker,
         "--check",
-        "peephole/given",
+        "peephole/new-cell",
         "--check",
         "weights/W-?",
         "--json",
@@ -199,5 +200,5 @@ def test_an_adapter_in_another_place_for_programs():
     assert (done.exit_code, told["adapter"]) == (1, "other:unsound")
     assert told["versions"] == {"lstm-unsound-framework": "2.5"}
     assert [finding["outcome"] for finding in told["findings"]] == [*["passed"] * 4, "failed"]
-    again = f"conformance smoke other:unsound --check peephole/given --worker {worker}"
+    again = f"conformance smoke other:unsound --check peephole/new-cell --worker {worker}"
     assert told["findings"][-1]["again"] == again

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stores import SPEC, cases_of, edit_manifest, flip
+from stores import SPEC, cases_of, command_for, edit_manifest, flip
 
 from conformance.case.errors import VectorError
 from conformance.case.model import Case
@@ -60,7 +60,7 @@ def test_a_damaged_file_is_refused_and_the_text_says_how(
     with pytest.raises(VectorError, match=said) as caught:
         VectorStore(root).load(plain)
     assert str(path) in str(caught.value)
-    assert str(caught.value).endswith("; make it with: conformance generate --case 'fam/plain'")
+    assert str(caught.value).endswith(f"; make it with: {command_for(plain, root)}")
     VectorStore(root).load(half)
 
 

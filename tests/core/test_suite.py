@@ -34,6 +34,7 @@ def test_the_vectors_stay_small_enough_to_ship(store: VectorStore) -> None:
     "option",
     [
         "peephole",
+        "output_peephole",
         "P",
         "projection_bias",
         "projection_clip",
@@ -57,6 +58,7 @@ def test_every_option_is_there_in_float32_and_float64(option: str, cases: list[C
 
 def test_every_kind_of_an_option_is_there(cases: list[Case]) -> None:
     assert {c.gate_clip.reading for c in cases if c.gate_clip} == {"gates", "all"}
+    assert {c.output_peephole for c in cases if c.peephole} == {"new-cell", "previous-cell"}
     assert {c.coupling for c in cases} == {None, "forget=1-input", "input=1-forget"}
     assert {c.layer_norm for c in cases} == {None, "basic-lstm-cell", "nnapi"}
     assert {c.lengths_via for c in cases} == {None, "argument", "packed", "packed-sorted", "upstream"}

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from stores import command_for
 
 from conformance.case.errors import VectorError
 from conformance.case.model import Case
@@ -118,8 +119,8 @@ def test_a_line_or_a_file_that_is_wrong_is_refused_and_costs_its_case_alone(fold
     message = str(raised.value)
     assert said in message
     assert message.startswith(str(folder.root))
-    assert message.endswith(f"; make it with: conformance generate --case '{CASE}'")
-    assert "\n" not in message and len(message) < 600
+    assert message.endswith(f"; make it with: {command_for(folder.case, folder.root)}")
+    assert "\n" not in message and len(message.partition("; make it with")[0]) < 500
     for case in folder.others:
         store.load(case)
 

@@ -143,6 +143,7 @@ def adapters_of_version(folder: Path, version: str) -> Path:
     folder.mkdir()
     text = (BROKEN_ADAPTERS / "lstm_broken.py").read_text()
     (folder / "lstm_broken.py").write_text(text.replace('"lstm-broken": "1.5"', f'"lstm-broken": "{version}"'))
+    (folder / "lstm_broken_ways.py").write_text((BROKEN_ADAPTERS / "lstm_broken_ways.py").read_text())
     info = folder / f"lstm_broken-{version}.dist-info"
     info.mkdir()
     for name in ("METADATA", "entry_points.txt"):

@@ -36,6 +36,7 @@ TOGGLES: list[tuple[Fields, Fields]] = [
     *(({}, on) for on in (RELU, NORM, {"peephole": True}, {"cell_clip": 0.25}, {"bias": False})),
     *(({}, on) for on in (COUPLED, COUPLED_TO_FORGET, {"forget_bias": 1.0}, {"h0": None}, {"c0": None})),
     (WIDE, GATE_CLIP),
+    ({"peephole": True}, {"peephole": True, "output_peephole": "previous-cell"}),
     *((NARROW_PROJECTION, NARROW_PROJECTION | on) for on in ({"projection_bias": True}, {"projection_clip": 0.25})),
     *((COUPLED_TO_FORGET, COUPLED_TO_FORGET | on) for on in (NORM, {"peephole": True}, {"bias": False})),
     *((NORM, NORM | on) for on in (COUPLED_TO_FORGET, {"peephole": True}, {"bias": False})),

@@ -132,11 +132,15 @@ class CommandAdapter(Adapter):
 
     def _layer(self, case: Case, tensors: bytes, onnx: Onnx | None = None) -> Callable[[Mapping[str, Array]], Outputs]:
         """A prepared layer: tensors in, tensors out. Its handle is dropped when nobody has it any more."""
-        self._drop()
         self.handles += 1
         handle = self.handles
-        answer, _ = self.conversation.ask("prepare", tensors, handle=handle, case=resolved(case, onnx))
-        self._prepared = _right(answer)
+        dropped, self._dropped[:] = [*self._dropped], []  # at once with the next request: nobody has to wait for it
+        requests = [("drop", self.conversation.send("drop", handle=each)) for each in dropped]
+        requests += [("prepare", self.conversation.send("prepare", tensors, handle=handle, case=resolved(case, onnx)))]
+        answers = [self.conversation.receive(op, number)[0] for op, number in requests]
+        for answer in answers:
+            _right(answer)
+        self._prepared = answers[-1]
         most = _MOST_BESIDE + 2 * _WIDEST * sum(int(np.prod(shape)) for shape in case.outputs.values())
 
         def call(inputs: Mapping[str, Array]) -> Outputs:
@@ -146,12 +150,6 @@ class CommandAdapter(Adapter):
 
         weakref.finalize(call, self._dropped.append, handle).atexit = False
         return call
-
-    def _drop(self) -> None:
-        """Drop the handles that nobody has any more."""
-        handles, self._dropped[:] = [*self._dropped], []
-        for handle in handles:
-            _right(self.conversation.ask("drop", handle=handle)[0])
 
 
 def _right(answer: Any) -> Any:

@@ -107,6 +107,7 @@ def asked(words: Sequence[str], environment: Mapping[str, str] | None = None) ->
             ) from error
         finally:
             process.kill()
+            process.wait()
         if code != 0:
             raise AdapterUnavailable(f"{command} ended with {ending(code)}{_last_lines(said)}")
         printed.seek(0)

@@ -11,6 +11,7 @@ from conformance.case.model import Case
 from conformance.case.options import Activations, GateClip
 from conformance.case.tensors import Array, LayerWeights
 from conformance.lstm.mistakes.base import Axis, as_if
+from conformance.lstm.mistakes.peephole import output_sees
 from conformance.lstm.reference import Reference
 from conformance.lstm.step import G, Gate, State, Step
 
@@ -157,7 +158,7 @@ clip(
     "cell-clip-after-output-peephole",
     "uses the cell state from before the cell clip in the output gate's peephole",
     "https://www.tensorflow.org/versions/r2.13/api_docs/python/tf/raw_ops/LSTMBlockCell",
-    applies=lambda case: case.cell_clip is not None and case.peephole,
+    applies=lambda case: case.cell_clip is not None and output_sees("new-cell")(case),
 )
 class CellClipAfterOutputPeephole(Reference):
     unclipped: Array

@@ -12,6 +12,7 @@ from conformance.case.tensors import Array, Inputs, LayerWeights, Outputs
 from conformance.lstm.cell_gradients import Parts
 from conformance.lstm.gradients import Gradients, outer
 from conformance.lstm.mistakes.base import Axis
+from conformance.lstm.mistakes.peephole import output_sees
 from conformance.lstm.step import F, G, I, O, Scan, State, Step
 
 gradients = Axis("gradients")
@@ -126,11 +127,21 @@ class PeepholeToCellMissing(Gradients):
 @gradients(
     "gradient-output-peephole-uses-old-cell",
     "uses c_{t-1} instead of c_t in the gradient of the output peephole",
-    applies=lambda case: differentiated(case) and case.peephole,
+    applies=lambda case: differentiated(case) and output_sees("new-cell")(case),
 )
 class OutputPeepholeUsesOldCell(Gradients):
     def seen_c(self, step: Step) -> Array:
         return np.stack([step.old.c, step.old.c, step.old.c], axis=1)
+
+
+@gradients(
+    "gradient-output-peephole-uses-new-cell",
+    "uses c_t in the gradient of the output peephole, where that sees c_{t-1}",
+    applies=lambda case: differentiated(case) and output_sees("previous-cell")(case),
+)
+class OutputPeepholeUsesNewCell(Gradients):
+    def seen_c(self, step: Step) -> Array:
+        return np.stack([step.old.c, step.old.c, step.new.c], axis=1)
 
 
 @gradients(

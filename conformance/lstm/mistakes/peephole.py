@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from conformance.case.model import Case
-from conformance.case.options import Activations
+from conformance.case.options import Activations, PeepholeReading
 from conformance.case.tensors import Array, LayerWeights, Weights
 from conformance.lstm.mistakes.base import Axis, as_if
 from conformance.lstm.reference import Reference
@@ -19,6 +20,11 @@ coupling = Axis("coupling")
 
 def _has_peephole(case: Case) -> bool:
     return case.peephole
+
+
+def output_sees(reading: PeepholeReading) -> Callable[[Case], bool]:
+    """A predicate: whether the case has peepholes, of which the output gate's sees this cell."""
+    return lambda case: case.peephole and case.output_peephole == reading
 
 
 @peephole(
@@ -75,11 +81,21 @@ peephole(
     "peephole-output-uses-previous-cell",
     "uses the previous step's cell state in the output gate's peephole",
     "https://github.com/MartinuzziFrancesco/LuxRecurrentLayers.jl/pull/29",
-    applies=_has_peephole,
+    applies=output_sees("new-cell"),
 )
 class OutputUsesPreviousCell(Reference):
     def seen_by_output_gate(self, old_c: Array, c: Array) -> Array:
         return old_c
+
+
+@peephole(
+    "peephole-output-uses-new-cell",
+    "uses the new cell state in the output gate's peephole, where it should be the previous step's",
+    applies=output_sees("previous-cell"),
+)
+class OutputUsesNewCell(Reference):
+    def seen_by_output_gate(self, old_c: Array, c: Array) -> Array:
+        return c
 
 
 @peephole(

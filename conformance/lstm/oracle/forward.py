@@ -138,7 +138,7 @@ def _step(cell: _Cell, z: Vector, c: Vector) -> tuple[Vector, Vector]:
         new_c = _norm(new_c, gamma, beta, _EPSILON["basic-lstm-cell"])
     if case.cell_clip is not None:
         new_c = _within(new_c, case.cell_clip)
-    o = [cell.S(v) for v in _input_of_gate(cell, 3, z_o, new_c)]
+    o = [cell.S(v) for v in _input_of_gate(cell, 3, z_o, c if case.output_peephole == "previous-cell" else new_c)]
     literal = case.gate_clip is not None and case.gate_clip.reading == "all"
     shown = _within(new_c, case.gate_clip.bound) if literal and case.gate_clip else new_c
     h = [o[j] * cell.Hh(shown[j]) for j in range(H)]

@@ -157,7 +157,7 @@ class _Cell:
         if case.layer_norm == "basic-lstm-cell":
             new_c = self.norm(new_c, list(self.weights["gamma_cell"]), list(self.weights["beta_cell"]))
         new_c = self.within(new_c, case.cell_clip)
-        o = [self.S(v) for v in self.argument(3, z_o, new_c)]
+        o = [self.S(v) for v in self.argument(3, z_o, c if case.output_peephole == "previous-cell" else new_c)]
         literal = case.gate_clip is not None and case.gate_clip.reading == "all"
         shown = self.within(new_c, case.gate_clip.bound if literal and case.gate_clip else None)
         m = [o[j] * self.Hh(shown[j]) for j in range(H)]

@@ -19,13 +19,22 @@ DESCRIPTION = {
         "directions": ["forward", "reverse", "bidirectional"],
         "lengths": "each",
         "min_length": 0,
+        "lengths_via": ["argument"],
         "head": False,
     },
     "contracts": {"padded_y": "zeros", "empty_rows": "initial"},
     "devices": ["cpu"],
 }
-DTYPES = {"F32": np.float32, "F64": np.float64, "I64": np.int64, "BOOL": np.bool_}
+DTYPES = {
+    **{"F16": np.float16, "F32": np.float32, "F64": np.float64},
+    **{"I32": np.int32, "I64": np.int64, "BOOL": np.bool_, "U8": np.uint8},
+}
 NAMES = {np.dtype(dtype): name for name, dtype in DTYPES.items()}
+
+
+def load():
+    """Load the engine; the version of each package that computes."""
+    return {"numpy": np.__version__}
 
 
 def sigmoid(x):
@@ -101,7 +110,7 @@ def write_tensors(tensors):
 def answer(request, tensors, layers):
     """The answer to a request: its fields, and its tensors."""
     if request["op"] == "hello":
-        return {"op": "ok", "versions": {"numpy": np.__version__}, "settings": {}}, {}
+        return {"op": "ok", "versions": load(), "settings": {}}, {}
     if request["op"] == "prepare":
         layers[request["handle"]] = Layer(request["case"], tensors)
     elif request["op"] == "call":
@@ -128,8 +137,12 @@ def serve(requests, answers):
             return
 
 
-if __name__ == "__main__":
+def main():
     if "--describe" in sys.argv[1:]:
         print(json.dumps(DESCRIPTION))
     else:
         serve(sys.stdin.buffer, sys.stdout.buffer)
+
+
+if __name__ == "__main__":
+    main()

@@ -16,6 +16,7 @@ LOSES = {
     "bias": lambda case: {"bias": False},
     "forget_bias": lambda case: {"forget_bias": 0.0},
     "peephole": lambda case: {"peephole": False},
+    "output_peephole": lambda case: {"output_peephole": "new-cell"},
     "gate_clip": lambda case: {"gate_clip": None},
     "cell_clip": lambda case: {"cell_clip": None},
     "projection_clip": lambda case: {"projection_clip": None},

@@ -21,7 +21,7 @@ class Brook(Adapter):
         min_length=0,
         lengths_via=frozenset({"argument"}),
         forget_bias=True,
-        peephole=True,
+        peephole=frozenset({"new-cell"}),
         cell_clip=True,
         head=False,
     )
