@@ -15,7 +15,7 @@ impl Engine for Plain {
   "weights": {"gates": "ifgo", "tensors": {"W": ["W"], "R": ["R"], "bias": ["b"]}},
   "capabilities": {
     "dtypes": ["float32", "float64"], "directions": ["forward", "reverse", "bidirectional"],
-    "lengths": "each", "min_length": 0, "head": false
+    "lengths": "each", "min_length": 0, "lengths_via": ["argument"], "head": false
   },
   "contracts": {"padded_y": "zeros", "empty_rows": "initial"}
 }"#;
