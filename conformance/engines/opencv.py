@@ -2,12 +2,11 @@
 
 `Net::setInput` takes "CV_32F or CV_8U" (https://docs.opencv.org/5.x/db/d30/classcv_1_1dnn_1_1Net.html), so the adapter
 has float32 only. The importer reads the operator LSTM; its layer (modules/dnn/src/layers/recurrent2_layers.cpp in
-https://github.com/opencv/opencv) refuses activations other than Sigmoid and Tanh
-and lists of more than three (recurrent_layers.cpp), and, as it says itself, "Required inputs: X, W, R, B, seqLen, h0,
-c0 [, P for peephole]": where one of the last four is given, both states have to be. It raises nothing about any other
-attribute, so all of them are declared; the documentation does not say which of the two readings of clip is meant, and
-onnxruntime's is declared. The graph outputs need shapes, which ONNX does not require. Rows of length 0 and y past a
-length are not documented.
+https://github.com/opencv/opencv) refuses activations other than Sigmoid and Tanh and lists of more than three
+(recurrent_layers.cpp), and, as it says itself, "Required inputs: X, W, R, B, seqLen, h0, c0 [, P for peephole]": where
+one of the last four is given, both states have to be. It raises nothing about any other attribute, so all of them are
+declared; the documentation does not say which of the two readings of clip is meant, and onnxruntime's is declared. The
+graph outputs need shapes, which ONNX does not require. Rows of length 0 and y past a length are not documented.
 
 What the module says it has not implemented (its error code -213) is unsupported, so that a version that has it is
 noticed.
