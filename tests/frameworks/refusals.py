@@ -103,6 +103,11 @@ REFUSED: list[tuple[str, Fields, str]] = [
     ("litert", {"activations": {"cell": "relu"}}, "one activation for both"),
     ("litert", {"activations": {"gate": "tanh"}}, "does not take tanh as its gate activation"),
     ("litert", {"activations": both("softsign")}, "does not take softsign"),
+    ("tfjs-cpu", {"activations": {"cell": "relu"}}, "one activation for both"),
+    ("webnn", {"peephole": True}, "has no peepholes"),
+    ("webnn", {"B": 0}, "no tensors without elements"),
+    ("webnn", {"T": 257}, "unrolls the steps"),
+    ("onnxruntime-node", BATCH_MAJOR, "Batchwise"),
 ]
 
 UNAVAILABLE: list[tuple[str, str]] = [

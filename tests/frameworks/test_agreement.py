@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from agreement import ADAPTERS, Fields, adapter_of, case_of, marks_of, question, right_answer, row, rows_of
+from agreement import ADAPTERS, IN_NODE, Fields, adapter_of, case_of, marks_of, question, right_answer, row, rows_of
 from refusals import REFUSED, UNAVAILABLE
 from tables import AGREE, CALLED
 from toggles import TOGGLED, TOGGLES
@@ -78,7 +78,8 @@ def test_says_which_device_it_does_not_find(label: str, reason: str) -> None:
 def test_versions_name_the_deciding_package_first(adapter: str) -> None:
     versions = adapter_of(adapter).versions
     _, *modules = ADAPTERS[adapter]
-    assert next(iter(versions)).replace("-", "_") == (modules or ["numpy"])[0]
+    decides = IN_NODE.get(adapter) or (modules or ["numpy"])[0].replace("_", "-")
+    assert next(iter(versions)).replace("_", "-") == decides
     assert all(type(version) is str and version[0].isdigit() for version in versions.values())
 
 

@@ -23,6 +23,9 @@ SHOWN = {
     "openvino": {"openvino.inference_precision_hint", "openvino.execution_mode_hint"},
     "torch-dynamo-onnxruntime": {"onnxruntime.provider", "torch.mkldnn"},
     "litert": {"ai-edge-litert.num_threads", "ai-edge-litert.experimental_op_resolver_type"},
+    "tfjs-wasm": {"tfjs.backend", "tfjs.wasm_simd", "tfjs.wasm_threads"},
+    "onnxruntime-web": {"onnxruntime.provider"},
+    "webnn": {"webnn.device"},
 }
 
 FOLLOWED = [
