@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,16 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
     "tinygrad": ("engines", "tinygrad"),
 }
 """Every adapter: the mark of its framework, and the modules that it needs to be tested, the deciding one first."""
+
+IN_NODE = {
+    "tfjs-cpu": "tfjs-backend-cpu",
+    "tfjs-wasm": "tfjs-backend-wasm",
+    "onnxruntime-node": "onnxruntime-node",
+    "onnxruntime-web": "onnxruntime-web",
+    "webnn": "chromium",
+    "webnn-onnxruntime-web": "onnxruntime-web",
+}
+"""The adapters of JavaScript engines, which have no module in Python, and the package that decides."""
 
 MARKS = tuple(dict.fromkeys(mark for mark, *_ in ADAPTERS.values()))
 
@@ -153,8 +164,8 @@ def adapter_of(label: str) -> Adapter:
     """
     name = registry.parse(label).name
     engine = table.engine_of(name)
-    if engine is not None and engine.home != "shared" and (problem := state.missing(engine)):
-        (pytest.fail if os.environ.get("LSTM_REQUIRE_ALL") else pytest.skip)(problem)
+    if engine is not None and engine.home != "shared":
+        demand_installed(engine)
     for module in ADAPTERS[name][1:]:
         if find_spec(module) is None:
             pytest.skip(f"{module} is not installed")
@@ -170,6 +181,19 @@ def adapter_of(label: str) -> Adapter:
 
 
 _made = functools.cache(registry.make)
+
+
+def demand_installed(engine: table.Engine) -> None:
+    """Skip the test if an engine with a place of its own is not there; fail if LSTM_REQUIRE_ALL is set."""
+    if problem := state.missing(engine):
+        (pytest.fail if os.environ.get("LSTM_REQUIRE_ALL") else pytest.skip)(problem)
+
+
+def folder_of_packages(name: str) -> Path:
+    """The folder with the packages of an engine for npm. Skips if it is not installed."""
+    (engine,) = table.engines_named([name])
+    demand_installed(engine)
+    return state.home_of(engine, name)
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,11 @@ REFUSED: list[tuple[str, Fields, str]] = [
     ("mindspore", PROJECTION, "has no projection"),
     ("tinygrad", {"T": 2}, "at most 1 step"),
     ("tinygrad", ONE_STEP | {"layers": 2}, "has at most 1 layer"),
+    ("tfjs-cpu", {"activations": {"cell": "relu"}}, "one activation for both"),
+    ("webnn", {"peephole": True}, "has no peepholes"),
+    ("webnn", {"B": 0}, "no tensors without elements"),
+    ("webnn", {"T": 257}, "unrolls the steps"),
+    ("onnxruntime-node", BATCH_MAJOR, "Batchwise"),
 ]
 
 UNAVAILABLE: list[tuple[str, str]] = [

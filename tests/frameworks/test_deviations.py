@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from agreement import marks_of
+from agreement import folder_of_packages, marks_of
 
 from conformance.results.deviations import idle, load_deviations
 
@@ -63,9 +63,13 @@ def test_reproductions_show_what_they_say(script):
     for package in sorted(packages(script)):
         if find_spec(package) is None:
             pytest.skip(f"{package} is not installed")
+    words, folder = [sys.executable, Path(script).name], (ROOT / script).parent
+    if script.endswith(".mjs"):  # read from standard input, it finds the packages in the folder where it runs
+        words, folder = ["node", "--input-type=module"], folder_of_packages("javascript")
     done = subprocess.run(
-        [sys.executable, Path(script).name],
-        cwd=(ROOT / script).parent,
+        words,
+        input=(ROOT / script).read_text(),
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=300,

@@ -35,6 +35,9 @@ SHOWN = {
     "tract": {"tract.runtime"},
     "iree": {"iree.flags"},
     "mnn": {"mnn.backend", "mnn.precision"},
+    "tfjs-wasm": {"tfjs.backend", "tfjs.wasm_simd", "tfjs.wasm_threads"},
+    "onnxruntime-web": {"onnxruntime.provider"},
+    "webnn": {"webnn.device"},
 }
 
 FOLLOWED = [

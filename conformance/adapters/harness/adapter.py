@@ -166,7 +166,7 @@ def _right(answer: Any) -> Any:
 
 def _tensors(payload: bytes) -> dict[str, Array]:
     try:
-        return from_bytes(payload) if payload else {}
+        return {name: array.copy() for name, array in from_bytes(payload).items()} if payload else {}  # writeable
     except (safetensors.SafetensorError, KeyError, ValueError) as error:
         raise HarnessFault(
             f"what follows the answer cannot be read as tensors: {type(error).__name__}: {error}"
