@@ -277,7 +277,7 @@ AGREE: dict[str, Iterable[Fields]] = {
     "keras-onnxruntime": KERAS_EXPORTED,
     "litert": LITERT,
     "paddle": [*PADDLE, *PADDLE_PROJECTED, *SIZES],
-    "paddle-static": [*PADDLE[::2], *PADDLE_PROJECTED[::2]],
+    "paddle-static": [*PADDLE[::2], *PADDLE_PROJECTED[:-1:2]],
     "paddle-inference": PADDLE[::2],
     "mlx": MLX,
     "mindspore": MINDSPORE,
