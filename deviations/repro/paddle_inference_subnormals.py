@@ -1,4 +1,4 @@
-"""A predictor of paddle.inference takes subnormal numbers for zeros; the eager layer, from which it was saved, does not.
+"""A predictor of paddle.inference takes subnormal numbers for zeros; the eager layer that was saved does not.
 
 x is about 1e-39, and one step from states of zeros is sigmoid(o) tanh(sigmoid(i) tanh(g)).
 """
