@@ -120,7 +120,13 @@ _WARNINGS = {
     ),
     "export": ("ignore::DeprecationWarning", "ignore:In the future `np.object`:FutureWarning"),
     "torch": ("ignore:LSTM with projections is not supported with oneDNN:UserWarning",),
-    "engines": ("ignore::DeprecationWarning", "ignore:No ccache found:UserWarning", "ignore:API .* is deprecated"),
+    "engines": (
+        "ignore::DeprecationWarning",
+        "ignore:No ccache found:UserWarning",
+        "ignore:Tensor do not have 'place' interface:UserWarning",
+        "ignore:In transformed code:UserWarning",
+        r"ignore:[\s\S]*is deprecated",
+    ),
 }
 
 

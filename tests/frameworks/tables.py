@@ -361,7 +361,7 @@ AGREE: dict[str, Iterable[Fields]] = {
     "iree": [{"layers": 2} | BIDIRECTIONAL | HEAD, {"blocks": (2, 3), "h0": None}, {"dtype": "bfloat16"}],
     "mnn": [*WITHOUT_OPTIONS, NO_STATES | {"bias": False}, RELU, {"h0": None}],
     "paddle": [*PADDLE, *PADDLE_PROJECTED, *SIZES],
-    "paddle-static": [*PADDLE[::2], *PADDLE_PROJECTED[::2]],
+    "paddle-static": [*PADDLE[::2], *PADDLE_PROJECTED[:-1:2]],
     "paddle-inference": PADDLE[::2],
     "mlx": MLX,
     "mindspore": MINDSPORE,
