@@ -189,7 +189,13 @@ ON_A_GPU: list[Fields] = [
     ONE_STEP | {"dtype": "float16"},
 ]
 
-INTEGERS_OF_ONNX: list[Fields] = [*SHAPES, *CALLS, *PEEPHOLES, *CLIPPED_OR_COUPLED, {"lengths": (3, 5, 2)} | REVERSE]
+# onnxruntime is known to take the padding into the range of x, and torch refuses to quantise an LSTM without biases.
+INTEGERS_OF_ONNX: list[Fields] = [
+    fields for fields in (*SHAPES, *CALLS, *PEEPHOLES, *CLIPPED_OR_COUPLED) if "lengths" not in fields
+]
+INTEGERS_OF_TORCH: list[Fields] = [
+    fields for fields in (*SHAPES, *LENGTHS, *CALLS, *BATCH_MAJOR_ROWS) if fields.get("bias", True)
+]
 
 AGREE: dict[str, Iterable[Fields]] = {
     "torch": [
@@ -260,10 +266,10 @@ AGREE: dict[str, Iterable[Fields]] = {
     # Its activations but tanh are known to be wrong.
     "tflite-micro": [*SHAPES, *CALLS, *CELL_CLIPS[:1], *BATCH_MAJOR_ROWS, *POISON, CELL_CLIP | {"layers": 2}],
     "torch-quantizable": [*SHAPES, *CALLS, *BATCH_MAJOR_ROWS, *POISON],
-    "torch-int8": [*SHAPES, *LENGTHS[:2], *CALLS, *BATCH_MAJOR_ROWS],
+    "torch-int8": INTEGERS_OF_TORCH,
     "keras-torch-onnxruntime": KERAS_EXPORTED[:6],
     # Lengths, and the states of a stack, are known to be lost.
-    "paddle-onnxruntime": [{"c0": None} | HEAD, BATCH_MAJOR | BIDIRECTIONAL | NO_STATES | LAST_HEAD],
+    "paddle-onnxruntime": [{"c0": None} | HEAD, BATCH_MAJOR | BIDIRECTIONAL | NO_STATES | HEAD],
     "executorch": [BATCH_MAJOR | BIDIRECTIONAL | {"T": 2, "layers": 2} | HEAD, {"T": 2} | NARROW_PROJECTION],
     "onnxruntime-int8": INTEGERS_OF_ONNX,
     "onnxruntime-int8-by-row": INTEGERS_OF_ONNX,
@@ -311,6 +317,6 @@ CALLED: dict[str, list[Fields]] = {
     "keras-torch-onnxruntime": [REVERSE | {"lengths": (4, 5, 2)}],
     "paddle-onnxruntime": [BIDIRECTIONAL | HEAD],
     "executorch": [{"T": 2} | HEAD],
-    "onnxruntime-int8": [BIDIRECTIONAL | {"lengths": (3, 5, 2)} | HEAD],
+    "onnxruntime-int8": [BIDIRECTIONAL | HEAD],
     "onnxruntime-int8-by-row": [BIDIRECTIONAL | HEAD],
 }
