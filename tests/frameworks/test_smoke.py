@@ -12,7 +12,7 @@ from conformance.run.smoke import Smoke
 
 REFUSED = {
     # The operator has it, but onnxruntime refuses it.
-    **dict.fromkeys(("onnxruntime", "onnxruntime-node", "onnxruntime-web"), {"batch_major/layout"}),
+    **{key: {"batch_major/layout"} for key in ("onnxruntime", "onnxruntime-node", "onnxruntime-web")},
     "torch-int8": {"bias/absent"},
     "paddle-onnxruntime": {"bias/absent"},
     "torch-torchscript-onnxruntime": {"weights/projection"},  # and so do the exporters
