@@ -80,7 +80,26 @@ class Engine:
 
 _JAVASCRIPT: Final = ("onnxruntime-node", "onnxruntime-web", "tfjs-cpu", "tfjs-wasm", "webnn", "webnn-onnxruntime-web")
 
-ENGINES: tuple[Engine, ...] = (Engine("javascript", _JAVASCRIPT, 870, "npm"),)
+ENGINES: tuple[Engine, ...] = (
+    Engine("opencv", ("opencv",), 154),
+    Engine("tract", ("tract",), 33),
+    Engine("iree", ("iree",), 393),
+    Engine("mnn", ("mnn",), 194, "own"),
+    Engine("flax", ("flax", "flax-linen"), 115),
+    Engine("haiku", ("haiku",), 7),
+    Engine("equinox", ("equinox", "jax-rnn"), 4),
+    Engine("paddle", ("paddle", "paddle-inference", "paddle-static"), 721),
+    Engine("mlx", ("mlx",), 38),
+    Engine("tinygrad", ("tinygrad",), 40),
+    Engine("mindspore", ("mindspore",), 2840, "own"),
+    Engine("tflite-micro", ("tflite-micro",), 4),
+    Engine("torch-ao", ("torch-int8", "torch-quantizable"), 1),
+    Engine("onnxruntime-int8", ("onnxruntime-int8", "onnxruntime-int8-by-row"), 1),
+    Engine("keras-torch-onnxruntime", ("keras-torch-onnxruntime",), 1),
+    Engine("executorch", ("executorch",), 130),
+    Engine("paddle-onnxruntime", ("paddle-onnxruntime",), 1300, "own"),
+    Engine("javascript", _JAVASCRIPT, 870, "npm"),
+)
 
 
 def engine_of(adapter: str) -> Engine | None:

@@ -1,4 +1,6 @@
-"""Which cases the adapters of the first frameworks must answer. Rows that an adapter's interface does not accept are skipped.
+"""Which cases the adapters of the first frameworks must answer.
+
+Rows that an adapter's interface does not accept are skipped.
 
 What a framework is known to get wrong is left out here: deviations/ records it, with a reproduction that
 test_deviations.py runs.
