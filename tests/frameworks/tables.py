@@ -179,9 +179,8 @@ KERAS_ON_JAX: list[Fields] = [
     *KERAS_NO_ROWS,
 ]
 
-    *(*SHAPES[::4], *LENGTHS[:2], *LENGTHS_FROM_ZERO[:2], *ACTIVATIONS[::9]),
-    *(*CALLS[:2], *PEEPHOLES[:1]),
-# masked step; the gradient of a single step.
+# Left out because TensorFlow.js is known to get them wrong: a row whose first step is masked, with an initial h; NaN in
+# a masked step; the gradient of a single step.
 TFJS: list[Fields] = [
     *SHAPES[::4],
     *(fields | NO_STATES | {"padding": 2.0} for fields in LENGTHS[:4]),
