@@ -80,7 +80,7 @@ class Engine:
 
 _JAVASCRIPT: Final = ("onnxruntime-node", "onnxruntime-web", "tfjs-cpu", "tfjs-wasm", "webnn", "webnn-onnxruntime-web")
 
-ENGINES: tuple[Engine, ...] = (Engine("javascript", _JAVASCRIPT, 870, "npm"),)
+ENGINES: tuple[Engine, ...] = (Engine("javascript", _JAVASCRIPT, 860, "npm"),)
 
 
 def engine_of(adapter: str) -> Engine | None:
