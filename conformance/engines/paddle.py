@@ -109,8 +109,7 @@ class PaddleInference(Paddle):
     """The same module, saved by paddle.jit.save and run by a predictor of paddle.inference with its defaults."""
 
     name = "paddle-inference"
-    # Without a projection: the predictor made with its defaults does not return from it in float32, and cannot be made
-    # in float64 (docs/adapters.md, what is not asked).
+    # What the layer has and this lacks is not asked of a predictor: docs/adapters.md#what-is-not-asked.
     capabilities = Capabilities(
         dtypes=frozenset({"float32", "float64"}),
         directions=frozenset({"forward", "bidirectional"}),

@@ -7,8 +7,7 @@ The layer has two biases, `time_major`, initial states given together or left ou
 `sequence_length`; no reverse scan alone and no choice of activations. The export states its inputs' shapes, in which
 the numbers of steps and rows are left open.
 
-Layers without biases are refused here, because the export ends its process for some of them
-(docs/adapters.md#what-is-not-asked).
+Some valid layers are not asked of it: docs/adapters.md#what-is-not-asked.
 
 y past a row's length is zero in Paddle (python/paddle/nn/layer/rnn.py masks the outputs).
 """
@@ -71,7 +70,7 @@ class PaddleExport(Adapter):
     def prepare(self, case: Case, weights: Weights) -> Model:
         """A session with the exported layer, with the states as inputs if they are given."""
         if not case.bias:
-            raise UnsupportedOption(f"{self.name}: a layer without biases is not asked of it: see docs/adapters.md")
+            raise UnsupportedOption(f"{self.name}: not asked of it, see docs/adapters.md#what-is-not-asked")
         layer = _layer(self._paddle, case, weights)
         runners: dict[bool, Runner] = {}
 

@@ -98,7 +98,7 @@ ENGINES: tuple[Engine, ...] = (
     Engine("keras-torch-onnxruntime", ("keras-torch-onnxruntime",), 1),
     Engine("executorch", ("executorch",), 130),
     Engine("paddle-onnxruntime", ("paddle-onnxruntime",), 1300, "own"),
-    Engine("javascript", _JAVASCRIPT, 870, "npm"),
+    Engine("javascript", _JAVASCRIPT, 860, "npm"),
 )
 
 

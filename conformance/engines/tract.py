@@ -5,8 +5,7 @@ sequence_lens but a constant that is T in every row, so the adapter takes no len
 refuses none. The cell computes in f16 and f32 ("LstmEpilogue only supports f32 and f16 preactivations"). The
 documentation does not say which of the two readings of clip is meant; onnxruntime's is declared.
 
-Sizes are fixed before the model is loaded: tract infers the shapes inside a model from those of its inputs, and some
-models of open sizes end the process.
+Sizes are fixed before the model is loaded: tract infers the shapes inside a model from those of its inputs.
 """
 
 from __future__ import annotations

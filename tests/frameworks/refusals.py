@@ -116,7 +116,7 @@ REFUSED: list[tuple[str, Fields, str]] = [
     ("torch-int8", poison("h0", 0, 2, 1), "8-bit integers hold no NaN"),
     ("executorch", UNSORTED, "takes no lengths"),
     ("paddle-onnxruntime", PROJECTION, "has no projection"),
-    ("paddle-onnxruntime", {"bias": False}, "a layer without biases is not asked of it"),
+    ("paddle-onnxruntime", {"bias": False}, "this layer is not asked of it"),
     ("keras-torch-onnxruntime", {"dtype": "float16"}, "computes in float32, not in float16"),
     ("onnxruntime-int8", BATCH_MAJOR, "has no batch-major layout"),
     ("onnxruntime-int8", {"dtype": "float16"}, "computes in float32, not in float16"),
