@@ -75,6 +75,8 @@ WORDS: dict[str, dict[str, str]] = {
     "haiku": _TINY,
     "equinox": _TINY,
     "jax-rnn": _TINY,
+    "paddle-inference": _TINY,
+    "mindspore": {"tiny numbers": "subnormal-terms-flushed"},
 }
 """Adapter -> words of a case -> the mistake to expect; all of them are made together."""
 _OF_ONNXRUNTIME = {
@@ -91,6 +93,7 @@ DIGITS: dict[str, dict[tuple[str, ...], str]] = {
     "torch-dynamo-onnxruntime": _OF_ONNXRUNTIME,
     "keras-tensorflow": {("elu", "tiny numbers"): "keras_tensorflow_elu"},
     "tf1-lstm-cell": {("elu", "tiny numbers"): "tensorflow_elu"},
+    "tinygrad": {("tiny numbers",): "tinygrad_tanh"},
 }
 """Adapter -> words of a case -> the reproduction of digits of its own; the first that fits."""
 
