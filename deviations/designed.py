@@ -75,6 +75,8 @@ WORDS: dict[str, dict[str, str]] = {
     "haiku": _TINY,
     "equinox": _TINY,
     "jax-rnn": _TINY,
+    "paddle-inference": _TINY,
+    "mindspore": {"tiny numbers": "subnormal-terms-flushed"},
 }
 """Adapter -> words of a case -> the mistake to expect; all of them are made together."""
 _OF_ONNXRUNTIME = {
@@ -91,6 +93,8 @@ DIGITS: dict[str, dict[tuple[str, ...], str]] = {
     "torch-dynamo-onnxruntime": _OF_ONNXRUNTIME,
     "keras-tensorflow": {("elu", "tiny numbers"): "keras_tensorflow_elu"},
     "tf1-lstm-cell": {("elu", "tiny numbers"): "tensorflow_elu"},
+    "tinygrad": {("tiny numbers",): "tinygrad_tanh"},
+    "mnn": {("batch-major",): "mnn_layout", ("tiny numbers",): "mnn_sigmoid_and_tanh"},
 }
 """Adapter -> words of a case -> the reproduction of digits of its own; the first that fits."""
 
@@ -104,14 +108,13 @@ def entry_for(record: dict[str, Any], entries: list[Deviation], words: set[str])
     """The entry that explains an unexpected wrong answer. words: of the case."""
     fits = [e for e in entries if e.outcome == record["outcome"] and e.precision in (None, record.get("precision"))]
     proofs = [proof for needed, proof in DIGITS.get(record["adapter"], {}).items() if words.issuperset(needed)]
+    made = [[e for e in fits if frozenset(e.mistake) == mistakes] for mistakes in mistakes_of(record)]
+    proven = [e for e in fits if Path(e.repro or "").stem in proofs[:1]]
     together = expected(record["adapter"], words)
-    for mistakes in (*mistakes_of(record), together):
-        for entry in fits:
-            if frozenset(entry.mistake) == mistakes and mistakes:
-                return entry
-    for entry in fits:
-        if Path(entry.repro or "").stem in proofs[:1]:
-            return entry
+    words_say = [e for e in fits if e.mistake and set(e.mistake) == together]
+    for found in (*made, proven, words_say):
+        if found:
+            return found[0]
     return fits[0] if fits and record["outcome"] != "failed" else None
 
 
