@@ -18,7 +18,7 @@ from conformance.cli import options
 if TYPE_CHECKING:
     from conformance.engines.table import Engine
 
-_COLUMNS = "{:16} {:14} {:>10}  {}"
+_COLUMNS = "{:24} {:14} {:>6}  {}"
 
 
 @click.group(invoke_without_command=True)

@@ -11,7 +11,7 @@ from conformance.cli import options
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=options.FILE, metavar="RESULTS...")
-@click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
+@click.option("-o", "--output", required=True, type=options.NEW_FOLDER, metavar="FOLDER",
               help="The folder of the site; what else lies in it stays.")  # fmt: skip
 @options.specs
 @click.option("--mistakes", metavar="URL", help="Where docs/mistakes.md is published; mistakes link to it.")

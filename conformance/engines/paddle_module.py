@@ -3,7 +3,7 @@
     nn.LSTM   https://www.paddlepaddle.org.cn/documentation/docs/en/api/paddle/nn/LSTM_en.html
 
 The parameters of one layer and direction are those of its LSTMCell: torch's names and order of gates, i, f, g, o, two
-biases, and `weight_ho` (H, P), the projection. There is no switch for the biases; a case without them has zeros there.
+biases, and `weight_ho` (H, P), the projection. A case without biases has zeros there.
 """
 
 from __future__ import annotations

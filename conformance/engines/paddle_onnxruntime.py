@@ -70,7 +70,7 @@ class PaddleExport(Adapter):
     def prepare(self, case: Case, weights: Weights) -> Model:
         """A session with the exported layer, with the states as inputs if they are given."""
         if not case.bias:
-            raise UnsupportedOption(f"{self.name}: this layer is not asked of it: see docs/adapters.md")
+            raise UnsupportedOption(f"{self.name}: not asked of it, see docs/adapters.md#what-is-not-asked")
         layer = _layer(self._paddle, case, weights)
         runners: dict[bool, Runner] = {}
 

@@ -98,7 +98,7 @@ ENGINES: tuple[Engine, ...] = (
     Engine("keras-torch-onnxruntime", ("keras-torch-onnxruntime",), 1),
     Engine("executorch", ("executorch",), 130),
     Engine("paddle-onnxruntime", ("paddle-onnxruntime",), 1300, "own"),
-    Engine("javascript", _JAVASCRIPT, 870, "npm"),
+    Engine("javascript", _JAVASCRIPT, 860, "npm"),
 )
 
 
@@ -118,7 +118,7 @@ def engines_named(names: Iterable[str]) -> list[Engine]:
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = f"; did you mean {near[0]!r}?" if near else "."
             raise ConformanceError(f"there is no engine '{shortened(name)}'{hint} There are: {', '.join(known)}")
         found.append(known[name])
     return list(dict.fromkeys(found))

@@ -112,7 +112,7 @@ def check_all(
         raise AdapterUnavailable(absent[0] if adapters else "no adapter loads here; see: conformance doctor")
     answers = _answers(told, settings)
     warnings = {} if adapters else _warnings(made, told, settings, unusable)
-    absent += [said] if unusable and (said := state.said_absent()) else []
+    absent += [said] if told and unusable and (said := state.said_absent()) else []
     return Checked(_by_file(made, answers, warnings), absent, made.store.digest())
 
 

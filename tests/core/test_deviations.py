@@ -173,7 +173,7 @@ def test_an_adapter_without_a_file_has_no_deviations(tmp_path):
         ("\">=2.4,<2.6\"", "'2.5'", "3: versions: torch: '2.5' is not a version range like '>=1.2,<2'"),
         ("[stack/*-f16, head/last-step]", "[]", "1: cases: Tuple should have at least 1 item"),
         ("[stack/*-f16, head/last-step]", "stack/x", "1: cases: Input should be a valid tuple"),
-        ("reason: sums", "precision: fp8\n  reason: sums", "2: precision: Input should be 'float16', 'bfloat16'"),
+        ("reason: sums", "precision: fp8\n  reason: sums", "2: precision: Input should be 'int8', 'int8-by-row'"),
         ("reason: sums", "outcome: passed\n  reason: sums", "2: outcome: needs one of failed, errored, crashed,"),
         (ENTRY, "cases: []\n", "1: a deviations file is a list"),
         ("- cases", "- plain text\n- cases", "1: a deviation is a mapping"),

@@ -54,7 +54,7 @@ NOT_OURS: dict[str, tuple[Callable[[Lines], Any], str]] = {
     "allowed-nan": (with_field(1, "allowed", NAN), ":2: not a line of a results file: NaN is not a finite number"),
     "seconds-negative": (with_field(1, "seconds", -0.5), ":2: seconds: Input should be greater than or equal to 0"),
     "dtype": (with_field(1, "dtype", "float8"), ":2: dtype: Input should be "),
-    "precision": (with_field(1, "precision", "float8"), ":2: precision: needs one of bfloat16, float16, tf32, "),
+    "precision": (with_field(1, "precision", "float8"), ":2: precision: needs one of int8, int8-by-row, bfloat16, "),
     "shard-beyond": (with_shard("5/2"), f":1: shard: '5/2' {ALLOWED_SHARD}"),
     "shard-no-number": (with_shard("x"), f":1: shard: 'x' {ALLOWED_SHARD}"),
     "shard-long": (with_shard("1/" + "9" * 5000), f":1: shard: '1/{'9' * 38}...' {ALLOWED_SHARD}"),

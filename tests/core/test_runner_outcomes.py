@@ -43,7 +43,7 @@ FAULTS = {
     "coarse": ("passed", "noise "),
     "unknown-precision": (
         "errored",
-        "ValueError: the adapter declares precision 'float8'; allowed: bfloat16, float16, ",
+        "ValueError: the adapter declares precision 'float8'; allowed: int8, int8-by-row, bfloat16, ",
     ),
     "unknown-padding": ("errored", "ValueError: the adapter declares padded_y 'garbage'; allowed: zeros, last"),
     "unknown-empty-rows": ("errored", "ValueError: the adapter declares empty_rows 'garbage'; allowed: initial, zeros"),

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import needed
 
 from conformance.results.reading import read_results
 
@@ -245,7 +244,8 @@ def test_two_installations_at_a_time_take_turns(world):
 @pytest.fixture
 def packages(tmp_path: Path) -> World:
     """A world whose engine is a package of Node.js, in a tarball, with its lock file."""
-    needed(shutil.which("npm"), "npm")
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not here")
     world = World(tmp_path, None, "npm")
     package = tmp_path / "weir-js"
     package.mkdir()

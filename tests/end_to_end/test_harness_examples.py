@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import needed
 from harness import COMMAND, ROOT
 
 from conformance.results.reading import read_results
@@ -28,7 +27,8 @@ FEWEST = {"cpp": 90, "rust": 110, "python": 110}
 def built(*words: object, cwd: Path, **environment: str) -> None:
     command = [str(word) for word in words]
     tool = shutil.which(command[0], path=PLACES)
-    needed(tool, command[0])
+    if tool is None:
+        pytest.skip(f"{command[0]} is not here")
     environ = os.environ | {"PATH": PLACES} | environment
     done = subprocess.run([tool, *command[1:]], cwd=cwd, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -6,6 +6,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import IO, Final, Literal
 
 from pydantic import Field, ValidationError
@@ -122,6 +123,8 @@ def cannot_start(words: Sequence[str], error: OSError) -> str:
     name = shortened(words[0])
     if isinstance(error, FileNotFoundError):
         return f"{name}: there is no such command"
+    if Path(words[0]).is_dir():
+        return f"{name}: is a folder; name the file in it that is to be run"
     if isinstance(error, PermissionError):
         return f"{name}: is not executable; chmod +x it, or name what runs it, as in command:'python3 {name}'"
     return f"{name}: cannot be started: {error.strerror}"

@@ -47,5 +47,5 @@ export async function contextOf(device) {
 /** Refuses x (T, B, I) of a call for which no graph can be made: T steps become T copies of a cell in Chromium's graph. */
 export function demandSizes([T, B]) {
   if (!T || !B) throw unsupported("WebNN has no tensors without elements");
-  if (T > MOST_STEPS) throw unsupported(`Chromium unrolls the steps, and takes minutes to build a graph of more than ${MOST_STEPS}`);
+  if (T > MOST_STEPS) throw unsupported(`Chromium copies the cell for each step, so no graph of more than ${MOST_STEPS} steps is asked of it`);
 }
