@@ -44,6 +44,7 @@ _LEFT_OUT = ("one length", "unsorted lengths", "holes")
 _KERAS = {f"upstream and {kind}": "left-out-steps-run-as-zeros" for kind in _LEFT_OUT} | {
     f"reverse and cross-entropy and {kind}": "loss-mask-reversed" for kind in _LEFT_OUT
 }
+_INTEGERS = dict.fromkeys(_LENGTHS, "quantised-dynamically")
 _OF_ONNX = {"gate clip": "clip-ignored", "forget=1-input": "input-forget-ignored"}
 WORDS: dict[str, dict[str, str]] = {
     "opencv": _OF_ONNX
@@ -76,6 +77,8 @@ WORDS: dict[str, dict[str, str]] = {
     "equinox": _TINY,
     "jax-rnn": _TINY,
     "paddle-inference": _TINY,
+    "onnxruntime-int8": _INTEGERS,
+    "onnxruntime-int8-by-row": _INTEGERS,
     "mindspore": {"tiny numbers": "subnormal-terms-flushed"},
 }
 """Adapter -> words of a case -> the mistake to expect; all of them are made together."""
@@ -93,6 +96,8 @@ DIGITS: dict[str, dict[tuple[str, ...], str]] = {
     "torch-dynamo-onnxruntime": _OF_ONNXRUNTIME,
     "keras-tensorflow": {("elu", "tiny numbers"): "keras_tensorflow_elu"},
     "tf1-lstm-cell": {("elu", "tiny numbers"): "tensorflow_elu"},
+    "onnxruntime-int8": {("elu", "tiny numbers"): "onnxruntime_elu"},
+    "onnxruntime-int8-by-row": {("elu", "tiny numbers"): "onnxruntime_elu"},
     "tinygrad": {("tiny numbers",): "tinygrad_tanh"},
     "mnn": {("batch-major",): "mnn_layout", ("tiny numbers",): "mnn_sigmoid_and_tanh"},
 }
