@@ -32,7 +32,7 @@ def run(monkeypatch: pytest.MonkeyPatch, cases: dict[str, Case]) -> Iterator:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([ADAPTERS, *filter(None, [os.environ.get("PYTHONPATH")])]))
 
     def outcomes(adapter: str, *case_ids: str) -> list[Outcome]:
-        backend = ("torch",) if adapter == "keras-torch-onnxruntime" else ("tensorflow", "tf2onnx")
+        backend = ("torch",) if adapter == "keras-torch-open-onnxruntime" else ("tensorflow", "tf2onnx")
         for package in ("keras", "onnx", "onnxruntime", *backend):
             if find_spec(package) is None:
                 pytest.skip(f"{package} is not installed")
@@ -62,7 +62,7 @@ def test_after_a_reset_it_starts_from_zeros(run):
 
 def test_on_pytorch_an_open_time_axis_is_one_step(run):
     one, many, reverse, bidirectional, stack, stream = run(
-        "keras-torch-onnxruntime",
+        "keras-torch-open-onnxruntime",
         *("cell/step-f32-both-states", "direction/plain-forward-f32", "direction/plain-reverse-f32"),
         *("direction/plain-bidirectional-f32", "stack/plain-layers3-forward-f32", "state/stream-unequal-f32"),
     )

@@ -56,7 +56,7 @@ class KerasResetOnnx(KerasStatefulOnnx):
 class KerasTorchOnnx(KerasTorch):
     """Keras on PyTorch, exported with dynamic batch and time axes."""
 
-    name = "keras-torch-onnxruntime"
+    name = "keras-torch-open-onnxruntime"
     capabilities = replace(KerasOnnx.capabilities, lengths="none", holes=False)
 
     def __init__(self, device: str = "cpu") -> None:
