@@ -130,7 +130,7 @@ def check(name: str, known: Sequence[str] | None = None) -> None:
     known = available() if known is None else known
     if name not in known:
         near = difflib.get_close_matches(name, known, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = f"; did you mean {near[0]!r}?" if near else ";"
         raise AdapterUnavailable(f"no adapter '{shortened(name)}'{hint} installed: {', '.join(known)}")
 
 

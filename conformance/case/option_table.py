@@ -9,37 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 from conformance.case.options import ClipReading, Coupling, GradientKind, LayerNorm, LengthsVia, PeepholeReading
-from conformance.case.tensor_table import PEEPHOLE, WIDE, Keys
-
-STREAM: Keys = {"T": 5, "direction": "forward"}
-"""For options that need a sequence; an interface that takes one step at a time is not asked."""
-NO_STATES: Keys = {"h0": None, "c0": None}
-PADDED: Keys = {"T": 5, "padding": 2.0}
-"""Not so large that it shuts every gate: a row that is not cut off has to make a difference."""
-_ENDING: Keys = PADDED | {"lengths": (3, 5, 4)}
-"""Every row has a step in each of two blocks, for interfaces that do not accept a length of 0."""
-_FIRST_LONGEST = NO_STATES | PADDED | {"lengths": (5, 3, 2)}
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A case with an option (`on`), and one without it or with another value of it (`off`).
-
-    name: the check is `option/name`. about: what is tried, as a noun; "" for the option's name. expect: whether the
-    answers must differ or be the same. remedy: what to hand over, or what to watch for; "" for the case's key.
-    mistakes: those with the same effect, in addition to the option's own.
-    """
-
-    name: str
-    on: Keys
-    off: Keys
-    about: str = ""
-    expect: Literal["differ", "same"] = "differ"
-    remedy: str = ""
-    mistakes: tuple[str, ...] = ()
+from conformance.case.tensor_table import PEEPHOLE, WIDE
+from conformance.case.trials import ENDING, FIRST_LONGEST, NO_STATES, PADDED, STREAM, Trial, clip, norm, numbers
 
 
 @dataclass(frozen=True)
@@ -69,25 +43,11 @@ def _word(name: str) -> Callable[[Any], str | None]:
     return lambda case: getattr(case, name)
 
 
-def _numbers(name: str, one: float, other: float, base: Keys) -> tuple[Trial, ...]:
-    """The trials of an option that is a number: giving it, and changing its value."""
-    given = base | {name: one}
-    return Trial("given", given, base), Trial("value", given, base | {name: other}, f"the value of {name}")
-
-
-def _clip(bound: float, reading: str) -> Keys:
-    return WIDE | {"gate_clip": {"bound": bound, "reading": reading}}
-
-
-def _norm(kind: str) -> Keys:
-    return {"bias": False, "layer_norm": kind}
-
-
 _FORGET_BIAS = Option(
     lambda case: case.forget_bias != 0.0,
     "has no forget bias at run time",
     lambda case: f"forget_bias={case.forget_bias:g}",
-    trials=_numbers("forget_bias", 0.75, 1.5, {}),
+    trials=numbers("forget_bias", 0.75, 1.5, {}),
     ignored="forget-bias-ignored",
 )
 _PEEPHOLE = Option(
@@ -119,14 +79,14 @@ _GATE_CLIP = Option(
         *(
             trial
             for reading in get_args(ClipReading)
-            for one, other in [(_clip(0.5, reading), _clip(1.0, reading))]
+            for one, other in [(clip(0.5, reading), clip(1.0, reading))]
             for trial in (
                 Trial(reading, one, WIDE, f"gate_clip ({reading})", remedy="case.gate_clip.bound"),
                 Trial(f"{reading}-value", one, other, "the value of gate_clip", remedy="case.gate_clip.bound"),
             )
         ),
         Trial(
-            *("reading", _clip(0.5, "gates"), _clip(0.5, "all"), "the reading of gate_clip"),
+            *("reading", clip(0.5, "gates"), clip(0.5, "all"), "the reading of gate_clip"),
             remedy="case.gate_clip.reading",
         ),
     ),
@@ -136,14 +96,14 @@ _CELL_CLIP = Option(
     _given("cell_clip"),
     "has no clip of the cell state",
     lambda case: f"cell_clip={case.cell_clip:g}",
-    trials=_numbers("cell_clip", 0.75, 1.5, WIDE),
+    trials=numbers("cell_clip", 0.75, 1.5, WIDE),
     ignored="cell-clip-ignored",
 )
 _PROJECTION_CLIP = Option(
     _given("projection_clip"),
     "has no clip of the projection",
     lambda case: f"projection_clip={case.projection_clip:g}",
-    trials=_numbers("projection_clip", 0.125, 0.0625, {"P": 2}),
+    trials=numbers("projection_clip", 0.125, 0.0625, {"P": 2}),
     ignored="projection-clip-ignored",
 )
 _COUPLING = Option(
@@ -163,8 +123,8 @@ _LAYER_NORM = Option(
     "layer_norm={}",
     get_args(LayerNorm),
     trials=(
-        *(Trial(kind, _norm(kind), {"bias": False}, f"layer_norm {kind}") for kind in get_args(LayerNorm)),
-        Trial("kind", _norm("nnapi"), _norm("basic-lstm-cell"), "the kind of layer_norm"),
+        *(Trial(kind, norm(kind), {"bias": False}, f"layer_norm {kind}") for kind in get_args(LayerNorm)),
+        Trial("kind", norm("nnapi"), norm("basic-lstm-cell"), "the kind of layer_norm"),
     ),
     ignored="layer-norm-ignored",
 )
@@ -201,10 +161,10 @@ _LENGTHS_VIA = Option(
     trials=tuple(
         trial
         for way in get_args(LengthsVia)
-        for asked in [_FIRST_LONGEST | {"lengths_via": way}]
+        for asked in [FIRST_LONGEST | {"lengths_via": way}]
         for trial in (
             Trial(way, asked, {"T": 5} | NO_STATES, f"lengths by way of {way}", "differ", "inputs.lengths"),
-            Trial(f"{way}-same", asked, _FIRST_LONGEST, f"handing lengths over by way of {way}", "same"),
+            Trial(f"{way}-same", asked, FIRST_LONGEST, f"handing lengths over by way of {way}", "same"),
         )
     ),
     ignored="lengths-ignored",
@@ -221,7 +181,7 @@ _BLOCKS = Option(
             ("stream-c-not-carried", "stream-h-not-carried", "steps-baked-in"),
         ),
         Trial(
-            *("lengths", STREAM | _ENDING | {"blocks": (2, 3)}, STREAM | _ENDING),
+            *("lengths", STREAM | ENDING | {"blocks": (2, 3)}, STREAM | ENDING),
             *("lengths of a sequence cut into blocks", "same", "inputs.lengths of each call count its own steps only"),
             ("stream-lengths-restart",),
         ),

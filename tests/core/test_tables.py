@@ -11,10 +11,11 @@ import pytest
 from conformance.adapters.numpy_reference import NumpyReference
 from conformance.case.fields import Fields
 from conformance.case.model import Case
-from conformance.case.option_table import EVERY_OPTION, OPTIONS, Supported, Trial
+from conformance.case.option_table import EVERY_OPTION, OPTIONS, Supported
 from conformance.case.options import GateClip
 from conformance.case.tensor_table import HEAD_WEIGHTS, INPUTS, LAYER_WEIGHTS, Inputs, LayerWeights
 from conformance.case.tensors import Array, Arrays
+from conformance.case.trials import Trial
 from conformance.golden.inputs import make_arrays
 from conformance.lstm.gradients import reference_of
 from conformance.lstm.mistakes import BY_ID

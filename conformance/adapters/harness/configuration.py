@@ -61,19 +61,19 @@ def _of_pyproject(path: Path, changed: int) -> dict[str, str]:
         raise ConformanceError(f"{path}: {error}") from error
     for key in TABLE.split("."):
         told = told.get(key, {}) if isinstance(told, dict) else {}
-    return _checked(told, f"{path}: [{TABLE}]")
+    return _checked(told, f"{path}: [{TABLE}]", 'acme = "./acme-harness"')
 
 
 @lru_cache(maxsize=8)
 def _of_yaml(path: Path, changed: int) -> dict[str, str]:
     from conformance.case.yaml_lines import parse_file
 
-    return _checked(parse_file(path, str(path)), str(path))
+    return _checked(parse_file(path, str(path)), str(path), "acme: ./acme-harness")
 
 
-def _checked(told: Any, where: str) -> dict[str, str]:
+def _checked(told: Any, where: str, example: str) -> dict[str, str]:
     if not isinstance(told, dict):
-        raise ConformanceError(f'{where}: needs lines like acme = "./acme-harness"')
+        raise ConformanceError(f"{where}: needs lines that give each name its command, like {example}")
     found = {}
     for name, command in told.items():
         if not isinstance(name, str) or _NAME.fullmatch(name) is None:

@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from pydantic import ValidationError
 
 from conformance.adapters.capabilities import Capabilities
-from conformance.case.option_table import NO_STATES, OPTIONS, PADDED, STREAM
+from conformance.case.option_table import OPTIONS
 from conformance.case.tensor_table import LAYER_WEIGHTS
 from conformance.case.tensors import Array
+from conformance.case.trials import NO_STATES, PADDED, STREAM
 from conformance.run.smoke.questions import (
     BIDIRECTIONAL,
     Check,

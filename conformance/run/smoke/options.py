@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.adapters.capabilities import ActivationSet, Capabilities
-from conformance.case.option_table import NO_STATES, OPTIONS, PADDED, STREAM
+from conformance.case.option_table import OPTIONS
 from conformance.case.options import DEFAULTS, Activation
+from conformance.case.trials import NO_STATES, PADDED, STREAM
 from conformance.lstm.mistakes import BY_ID
 from conformance.run.smoke.questions import (
     BIDIRECTIONAL,
