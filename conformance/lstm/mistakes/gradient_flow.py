@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from conformance.case.tensors import Array, Arrays, Outputs
-from conformance.lstm.gradients import Gradients, zeros_like
+from conformance.lstm.cell_gradients import Parts
+from conformance.lstm.gradients import Gradients, outer, zeros_like
 from conformance.lstm.mistakes.base import Axis
 from conformance.lstm.mistakes.gradients import differentiated, final_state
-from conformance.lstm.step import State
+from conformance.lstm.step import Scan, State, Step
 from conformance.lstm.tape import Taped
 
 flow = Axis("gradient flow")
@@ -158,3 +159,18 @@ class NanOfPadding(Gradients):
     def past_left_out(self, valid: Array, before: State, carried: State) -> State:
         others = self.held(valid, zeros_like(carried), carried)
         return State(before.h + others.h, before.c + others.c)
+
+
+@flow(
+    "gradient-recurrent-weight-without-h0",
+    "uses 0 instead of h0 in dL/dR where a row begins its reverse scan behind padding",
+    applies=lambda case: differentiated(case) and case.masked and case.direction != "forward" and case.h0 is not None,
+)
+class RecurrentWeightWithoutH0(Gradients):
+    def weights_back(self, scan: Scan, steps: Sequence[Step], parts: Parts) -> Outputs:
+        found = super().weights_back(scan, steps, parts)
+        if scan.valid is not None and self.case.reverse(scan.direction):
+            seen = np.stack([self.seen_h(step) for step in steps])
+            seen[:-1] = np.where(scan.valid[1:, :, None], seen[:-1], 0.0)  # y of the step before, in the scan's order
+            found["R"] = outer(parts["z"], seen)
+        return found

@@ -209,21 +209,6 @@ class RecurrentWeightUsesNewH(Gradients):
 
 
 @gradients(
-    "gradient-recurrent-weight-without-h0",
-    "uses 0 instead of h0 in dL/dR where a row begins its reverse scan behind padding",
-    applies=lambda case: differentiated(case) and case.masked and case.direction != "forward" and case.h0 is not None,
-)
-class RecurrentWeightWithoutH0(Gradients):
-    def weights_back(self, scan: Scan, steps: Sequence[Step], parts: Parts) -> Outputs:
-        found = super().weights_back(scan, steps, parts)
-        if scan.valid is not None and self.case.reverse(scan.direction):
-            seen = np.stack([self.seen_h(step) for step in steps])
-            seen[:-1] = np.where(scan.valid[1:, :, None], seen[:-1], 0.0)  # y of the step before, in the scan's order
-            found["R"] = outer(parts["z"], seen)
-        return found
-
-
-@gradients(
     "gradient-biases-together",
     "gives b_w the gradients of both biases, and b_r none",
     applies=lambda case: differentiated(case) and case.bias,
