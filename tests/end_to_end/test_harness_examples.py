@@ -20,7 +20,7 @@ PLACES = os.pathsep.join([os.environ["PATH"], str(Path.home() / ".cargo" / "bin"
 STRICT = ["-std=c++17", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
 FAMILIES = ["cell", "direction", "stack", "lengths", "state", "calls", "batch", "peephole", "cell-clip",
             "forget-bias", "not-finite", "edges"]  # fmt: skip
-FEWEST = {"cpp": 90, "rust": 110, "python": 110}
+FEWEST = {"cpp": 90, "rust": 110, "javascript": 110, "python": 110}
 """At least so many of the cases each has to answer: what it supports, less a few."""
 
 
@@ -48,6 +48,10 @@ def harness(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         shutil.copytree(HARNESSES / "rust", source, ignore=shutil.ignore_patterns("target", "Cargo.lock"))
         built("cargo", "build", "--release", "--offline", "--quiet", cwd=source, RUSTFLAGS="-D warnings")
         return language, source / "target" / "release" / "plain-rust"
+    if language == "javascript":
+        if shutil.which("node") is None:
+            pytest.skip("node is not here")
+        return language, HARNESSES / "javascript" / "plain.mjs"
     return language, HARNESSES / "python" / "harness.py"
 
 
