@@ -35,6 +35,13 @@ SHOWN = {
     "tract": {"tract.runtime"},
     "iree": {"iree.flags"},
     "mnn": {"mnn.backend", "mnn.precision"},
+    "onnxruntime-int8": {"onnxruntime.provider"},
+    "torch-int8": {"torch.mkldnn", "torch.threads"},
+    "keras-torch-onnxruntime": {"onnxruntime.provider", "keras.floatx"},
+    "paddle-onnxruntime": {"onnxruntime.provider"},
+    # Their interpreters have nothing to set that changes a number.
+    "executorch": set(),
+    "tflite-micro": set(),
     "tfjs-wasm": {"tfjs.backend", "tfjs.wasm_simd", "tfjs.wasm_threads"},
     "onnxruntime-web": {"onnxruntime.provider"},
     "webnn": {"webnn.device"},
