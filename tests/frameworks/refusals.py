@@ -28,7 +28,7 @@ REFUSED: list[tuple[str, Fields, str]] = [
     ("torch", {"activations": {"cell": "relu"}}, "does not take relu as its cell activation"),
     ("torch", HARD_SIGMOID, "does not take hard_sigmoid"),
     ("torch", {"forget_bias": 1.0}, "has no forget bias at run time"),
-    ("torch", {"peephole": True}, "has no peepholes (new-cell)"),
+    ("torch", {"peephole": True}, "has no peepholes"),
     ("onnxruntime", {"peephole": True, "output_peephole": "previous-cell"}, "it has new-cell"),
     ("torch", {"cell_clip": 1.0}, "has no clip of the cell state"),
     ("torch", PROJECTION | {"projection_bias": True}, "has no projection bias"),
