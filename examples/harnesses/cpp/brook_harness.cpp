@@ -26,7 +26,7 @@ const char* const DESCRIPTION = R"({
   "capabilities": {
     "dtypes": ["float32"], "directions": ["forward", "reverse"], "max_layers": 1,
     "lengths": "each", "min_length": 0, "lengths_via": ["argument"],
-    "forget_bias": true, "peephole": true, "cell_clip": true, "head": false
+    "forget_bias": true, "peephole": ["new-cell"], "cell_clip": true, "head": false
   },
   "contracts": {"padded_y": "zeros", "empty_rows": "initial"}
 })";
