@@ -29,8 +29,8 @@ INTEGERS = frozenset({"int8", "int8-by-row"})
 """Weights, and the factors of their products, in 8-bit integers: a scale for each matrix, or for each of its rows."""
 
 NOISE_ALLOWED: dict[str, float] = {
-    "int8": 12.0,
-    "int8-by-row": 12.0,
+    "int8": 8.0,
+    "int8-by-row": 8.0,
     "bfloat16": 5.0,
     "float16": 8.0,
     "tf32": 8.0,
