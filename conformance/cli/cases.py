@@ -4,22 +4,44 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from conformance.case.text import counted, visible
 from conformance.cli import options
+from conformance.cli.quick import QuickOptions, quick_options
+
+if TYPE_CHECKING:
+    from conformance.case.model import Case
 
 
 @click.command("list")
 @options.case
+@quick_options
+@click.option("--adapter", metavar="NAME", help="With --quick: the adapter whose quick cases are listed.")
 @options.specs
+@options.vectors
+@options.deviations
 @options.as_json
-def list_cases(patterns: tuple[str, ...], specs: Path, as_json: bool) -> None:
-    """List the cases: id, shapes and options."""
+def list_cases(
+    patterns: tuple[str, ...],
+    quick: QuickOptions | None,
+    adapter: str | None,
+    specs: Path,
+    vectors: Path,
+    deviations: Path,
+    as_json: bool,
+) -> None:
+    """List the cases: id, shapes and options; with --quick --adapter NAME, what each quick case is there for."""
     from conformance.case.select import select_cases
 
+    if (quick is None) != (adapter is None):
+        raise click.UsageError("--quick and --adapter NAME go together: each adapter has its own quick cases")
     cases = select_cases(specs, patterns)
+    if quick is not None and adapter is not None:
+        _list_quick(quick, adapter, cases, (vectors, deviations), as_json)
+        return
     if as_json:
         fields = [
             {"id": c.id, "family": c.family, "summary": c.summary(), "source": c.source, "origin": str(c.origin),
@@ -33,6 +55,23 @@ def list_cases(patterns: tuple[str, ...], specs: Path, as_json: bool) -> None:
         click.echo(f"{case.id:{width}}  {case.summary()}" + ("  (made on demand)" if case.on_demand else ""))
     families = {case.family for case in cases}
     click.echo(f"{counted(len(cases), 'case')} in {counted(len(families), 'family', 'families')}")
+
+
+def _list_quick(
+    quick: QuickOptions, adapter: str, cases: list[Case], folders: tuple[Path, Path], as_json: bool
+) -> None:
+    """Print the quick cases of an adapter; folders: of vectors and of deviations."""
+    from conformance.adapters import registry
+    from conformance.results.deviations import load_deviations
+    from conformance.views import quick as view
+
+    vectors, deviations = folders
+    accepts = registry.load(adapter).capabilities
+    name = registry.parse(adapter).name
+    found = quick.chooser(vectors).choose(
+        cases, name, lambda case: accepts.refusal(case) is None, load_deviations(deviations, name), quick.budget
+    )
+    click.echo(json.dumps(view.as_json(found), indent=1) if as_json else view.as_text(adapter, found))
 
 
 @click.command()

@@ -20,17 +20,16 @@ class RunProgress:
     """Shows how many results each adapter has given; updated by one thread at a time.
 
     Args:
-        left: how many results are still to come, by label of the adapter.
-        of: how many results each adapter has in total.
+        counts: how many results are still to come of how many, by label of the adapter.
         shown: False: nothing is printed.
     """
 
-    def __init__(self, left: Mapping[str, int], of: int, *, shown: bool = True) -> None:
-        self._left = dict(left)
-        self._of = of
+    def __init__(self, counts: Mapping[str, tuple[int, int]], *, shown: bool = True) -> None:
+        self._left = {label: left for label, (left, _) in counts.items()}
+        self._of = {label: of for label, (_, of) in counts.items()}
         self._bars = shown and sys.stderr.isatty()
         self._lines = shown and not self._bars
-        self._own = dict.fromkeys(left, 0.0)
+        self._own = dict.fromkeys(counts, 0.0)
         self._progress: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
 
@@ -54,7 +53,7 @@ class RunProgress:
             self._progress.start()
             for each, left in self._left.items():
                 self._tasks[each] = self._progress.add_task(
-                    each, total=self._of, completed=self._of - left, start=False
+                    each, total=self._of[each], completed=self._of[each] - left, start=False
                 )
         self._progress.start_task(self._tasks[label])
 

@@ -11,9 +11,11 @@ import click
 
 from conformance.case.text import counted
 from conformance.cli import options
+from conformance.cli.quick import quick_options
 from conformance.cli.running import Run
 
 if TYPE_CHECKING:
+    from conformance.cli.quick import QuickOptions
     from conformance.results.record import Record, Shared
     from conformance.run.settings import RunSettings
 
@@ -32,6 +34,7 @@ LOG_WIDTH = 100
 )
 @options.worker
 @options.case
+@quick_options
 @click.option("--shard", "part", metavar="K/N", help="Only the K-th of N parts of the cases; see conformance merge.")
 @options.specs
 @options.vectors
@@ -51,6 +54,7 @@ LOG_WIDTH = 100
 def run(
     adapters: tuple[str, ...],
     patterns: tuple[str, ...],
+    quick: QuickOptions | None,
     part: str | None,
     settings: RunSettings,
     output: Path | None,
@@ -78,6 +82,7 @@ def run(
         labels=list(dict.fromkeys(labels)),
         settings=settings,
         patterns=patterns,
+        quick=quick,
         part=part,
         output=output,
         resume=resume,

@@ -22,6 +22,7 @@ from conformance.cli.starting import begun
 
 if TYPE_CHECKING:
     from conformance.case.model import Case
+    from conformance.cli.quick import QuickOptions
     from conformance.golden.store import VectorStore
     from conformance.results.deviations import Deviation
     from conformance.results.reading import Results
@@ -53,12 +54,14 @@ class Run:
     """What is to be run, and how; the fields are the options of `conformance run`.
 
     labels: the adapters, which run as `settings` say. optional: those that do not load are named and left out.
-    part: `k/n`. output: the results file, if one is to be written. resumable: whether the command has --resume.
+    quick: only the quick ones of the cases, which differ between adapters. part: `k/n`.
+    output: the results file, if one is to be written. resumable: whether the command has --resume.
     """
 
     labels: Sequence[str]
     settings: RunSettings
     patterns: Sequence[str] = ()
+    quick: QuickOptions | None = None
     part: str | None = None
     output: Path | None = None
     resume: bool = False
@@ -93,47 +96,66 @@ class Run:
             return self._written_to(file, begun, start, beside)
 
     def _written_to(self, file: ResultsFile | None, begun: Worker | None, start: float, beside: bool) -> Ran:
-        from conformance.case.select import matching, select_cases, shard
+        from conformance.case.select import matching, select_cases
         from conformance.golden import cache
         from conformance.golden.store import VectorStore
         from conformance.results.merge import demand_same_run
-        from conformance.results.record import Header, selection_digest
+        from conformance.results.record import Asked, Header, selection_digest
 
         every = select_cases(self.settings.specs, ())
         selected = matching(every, self.patterns) if self.patterns else every
-        cases = shard(selected, self.part) if self.part else selected
-        cache.demand_usable(cases)
+        if self.quick is None:  # a quick run needs hardly one of them
+            cache.demand_usable(self._part_of(selected))
         store = VectorStore(self.settings.vectors)
         known = self._known()
         runners = self._runners(store, known, begun)
         try:
             loaded = self._start(runners, beside)
+            whole = self._quick_of(selected, loaded, known, beside)
+            cases = {label: self._part_of(given) for label, given in whole.items()}
             header = Header(
                 suite=__version__,
                 vectors=store.digest(),
                 cases=len(selected),
                 selection=selection_digest(case.id for case in selected),
                 shard=self.part,
+                quick={label: Asked.of(case.id for case in given) for label, given in whole.items()}
+                if self.quick is not None
+                else {},
                 adapters={label: runner.info for label, runner in loaded.items()},
             )
             found = file.left() if self.resume and file is not None else None
             if found:
-                demand_same_run(found, header, {case.id for case in cases})
+                demand_same_run(found, header, {label: {case.id for case in given} for label, given in cases.items()})
                 options.console(error=beside).print(
                     f"{self.output} has {counted(len(found.records), 'result')}, "
-                    f"{len(loaded) * len(cases) - len(found.records):,} to go"
+                    f"{sum(map(len, cases.values())) - len(found.records):,} to go"
                 )
             records, shared = self._run(loaded, cases, header, file, found, start)
         finally:
             for runner in runners.values():
                 runner.close()
-        place = {(label, case.id): (n, k) for n, label in enumerate(loaded) for k, case in enumerate(cases)}
+        place = {(label, case.id): (n, k) for n, label in enumerate(loaded) for k, case in enumerate(cases[label])}
         return Ran(
             list(loaded),
             sorted(records, key=lambda record: place[record.adapter, record.case]),
             shared,
             self._warnings(known, loaded, [case.id for case in every]),
         )
+
+    def _part_of(self, cases: list[Case]) -> list[Case]:
+        from conformance.case.select import shard
+
+        return shard(cases, self.part) if self.part else cases
+
+    def _quick_of(
+        self, cases: list[Case], loaded: Mapping[str, Runner], known: Mapping[str, list[Deviation]], beside: bool
+    ) -> dict[str, list[Case]]:
+        """What is asked of each adapter, before it is divided into parts; without --quick all cases."""
+        if self.quick is None:
+            return dict.fromkeys(loaded, cases)
+        supports = {label: runner.supports for label, runner in loaded.items()}
+        return self.quick.said_of(cases, self.settings.vectors, supports, known, beside=beside)
 
     def _known(self) -> dict[str, list[Deviation]]:
         """The known deviations of each adapter."""
@@ -203,7 +225,7 @@ class Run:
     def _run(
         self,
         runners: Mapping[str, Runner],
-        cases: list[Case],
+        cases: Mapping[str, list[Case]],
         header: Header,
         file: ResultsFile | None,
         found: Results | None,
@@ -219,15 +241,15 @@ class Run:
 
         records = list(found.records) if found else []
         done = {(record.adapter, record.case) for record in records}
-        left = {label: [case for case in cases if (label, case.id) not in done] for label in runners}
+        left = {label: [case for case in cases[label] if (label, case.id) not in done] for label in runners}
         if file is not None and found is None:
             file.begin(header)
         elif file is not None and found is not None and not found.complete:
             file.go_on(found)
-        counts = {label: len(waiting) for label, waiting in left.items()}
+        counts = {label: (len(waiting), len(cases[label])) for label, waiting in left.items()}
         if not self.settings.in_process:  # there, cases may be run to be looked at one by one
             self._prove(runners, left)
-        with RunProgress(counts, len(cases), shown=not self.settings.in_process) as progress:
+        with RunProgress(counts, shown=not self.settings.in_process) as progress:
 
             def report(result: Result) -> None:
                 if interrupted() and not self.settings.in_process:  # a debugger has its own use for Ctrl-C
@@ -249,7 +271,7 @@ class Run:
                 raise
             seconds = round(time.monotonic() - start, 3)
             own = {label: [record for record in records if record.adapter == label] for label in runners}
-            conditions = CaseConditions(cases)
+            conditions = CaseConditions({case.id: case for given in cases.values() for case in given}.values())
             shared = [each for label in own for each in shared_by_unexpected(label, own[label], conditions)]
             if file is not None:
                 imports = {label: round(runner.import_seconds, 3) for label, runner in runners.items()}

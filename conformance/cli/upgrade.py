@@ -15,12 +15,14 @@ import click
 from conformance.case.errors import AdapterUnavailable, ConformanceError
 from conformance.cli import options
 from conformance.cli.gating import GateOptions, gate_options
+from conformance.cli.quick import quick_options
 from conformance.cli.running import Run
 
 if TYPE_CHECKING:
     from packaging.utils import NormalizedName
     from rich.console import Console
 
+    from conformance.cli.quick import QuickOptions
     from conformance.run.settings import RunSettings
 
 
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     help="File of pip constraints; they do not apply to packages given with a version. Repeatable.",
 )
 @options.case
+@quick_options
 @options.specs
 @options.vectors
 @options.deviations
@@ -66,6 +69,7 @@ def upgrade(
     others: tuple[str, ...],
     constraints: tuple[Path, ...],
     patterns: tuple[str, ...],
+    quick: QuickOptions | None,
     settings: RunSettings,
     keep: Path | None,
     jobs: int | None,
@@ -111,6 +115,7 @@ def upgrade(
                 labels=[f"{side}:{name}" for name in chosen],
                 settings=settings,
                 patterns=patterns,
+                quick=quick,
                 output=output,
                 resumable=False,
                 jobs=jobs,

@@ -42,6 +42,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--lstm-case", **many, metavar="GLOB", help="Only cases whose id matches; !GLOB: not these. Repeatable."
     )
+    group.addoption(
+        "--lstm-quick",
+        action="store_true",
+        help="Only the cheapest cases that catch, with each adapter, every known mistake that all cases catch.",
+    )
     group.addoption("--lstm-vectors", metavar="DIR", help="Folder of vectors.  [default: the suite's own]")
     group.addoption("--lstm-deviations", metavar="DIR", help="Folder of known deviations.  [default: the suite's own]")
     group.addoption(
@@ -68,6 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
             "harnesses",
             "suite",
             "case",
+            "quick",
             "vectors",
             "deviations",
             "results",

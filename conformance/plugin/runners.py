@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +66,36 @@ class SessionRunners:
         specs = self._own_specs if spec.is_relative_to(self._own_specs) else spec.parent
         result = self._runners[label].run(case)
         return replace(result, options=replace(self._settings, specs=specs).again(label))
+
+    def quick(self, cases: Iterable[Case]) -> dict[str, frozenset[str]]:
+        """The ids of the quick ones of some cases, for each adapter.
+
+        An adapter of another place is started for it; one that cannot load gets all cases, and so says why.
+
+        Raises:
+            ConformanceError: there is no table of catches beside the vectors, or it cannot be read.
+        """
+        from conformance.quick.choose import Chooser
+
+        asked = list({case.id: case for case in cases}.values())
+        chooser, found = Chooser(self._settings.vectors), {}
+        for label in self._runners:
+            name = registry.parse(label).name
+            try:
+                supports = self._supports(label)
+            except AdapterUnavailable:
+                found[label] = frozenset(case.id for case in asked)
+                continue
+            found[label] = chooser.choose(asked, name, supports, self.known[label]).ids
+        return found
+
+    def _supports(self, label: str) -> Callable[[Case], bool]:
+        """Whether an adapter takes a case."""
+        if registry.parse(label).place:
+            self.start(label)
+            return self._runners[label].supports
+        refusal = registry.load(label).capabilities.refusal
+        return lambda case: refusal(case) is None
 
     def close(self) -> None:
         """End the workers."""

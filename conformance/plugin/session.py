@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from conformance.files import Claim, FileError, read_file
 from conformance.plugin.items import CaseItem, SpecFile
 from conformance.plugin.runners import SessionRunners
 from conformance.results.deviations import idle, unread
-from conformance.results.record import AdapterInfo, Header, Record, Shared, selection_digest
+from conformance.results.record import AdapterInfo, Asked, Header, Record, Shared, selection_digest
 from conformance.results.shared.conditions import CaseConditions
 from conformance.results.shared.find import shared_by_unexpected
 from conformance.results.shared.wording import as_text
@@ -85,12 +85,22 @@ class ConformanceSession:
                 if not session.testsfailed:  # else they may be in a file that could not be read, which has been said
                     report = pytest.CollectReport("--lstm-case", "failed", str(error), [])
                     self.config.hook.pytest_collectreport(report=report)
-            dropped = [item for item in items if isinstance(item, CaseItem) and item.case.id not in wanted]
-            self.config.hook.pytest_deselected(items=dropped)
-            items[:] = [item for item in items if not isinstance(item, CaseItem) or item.case.id in wanted]
+            self._keep(items, lambda item: item.case.id in wanted)
+        if self.config.getoption("lstm_quick"):
+            try:
+                quick = self._runners.quick(item.case for item in items if isinstance(item, CaseItem))
+            except ConformanceError as error:
+                raise pytest.UsageError(f"--lstm-quick: {error}") from error
+            self._keep(items, lambda item: item.case.id in quick[item.adapter])
         order = {adapter: n for n, adapter in enumerate(self._runners)}
         grouped = iter(sorted((i for i in items if isinstance(i, CaseItem)), key=lambda i: order[i.adapter]))
         items[:] = [next(grouped) if isinstance(item, CaseItem) else item for item in items]
+
+    def _keep(self, items: list[pytest.Item], wanted: Callable[[CaseItem], bool]) -> None:
+        """Deselect the cases that are not wanted."""
+        dropped = [item for item in items if isinstance(item, CaseItem) and not wanted(item)]
+        self.config.hook.pytest_deselected(items=dropped)
+        items[:] = [item for item in items if not isinstance(item, CaseItem) or wanted(item)]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -136,6 +146,10 @@ class ConformanceSession:
             vectors=self._runners.store.digest(),
             cases=len(cases),
             selection=selection_digest(cases),
+            quick={
+                name: Asked.of(record.case for record in self._records if record.adapter == name)
+                for name in (self._adapters if self.config.getoption("lstm_quick") else ())
+            },
             adapters={name: AdapterInfo(**info) for name, info in self._adapters.items()},
         )
         stopped = session.shouldfail or session.shouldstop or exitstatus not in (0, pytest.ExitCode.TESTS_FAILED)

@@ -111,13 +111,13 @@ def columns_of(files: Sequence[Results]) -> list[Column]:
         cases = [record.case for _, _, records in found for record in records]
         one = all(info == found[0][1] for _, info, _ in found) and len(set(cases)) == len(cases)
         if one:
-            asked = max(results.header.cases for results, _, _ in found)
+            asked = max(results.header.asked(label).cases for results, _, _ in found)
             together = tuple(record for _, _, records in found for record in records)
             columns.append(Column(label, label, found[0][1], together, asked, slug(label, taken)))
         else:
             names = [f"{label} ({name})" for name in _names([results for results, _, _ in found])]
             columns += [
-                Column(name, label, info, tuple(records), results.header.cases, slug(name, taken))
+                Column(name, label, info, tuple(records), results.header.asked(label).cases, slug(name, taken))
                 for (results, info, records), name in zip(found, names, strict=True)
             ]
     return columns

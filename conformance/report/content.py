@@ -156,7 +156,8 @@ def _notes(files: Sequence[Results], columns: Sequence[Column]) -> Iterator[str]
         if results.complete and results.header.shard is None:
             for label in results.header.adapters:
                 ids = [record.case for record in results.records if record.adapter == label]
-                if len(ids) == results.header.cases and selection_digest(ids) != results.header.selection:
+                asked = results.header.asked(label)
+                if len(ids) == asked.cases and selection_digest(ids) != asked.selection:
                     yield f"{visible(str(results.path))}: the cases of {label} are not those of the header"
     for column in columns:
         if (there := len(column.records)) < column.asked:

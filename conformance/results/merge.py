@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from conformance.case.errors import ConformanceError
@@ -12,18 +12,18 @@ from conformance.results.reading import Results, demand_complete
 from conformance.results.record import Header, Record, selection_digest
 
 
-def demand_same_run(found: Results, header: Header, cases: Collection[str]) -> None:
+def demand_same_run(found: Results, header: Header, cases: Mapping[str, Collection[str]]) -> None:
     """Refuse to resume from the results of a different run.
 
     Args:
         header: that of the run to continue.
-        cases: the ids of the cases that each of its adapters has to answer.
+        cases: the ids of the cases that each of its adapters has to answer, by label.
 
     Raises:
         ConformanceError: the cases, the vectors, the suite or the versions of adapters are different.
     """
     path = found.path
-    if differs := _difference(found.header, header, "suite", "vectors", "selection", "shard"):
+    if differs := _difference(found.header, header, "suite", "vectors", "selection", "shard", "quick"):
         raise ConformanceError(f"{path}: cannot be resumed: it {differs}")
     for label in found.header.adapters.keys() ^ header.adapters.keys():
         raise ConformanceError(f"{path}: cannot be resumed: the adapter {label} is only in one of the two runs")
@@ -36,7 +36,7 @@ def demand_same_run(found: Results, header: Header, cases: Collection[str]) -> N
                     f"now they are {_words(getattr(now, name))}"
                 )
     for record in found.records:
-        if record.case not in cases:
+        if record.case not in cases[record.adapter]:
             raise ConformanceError(
                 f"{path}: cannot be resumed: it has {record.case}, which is not one of the run's cases"
             )
@@ -51,12 +51,18 @@ def merged(several: Sequence[Results]) -> tuple[Header, list[Record]]:
         the whole or with a shard of another division.
     """
     first = demand_complete(several[0])
-    adapters = dict(first.header.adapters)
+    adapters, quick = dict(first.header.adapters), dict(first.header.quick)
     records: dict[tuple[str, str], tuple[Record, Path]] = {}
     for results in several:
         demand_complete(results)
         if differs := _difference(results.header, first.header, "suite", "vectors", "selection", "cases"):
             raise ConformanceError(f"cannot be merged with {first.path}: {results.path} {differs}")
+        if bool(results.header.quick) != bool(first.header.quick):
+            quick_run, whole = sorted((first, results), key=lambda each: not each.header.quick)
+            raise ConformanceError(f"cannot be merged: {quick_run.path} is of a quick run, {whole.path} is not")
+        for label, asked in results.header.quick.items():
+            if quick.setdefault(label, asked) != asked:
+                raise ConformanceError(f"cannot be merged: {results.path} is of other quick cases of {label}")
         for label, info in results.header.adapters.items():
             before = adapters.setdefault(label, info)
             if (before.versions, before.device) != (info.versions, info.device):
@@ -74,15 +80,16 @@ def merged(several: Sequence[Results]) -> tuple[Header, list[Record]]:
     for label in adapters:
         _demand_one_division(label, [results for results in several if label in results.header.adapters])
         there_are = sum(adapter == label for adapter, _ in records)
-        if there_are != first.header.cases:
+        asked = quick.get(label) or first.header.asked(label)
+        if there_are != asked.cases:
             shards = {results.header.shard or "none" for results in several if label in results.header.adapters}
             raise ConformanceError(
-                f"cannot be merged: {label} has {there_are} of {counted(first.header.cases, 'case')}; "
+                f"cannot be merged: {label} has {there_are} of {counted(asked.cases, 'case')}; "
                 f"shards given: {', '.join(sorted(shards))}"
             )
-        if selection_digest(case for adapter, case in records if adapter == label) != first.header.selection:
+        if selection_digest(case for adapter, case in records if adapter == label) != asked.selection:
             raise ConformanceError(f"cannot be merged: {label} has other cases than those in the headers")
-    header = first.header.model_copy(update={"adapters": adapters, "shard": None})
+    header = first.header.model_copy(update={"adapters": adapters, "quick": quick, "shard": None})
     return header, [record for record, _ in records.values()]
 
 
@@ -97,6 +104,7 @@ def _difference(one: Header, other: Header, *names: str) -> str | None:
                 "selection": "is of other cases",
                 "cases": f"is of {here} of the cases, not {there}",
                 "shard": f"has {_part(here)}, not {_part(there)}",
+                "quick": "is of other quick cases" if here and there else f"is {'' if here else 'not '}a quick run",
             }[name]
     return None
 

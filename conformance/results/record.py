@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -79,11 +79,25 @@ class AdapterInfo(_Line):
     processor: Text = ""
 
 
+class Asked(_Line):
+    """Cases that were asked of an adapter, over all shards: how many, and a digest of their ids."""
+
+    cases: Count
+    selection: Text
+
+    @classmethod
+    def of(cls, ids: Iterable[str]) -> Self:
+        """The cases of these ids."""
+        several = list(ids)
+        return cls(cases=len(several), selection=selection_digest(several))
+
+
 class Header(_Line):
     """What all results of a file have in common.
 
     vectors: digest of the manifest of golden vectors. cases: how many cases were selected, over all shards.
-    selection: digest of their ids. shard: `k/n` if this is one of several files.
+    selection: digest of their ids. shard: `k/n` if this is one of several files. quick: of a quick run, what was asked
+    of each adapter: some of the cases selected.
     adapters: label -> description of the adapter.
     """
 
@@ -93,7 +107,12 @@ class Header(_Line):
     cases: Count
     selection: Text
     shard: Annotated[str, AfterValidator(_shard)] | None = None
+    quick: dict[Name, Asked] = {}
     adapters: dict[Name, AdapterInfo]
+
+    def asked(self, label: str) -> Asked:
+        """What was asked of an adapter."""
+        return self.quick.get(label) or Asked(cases=self.cases, selection=self.selection)
 
 
 class SharedCondition(_Line):

@@ -1,8 +1,10 @@
 """What the pytest plugin collects, and what of its arguments it refuses with the next step."""
 
+import json
 from pathlib import Path
 
 import pytest
+from command_line import conformance
 from plugin_sessions import INI, adapters, cases, session
 
 from conformance.case.errors import SpecError
@@ -130,3 +132,15 @@ def test_what_cannot_be_done_is_a_usage_error_with_the_next_step(project, argume
     assert done.code == pytest.ExitCode.USAGE_ERROR
     assert f"ERROR: {message}" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_quick_keeps_the_cases_that_a_quick_run_has(project):
+    chosen = ["--lstm-suite", "--lstm-quick", *adapters("numpy"), *cases("lengths/*")]
+    done = project.pytest("-q", "--collect-only", *chosen)
+    kept = {line.partition("::")[2].partition("[")[0] for line in done.stdout.splitlines() if "[numpy]" in line}
+    listed = conformance("list", "--quick", "--adapter", "numpy", "--case", "lengths/*", "--json")
+    assert kept == {case["id"] for case in json.loads(listed.output)["cases"]}
+    done = project.pytest(*project.ours("specs", "-q", "--lstm-quick", *adapters("numpy")))
+    assert done.code == pytest.ExitCode.USAGE_ERROR
+    assert "--lstm-quick: " in done.stderr
+    assert "without it there is no --quick" in done.stderr
