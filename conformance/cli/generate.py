@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     help="Make nothing; write the files again with what they say of their cases now: the tolerance, for example.",
 )
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Number of processes.  [default: one per core]")
+@options.on
 def generate(
     patterns: tuple[str, ...],
     specs: Path,
@@ -47,6 +48,7 @@ def generate(
     every: int,
     repack: bool,
     jobs: int | None,
+    on: str | None,
 ) -> None:
     """Make the golden vectors of the specs, their manifest and cases.json.
 
@@ -60,19 +62,23 @@ def generate(
     from conformance.golden import index, power
     from conformance.golden.store import VectorStore
 
-    if (specs == options.FOLDERS.specs) != (vectors == options.FOLDERS.vectors):
+    wrong = {
         # Otherwise the suite's own vectors would be taken for stale ones, and removed.
-        raise click.UsageError("a folder of specs needs its own folder of vectors: give both --specs and --vectors")
-    if every > 1 and not check_only:
-        raise click.UsageError("--every is for a check: give --check, too")
-    if repack and check_only:
-        raise click.UsageError("--check writes nothing, and --repack writes: give one of them")
+        "a folder of specs needs its own folder of vectors: give both --specs and --vectors": (
+            (specs == options.FOLDERS.specs) != (vectors == options.FOLDERS.vectors)
+        ),
+        "--every is for a check: give --check, too": every > 1 and not check_only,
+        "--check writes nothing, and --repack writes: give one of them": repack and check_only,
+        "--repack computes nothing: leave out --on": repack and on is not None,
+    }
+    if message := next((message for message, given in wrong.items() if given), None):
+        raise click.UsageError(message)
     console = options.console()
     all_cases = load_specs(specs)
     cases = matching(all_cases, patterns) if patterns else all_cases
     store = VectorStore(vectors)
     whole = not patterns
-    with options.progress() as progress:
+    with options.pool(on, vectors, jobs) as pool, options.progress() as progress:
         task = progress.add_task("checking" if check_only else "generating", total=sum(not c.on_demand for c in cases))
 
         def report(case: Case, built: object) -> None:
@@ -81,9 +87,9 @@ def generate(
         if repack:
             summary = generation.repack(cases, store)
         elif check_only:
-            summary = generation.check(cases, store, whole=whole, every=every, jobs=jobs, report=report)
+            summary = generation.check(cases, store, whole=whole, every=every, jobs=jobs, report=report, pool=pool)
         else:
-            summary = generation.generate(cases, store, prune=whole, jobs=jobs, report=report)
+            summary = generation.generate(cases, store, prune=whole, jobs=jobs, report=report, pool=pool)
         if check_only:
             problem = index.problem(all_cases, store)
             summary.problems += [problem] if problem else []
