@@ -152,7 +152,7 @@ def pool(on: str | None, vectors: Path, jobs: int | None) -> Iterator[ClusterPoo
         from conformance.cluster.joining import joined
     except ModuleNotFoundError as error:
         raise ConformanceError(
-            f"--on {on}: {error.name} is not installed: pip install 'lstm-conformance[cluster]'"
+            f"--on {on}: {error.name} is not installed: python -m pip install 'lstm-conformance[cluster]'"
         ) from error
     with joined(on, vectors, jobs=jobs, say=functools.partial(click.echo, err=True)) as workers:
         yield workers

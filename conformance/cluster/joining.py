@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Final
 
@@ -60,18 +62,34 @@ def _connected(stack: contextlib.ExitStack, address: str) -> distributed.Client:
 
 def _local(stack: contextlib.ExitStack, workers: int) -> distributed.Client:
     folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-    # Otherwise OMP_NUM_THREADS=1, among others: adapters are to compute as they do without a cluster.
-    stack.enter_context(dask.config.set({"distributed.nanny.pre-spawn-environ": {}}))
+    stack.enter_context(
+        dask.config.set(
+            {
+                "temporary-directory": folder,
+                # Otherwise OMP_NUM_THREADS=1, among others: adapters are to compute as they do without a cluster.
+                "distributed.nanny.pre-spawn-environ": {},
+            }
+        )
+    )
     cluster = distributed.LocalCluster(
-        n_workers=workers,
+        n_workers=0,
         threads_per_worker=1,
         processes=True,
         memory_limit=None,
         dashboard_address="127.0.0.1:0",
-        local_directory=folder,
         silence_logs=logging.CRITICAL,
     )
     stack.callback(cluster.close)
+    cluster.sync(_be_deaf)
+    cluster.scale(workers)
     client = distributed.Client(cluster, set_as_default=False)
     stack.callback(client.close)
+    client.wait_for_workers(workers)
     return client
+
+
+async def _be_deaf() -> None:
+    """Have the processes that dask's thread starts not hear Ctrl-C, which goes to all processes of a terminal."""
+    if hasattr(signal, "pthread_sigmask"):
+        resource_tracker.ensure_running()  # it would be started by the first process, and unblock the signal here
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
