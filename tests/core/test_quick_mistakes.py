@@ -40,9 +40,7 @@ def fails(mistake: str, case_id: str) -> bool:
     outputs = BY_ID[mistake].outputs(case, vector.arrays.in_dtype(working))
     with np.errstate(over="ignore"):
         answer = {name: array.astype(case.np_dtype) for name, array in outputs.items()}
-    verdict = judge(
-        case, answer, vector.golden, vector.kappa, precision=case.dtype, arrays=vector.arrays
-    )
+    verdict = judge(case, answer, vector.golden, vector.kappa, precision=case.dtype, arrays=vector.arrays)
     return isinstance(verdict, Failed)
 
 
