@@ -169,8 +169,9 @@ def _pieces(wanted: Wanted, until: float | None) -> Iterator[Findings]:
     Pieces begin at multiples of their size, whatever the first case is, so that the same cases are always in one piece.
     """
     end = None if wanted.cases is None else wanted.start + wanted.cases
-    how = {"settings": wanted.settings, "deviations": wanted.deviations, "until": until}
-    judged = functools.partial(piece, wanted.label, wanted.seed, **how)
+    judged = functools.partial(
+        piece, wanted.label, wanted.seed, settings=wanted.settings, deviations=wanted.deviations, until=until
+    )
     ranges = _ranges(wanted.start, end)
     if wanted.jobs == 1:
         for start, stop in ranges:

@@ -31,11 +31,12 @@ QUESTIONS = 16
 """Cases of a layer: case n of a seed is question n % 16 of layer n // 16."""
 LARGEST = 64
 """The largest size of any axis."""
-_MOST_OPERATIONS = 60_000
+_MOST_OPERATIONS = 40_000
 """T * H * (I + H) of a layer, so that several hundred cases a second can be judged."""
 _PLAIN = (0.35, 0.95)
 """An option has its plain level with a chance between these: layers with nearly all options, and with one or two."""
 _TRIES = 200
+_CALLING = {"layout", "handed_over"}
 _ROWS = (1, 1, 1, 2, 2, 3, 4, 5, 8, 9)
 _POISONED = 0.02
 
@@ -48,11 +49,18 @@ class Drawer:
     Args:
         capabilities: of the adapter; None where they do not decide.
         refusal: why it refuses a case.
+        accepts: whether it does when it is asked; only for options that say how it is called.
     """
 
-    def __init__(self, capabilities: Capabilities | None, refusal: Refusal, seed: int) -> None:
+    def __init__(
+        self,
+        capabilities: Capabilities | None,
+        refusal: Refusal,
+        seed: int,
+        accepts: Callable[[Case], bool] = lambda case: True,
+    ) -> None:
         self._capabilities, self.refusal, self._seed = capabilities, refusal, seed
-        self._levels = _offered(refusal)
+        self._levels = _offered(refusal, accepts)
 
     def layer(self, number: int) -> tuple[Weights, list[Question]]:
         """The weights of a layer, and its questions.
@@ -112,16 +120,21 @@ class Drawer:
         generator = _generator(self._seed, number)
         questions: list[Question] = []
         weights: Weights | None = None
+        first: Case | None = None
         for index in range(QUESTIONS):
             own = {"B": row["B"] if index == 0 else _rows(row, random)}
             own |= OPTIONS["lengths"][row["lengths"]]({**row, **own}, random) if index else {}
-            # `calls` is how questions are asked together, of whatever layer can be called more than once.
-            taken = {key: value for key, value in (keys | own).items() if key != "calls"}
             poison = _poison(random) if row["gradients"] == PLAIN["gradients"] and not _lossy(row) else None
-            try:
-                case = Case.model_validate({"id": f"fuzz/seed-{self._seed}-case-{number * QUESTIONS + index}"} | taken)
-            except ValidationError:
-                return None
+            name = f"fuzz/seed-{self._seed}-case-{number * QUESTIONS + index}"
+            if first is None:
+                # `calls` is how questions are asked together, of whatever layer can be called more than once.
+                taken = {key: value for key, value in (keys | own).items() if key != "calls"}
+                try:
+                    first = case = Case.model_validate({"id": name} | taken)
+                except ValidationError:
+                    return None
+            else:
+                case = first.model_copy(update={"id": name} | {key: _tuple(value) for key, value in own.items()})
             if self.refusal(case) is not None:
                 return None
             if weights is None:
@@ -141,7 +154,7 @@ def _affordable(row: Mapping[str, Any]) -> bool:
     return bool(size["T"] * size["H"] * (size["I"] + size["H"]) * layers <= _MOST_OPERATIONS and size["B"] <= 9)
 
 
-def _offered(refusal: Refusal) -> dict[str, list[Any]]:
+def _offered(refusal: Refusal, accepts: Callable[[Case], bool]) -> dict[str, list[Any]]:
     """The levels of options that an interface accepts in some small case, and the sizes that are drawn."""
     found = levels()
     small: dict[str, list[Any]] = {name: [3, 1, 2, 5] if name in "TBIH" else [0, 2] for name in SIZES}
@@ -158,7 +171,7 @@ def _offered(refusal: Refusal) -> dict[str, list[Any]]:
             except ValidationError:
                 continue
             if refusal(case) is None:
-                return True
+                return not part.keys() & _CALLING or part.items() <= PLAIN.items() or accepts(case)
         return False
 
     for name in OPTIONS:
@@ -170,6 +183,11 @@ def _offered(refusal: Refusal) -> dict[str, list[Any]]:
         found[name] = [size for size in found[name] if size <= LARGEST]
     found["numbers"] = [PLAIN["numbers"]]
     return found
+
+
+def _tuple(value: Any) -> Any:
+    """A list as the model of cases has it."""
+    return tuple(_tuple(item) for item in value) if isinstance(value, list) else value
 
 
 def _rows(row: Row, random: Random) -> int:

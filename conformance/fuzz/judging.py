@@ -8,19 +8,19 @@ float64 are held against a reference in extended precision, where the processor 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
-from conformance.case.dtypes import INTEGERS, NOISE_ALLOWED, UNIT_ROUNDOFF
+from conformance.case.dtypes import NOISE_ALLOWED, UNIT_ROUNDOFF
 from conformance.case.errors import GenerationError
 from conformance.case.model import Case
 from conformance.case.outcomes import Failed, Passed
 from conformance.case.tensors import Array, Arrays, Outputs
-from conformance.fuzz.questions import Bundle, Question
+from conformance.fuzz.questions import Bundle, Question, single, together
 from conformance.golden.build import demand_judgeable
 from conformance.golden.vector import Vector
 from conformance.lstm.gradients import reference_of
@@ -33,8 +33,8 @@ from conformance.verdict.integers import not_judged
 from conformance.verdict.noise import error
 
 _SURELY = 0.999
-_FEW = 6
-"""Samples that give kappa to within a factor of two, nearly always."""
+_FEW, _ROUGH = 4, 2.5
+"""So many samples give kappa to within this factor, nearly always."""
 _EXTENDED = np.longdouble if np.finfo(np.longdouble).nmant > 60 else np.float64
 
 
@@ -86,12 +86,29 @@ def _worst(bundle: Bundle, values: Array) -> Array:
     return worst
 
 
+def roughly(bundle: Bundle, chosen: Sequence[int]) -> dict[int, Outputs]:
+    """kappa of some questions of a bundle, by index, from a few samples of all at once; {} where that says nothing."""
+    if bundle.case.has_loss:
+        return {}
+    questions = [bundle.questions[index] for index in chosen]
+    (joined,) = together(questions, bundle.arrays.weights) if len(questions) > 1 else [single(questions[0])]
+    with np.errstate(all="ignore"):
+        found = kappa(joined.case, joined.arrays, _FEW)
+    return {index: joined.outputs_of(n, found) for n, index in enumerate(chosen)}
+
+
 def exactly(
-    question: Question, outputs: Mapping[str, Any], golden: Outputs, precision: str, contracts: Contracts
+    question: Question,
+    outputs: Mapping[str, Any],
+    golden: Outputs,
+    precision: str,
+    contracts: Contracts,
+    rough: Outputs | None = None,
 ) -> Judged | None:
     """The judgement with kappa, as a run makes it, but with golden values that are not proven yet.
 
-    kappa comes from few samples first, and from as many as a vector's where its own deviation might decide.
+    Args:
+        rough: kappa from few samples; as many as a vector's are taken where that might decide otherwise.
 
     Returns:
         None if rounding alone explains any answer, or if the right one is too large or too small for its dtype.
@@ -99,10 +116,8 @@ def exactly(
     case, arrays = question.case, question.arrays
     if _too_large(case, golden):
         return None
-    if precision not in INTEGERS and not case.has_loss:
-        with np.errstate(all="ignore"):
-            rough = kappa(case, arrays, _FEW)
-        low, high = ({name: array * factor for name, array in rough.items()} for factor in (0.5, 2.0))
+    if rough is not None:
+        low, high = ({name: array * factor for name, array in rough.items()} for factor in (1 / _ROUGH, _ROUGH))
         judged = [_judged(question, outputs, golden, scale, precision, contracts) for scale in (low, high)]
         if judged[0] is None or judged[1] is None:
             return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 
 from conformance.case.model import Case
 from conformance.case.outcomes import Failed, Suspect
@@ -29,11 +28,15 @@ class Known:
 
     Args:
         deviations: those of the adapter that hold for its versions and settings; none where they are hidden.
-        cases: reads the suite's, which the deviations name; only called where a deviation has no other mark.
+        cases: reads those of a family, which the deviations name; only called where a deviation has no other mark.
     """
 
-    def __init__(self, deviations: Sequence[Deviation], cases: Callable[[], Sequence[Case]] = list) -> None:
+    def __init__(
+        self, deviations: Sequence[Deviation], cases: Callable[[str], Sequence[Case]] = lambda family: ()
+    ) -> None:
         self._deviations, self._cases = deviations, cases
+        self._families: dict[str, Sequence[Case]] = {}
+        self._commons: dict[str, frozenset[str]] = {}
         self._approximations = sorted({m for d in deviations for m in d.mistake if m in BY_ID and BY_ID[m].approximate})
         named = [d for d in deviations if d.mistake and all(each in BY_ID for each in d.mistake)]
         self._written = {tuple(sorted(d.mistake)) for d in named if d.outcome == Failed.name}
@@ -83,13 +86,19 @@ class Known:
             for deviation in self._deviations
         )
 
-    @cached_property
-    def _suite(self) -> Sequence[Case]:
-        return self._cases()
-
     def _common(self, deviation: Deviation) -> frozenset[str]:
-        named = [c for c in self._suite if any(fnmatch.fnmatchcase(c.id, pattern) for pattern in deviation.cases)]
-        return frozenset.intersection(*map(options_of, named)) if named else frozenset({"no case is named"})
+        if deviation.where not in self._commons:
+            families = dict.fromkeys(pattern.partition("/")[0] for pattern in deviation.cases)
+            cases = [case for family in families for case in self._of_family(family)]
+            named = [c for c in cases if any(fnmatch.fnmatchcase(c.id, pattern) for pattern in deviation.cases)]
+            common = frozenset.intersection(*map(options_of, named)) if named else frozenset({"no case is named"})
+            self._commons[deviation.where] = frozenset(text for text in common if not text.startswith("the family"))
+        return self._commons[deviation.where]
+
+    def _of_family(self, family: str) -> Sequence[Case]:
+        if family not in self._families:
+            self._families[family] = self._cases(family)
+        return self._families[family]
 
 
 def holding(deviations: Sequence[Deviation], versions: Mapping[str, str], settings: Mapping[str, str]

@@ -41,23 +41,23 @@ def _small(generator: Generator, shape: tuple[int, ...], tiny: float) -> Array:
 
 USUAL = "usual"
 OF_INPUTS: dict[str, tuple[int, Fill]] = {
-    USUAL: (60, _uniform(2.0)),
-    "mixed": (8, _mixed),
+    USUAL: (66, _uniform(2.0)),
+    "mixed": (7, _mixed),
     "sparse": (6, _sparse),
     "whole": (5, lambda generator, shape, tiny: generator.integers(-3, 4, shape).astype(np.float64)),
     "zero": (4, lambda generator, shape, tiny: np.zeros(shape)),
     "small": (4, _small),
     "tiny": (3, _tiny),
-    "large": (6, _uniform(40.0)),
-    "saturating": (4, _uniform(400.0)),
+    "large": (3, _uniform(40.0)),
+    "saturating": (2, _uniform(400.0)),
 }
 """Kind -> how often it is drawn of a hundred, and the numbers of x, h0, c0 and the gradients that come in."""
 OF_WEIGHTS: dict[str, tuple[int, Fill]] = {
-    USUAL: (78, _uniform(1.5)),
+    USUAL: (82, _uniform(1.5)),
     "mixed": (6, _mixed),
     "sparse": (6, _sparse),
     "whole": (4, lambda generator, shape, tiny: generator.integers(-2, 3, shape).astype(np.float64)),
-    "large": (6, _uniform(12.0)),
+    "large": (3, _uniform(12.0)),
 }
 """The same for weights, where numbers are divided by the square root of how many are summed."""
 PADDINGS = (1e3, 1e3, 0.0, 1.0, -40.0, float("nan"), float("inf"))

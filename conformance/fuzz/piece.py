@@ -16,14 +16,18 @@ from typing import Any
 
 import numpy as np
 
+from conformance.case.dtypes import INTEGERS
+from conformance.case.load import load_spec
+from conformance.case.model import Case
 from conformance.case.outcomes import Crashed, Errored, Failed, Passed, TimedOut
-from conformance.case.tensors import Array, Outputs, from_bytes
+from conformance.case.tensors import Array, from_bytes
 from conformance.fuzz.asking import Asker
 from conformance.fuzz.drawing import QUESTIONS, Drawer
-from conformance.fuzz.judging import Judged, doubtful, exactly, reference
+from conformance.fuzz.judging import Judged, doubtful, exactly, reference, roughly
 from conformance.fuzz.known import Known, Mistakes, holding, of_suspects
 from conformance.fuzz.questions import Bundle, Question, single, together
 from conformance.fuzz.relations import RELATIONS, worst
+from conformance.golden.inputs import make_arrays
 from conformance.results.deviations import load_deviations
 from conformance.results.shared.conditions import options_of
 from conformance.run.messages import Answer, AtFault, Computed, Died, Ending, Raised, Refused, Silent
@@ -121,11 +125,15 @@ def piece(
 def known_of(label: str, asker: Asker, settings: RunSettings) -> Known:
     """The known deviations of an adapter that hold for what runs."""
     from conformance.adapters import registry
-    from conformance.case.load import load_specs
 
     written = load_deviations(settings.deviations, registry.parse(label).name)
     held = holding(written, asker.info.versions, asker.info.settings)
-    return Known(held, lambda: load_specs(settings.specs))
+
+    def of_family(family: str) -> list[Case]:
+        file = settings.specs / f"{family}.yaml"
+        return load_spec(file) if file.exists() else []
+
+    return Known(held, of_family)
 
 
 class Piece:
@@ -136,7 +144,8 @@ class Piece:
 
     def run(self, seed: int, start: int, stop: int, until: float | None = None) -> None:
         """Judge a range of cases."""
-        self._source = _Source(Drawer(self._asker.capabilities, self._asker.refusal, seed), start, stop, until)
+        drawer = Drawer(self._asker.capabilities, self._asker.refusal, seed, self._accepts)
+        self._source = _Source(drawer, start, stop, until)
         for bundle, answer in self._asker.answers(self._source):
             if (variant := self._source.variants.pop(id(bundle), None)) is not None:
                 self._relate(variant, bundle, answer)
@@ -144,6 +153,9 @@ class Piece:
             self._judge(bundle, answer)
             self._found.next = max(self._found.next, bundle.questions[-1].number + 1)
         self._found.stopped = self._source.stopped
+
+    def _accepts(self, case: Case) -> bool:
+        return not isinstance(self._asker.ask(case, make_arrays(case)), Refused)
 
     def _judge(self, bundle: Bundle, answer: Answer | Ending) -> None:
         count = len(bundle.questions)
@@ -167,31 +179,24 @@ class Piece:
         if first.number % (QUESTIONS * _EXACTLY_EACH) == 0:
             wrong = sorted({0, *wrong})
         self._found.judged += len(bundle.questions)
+        rough = roughly(bundle, wrong) if wrong and answer.precision not in INTEGERS else {}
         for index in wrong:
             question, own = bundle.questions[index], bundle.outputs_of(index, outputs)
-            right = bundle.outputs_of(index, golden)
-            self._exactly(question, own, right, answer.precision, contracts, bundle if first != question else None)
+            right, among = bundle.outputs_of(index, golden), bundle if len(bundle.questions) > 1 else None
+            judged = exactly(question, own, right, answer.precision, contracts, rough.get(index))
+            self._take(Failure((), Failed.name, question, bundle=among), judged)
         if first.number % QUESTIONS == 0 and 0 not in wrong:
             self._source.relate(first, bundle.outputs_of(0, outputs), answer.precision)
 
-    def _exactly(
-        self,
-        question: Question,
-        outputs: Mapping[str, Any],
-        golden: Outputs,
-        precision: str,
-        contracts: Contracts,
-        bundle: Bundle | None = None,
-        note: str = "",
-    ) -> None:
-        judged = exactly(question, outputs, golden, precision, contracts)
+    def _take(self, failure: Failure, judged: Judged | None) -> None:
+        """Take what came of the exact judgement of a question."""
         if judged is None:
             self._found.judged -= 1
             self._found.unjudgeable += 1
         elif isinstance(judged.outcome, Passed):
             self._found.cleared += 1
         else:
-            self._wrong(Failure((), Failed.name, question, note=note, bundle=bundle), judged)
+            self._wrong(failure, judged)
 
     def _wrong(self, failure: Failure, judged: Judged) -> None:
         case, answer = failure.question.case, judged.answer
@@ -263,7 +268,9 @@ class Piece:
             asked += [(b.questions[0], outputs) for b, outputs in related.answers.values()]
             for question, outputs in asked:
                 right = reference(question.case, question.arrays)
-                self._exactly(question, outputs, right, answer.precision, contracts, note=note)
+                judged = exactly(question, outputs, right, answer.precision, contracts)
+                self._found.judged += 1
+                self._take(Failure((), Failed.name, question, note=note), judged)
 
 
 @dataclass

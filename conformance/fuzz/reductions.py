@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from conformance.case.model import Case
 from conformance.case.options import Activations
 from conformance.case.tensor_table import HEAD_WEIGHTS, INPUTS, LAYER_WEIGHTS
-from conformance.case.tensors import Array, Arrays
+from conformance.case.tensors import Array, Arrays, Inputs
 
 Small = tuple[Case, Arrays]
 
@@ -123,8 +123,16 @@ def sized(small: Small, axis: str, size: int, first: int = 0) -> Small | None:
     rows = slice(0, size * case.D)
     weights = replace(arrays.weights, rows=arrays.weights.rows[rows])
     inputs = arrays.inputs
-    states = {n: None if (a := getattr(inputs, n)) is None else a[rows] for n in ("h0", "c0", "dh_n", "dc_n")}
-    return fitted(case, Arrays(weights, replace(inputs, **states)), {"layers": size})  # type: ignore[arg-type]
+    states: dict[str, Any] = {
+        n: None if (a := getattr(inputs, n)) is None else a[rows] for n in ("h0", "c0", "dh_n", "dc_n")
+    }
+    return fitted(case, Arrays(weights, replace(inputs, **states)), {"layers": size})
+
+
+def _of_rows(inputs: Inputs, rows: slice) -> dict[str, Any]:
+    """The states of some layers and directions, and what comes in for them."""
+    given = {name: getattr(inputs, name) for name in ("h0", "c0", "dh_n", "dc_n")}
+    return {name: None if array is None else array[rows] for name, array in given.items()}
 
 
 def _on_axis(case: Case, axis: str, part: slice) -> Callable[[str, Array], Array]:
@@ -230,7 +238,9 @@ def one_direction(small: Small, direction: int) -> Small | None:
         for layer, weights in enumerate(arrays.weights.rows[direction::2])
     ]
     inputs = arrays.inputs
-    states = {n: None if (a := getattr(inputs, n)) is None else a[direction::2] for n in ("h0", "c0", "dh_n", "dc_n")}
+    states: dict[str, Any] = {
+        n: None if (a := getattr(inputs, n)) is None else a[direction::2] for n in ("h0", "c0", "dh_n", "dc_n")
+    }
     dy = None if inputs.dy is None else np.ascontiguousarray(inputs.dy[..., part])
     head = None if arrays.weights.W_y is None else np.ascontiguousarray(arrays.weights.W_y[:, part])
     weights = replace(arrays.weights, rows=tuple(rows), W_y=head)
@@ -238,7 +248,7 @@ def one_direction(small: Small, direction: int) -> Small | None:
         "direction": ("forward", "reverse")[direction],
         "activations": (case.activations_of(direction),),
     }
-    return fitted(case, Arrays(weights, replace(inputs, dy=dy, **states)), keys)  # type: ignore[arg-type]
+    return fitted(case, Arrays(weights, replace(inputs, dy=dy, **states)), keys)
 
 
 LEVELS = 6

@@ -61,7 +61,7 @@ def _rows(case: Case, arrays: Arrays, chosen: Sequence[int]) -> Variant:
     """Some rows of a case, in this order."""
     inputs = arrays.inputs
     axes = {"x": 1, "h0": 1, "c0": 1, "mask": 1, "lengths": 0}
-    taken = {n: None if (a := getattr(inputs, n)) is None else np.take(a, chosen, axis=axis)
+    taken: dict[str, Any] = {n: None if (a := getattr(inputs, n)) is None else np.take(a, chosen, axis=axis)
              for n, axis in axes.items()}  # fmt: skip
     update: dict[str, Any] = {"B": len(chosen), "calls": None}
     for name in ("lengths", "skip"):
