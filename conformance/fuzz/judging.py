@@ -20,7 +20,7 @@ from conformance.case.errors import GenerationError
 from conformance.case.model import Case
 from conformance.case.outcomes import Failed, Passed
 from conformance.case.tensors import Array, Arrays, Outputs
-from conformance.fuzz.questions import Bundle, Question, single, together
+from conformance.fuzz.questions import Bundle, Question, together
 from conformance.golden.build import demand_judgeable
 from conformance.golden.vector import Vector
 from conformance.lstm.gradients import reference_of
@@ -33,7 +33,7 @@ from conformance.verdict.integers import not_judged
 from conformance.verdict.noise import error
 
 _SURELY = 0.999
-_FEW, _ROUGH = 4, 2.5
+_FEW, _ROUGH = 3, 3.0
 """So many samples give kappa to within this factor, nearly always."""
 _EXTENDED = np.longdouble if np.finfo(np.longdouble).nmant > 60 else np.float64
 
@@ -90,8 +90,7 @@ def roughly(bundle: Bundle, chosen: Sequence[int]) -> dict[int, Outputs]:
     """kappa of some questions of a bundle, by index, from a few samples of all at once; {} where that says nothing."""
     if bundle.case.has_loss:
         return {}
-    questions = [bundle.questions[index] for index in chosen]
-    (joined,) = together(questions, bundle.arrays.weights) if len(questions) > 1 else [single(questions[0])]
+    (joined,) = together([bundle.questions[index] for index in chosen], bundle.arrays.weights)
     with np.errstate(all="ignore"):
         found = kappa(joined.case, joined.arrays, _FEW)
     return {index: joined.outputs_of(n, found) for n, index in enumerate(chosen)}

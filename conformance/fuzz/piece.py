@@ -43,6 +43,8 @@ _EXACTLY_EACH = 61
 """Of so many layers one question is judged exactly, whatever the quick test says: for signs of zeros, and bias."""
 _UNNAMED = 12
 """Most failures of a piece that no mistake explains and that are handed on; the others are counted."""
+_OF_A_BUNDLE = 2
+"""Most failures of a bundle that are diagnosed: the same weights and options show the same mistake."""
 
 Kind = tuple[str, ...]
 """What failures of one kind share: the outcome, and the mistakes or the place and options."""
@@ -141,6 +143,7 @@ class Piece:
 
     def __init__(self, asker: Asker, known: Known, found: Findings) -> None:
         self._asker, self._known, self._found = asker, known, found
+        self._diagnosed = 0
 
     def run(self, seed: int, start: int, stop: int, until: float | None = None) -> None:
         """Judge a range of cases."""
@@ -179,6 +182,7 @@ class Piece:
         if first.number % (QUESTIONS * _EXACTLY_EACH) == 0:
             wrong = sorted({0, *wrong})
         self._found.judged += len(bundle.questions)
+        self._diagnosed = 0
         rough = roughly(bundle, wrong) if wrong and answer.precision not in INTEGERS else {}
         for index in wrong:
             question, own = bundle.questions[index], bundle.outputs_of(index, outputs)
@@ -211,6 +215,10 @@ class Piece:
         if self._known.approximates(answer):
             self._found.known += 1
             return
+        if self._diagnosed == _OF_A_BUNDLE:
+            self._found.unnamed += 1
+            return
+        self._diagnosed += 1
         where = locate(answer)
         found = tuple(of_suspects(diagnose(answer, (), where)))
         if self._known.written(found):
