@@ -59,17 +59,24 @@ export async function serve(description, engine) {
 async function* frames(stream) {
   let held = Buffer.alloc(0);
   const incoming = stream[Symbol.asyncIterator]();
-  const more = async () => {
-    const { value, done } = await incoming.next();
-    if (!done) held = Buffer.concat([held, value]);
-    return !done;
+  const demand = async (length) => {
+    const parts = [held]; // joined once: a model comes in many pieces
+    let there = held.length;
+    while (there < length) {
+      const { value, done } = await incoming.next();
+      if (done) return false;
+      there += value.length;
+      parts.push(value);
+    }
+    if (parts.length > 1) held = Buffer.concat(parts, there);
+    return true;
   };
   for (;;) {
     let end;
-    while ((end = held.indexOf("\n")) < 0) if (!(await more())) return;
+    while ((end = held.indexOf("\n")) < 0) if (!(await demand(held.length + 1))) return;
     const header = JSON.parse(held.toString("utf8", 0, end));
     held = held.subarray(end + 1);
-    while (held.length < header.bytes) if (!(await more())) return;
+    if (!(await demand(header.bytes))) return;
     yield [header, held.subarray(0, header.bytes)];
     held = held.subarray(header.bytes);
   }
