@@ -12,9 +12,8 @@ export class Unavailable extends Error {}
  * Serves an engine until `stop` or the end of input.
  *
  * description: the object that --describe prints. engine: {start(device), prepare(case, tensors), stop()}, where start
- * gives {versions, settings} and prepare a model: {call(tensors), told, drop()}, where call gives tensors, all of them as
- * safetensors.mjs has them, and told is what the answer to prepare says. Functions may be async; stop, told and drop may
- * be missing.
+ * gives {versions, settings} and prepare a model: {call(tensors), drop()}, where call gives tensors, all of them as
+ * safetensors.mjs has them. Functions may be async; stop and drop may be missing.
  */
 export async function serve(description, engine) {
   if (process.argv.includes("--describe")) {
@@ -25,9 +24,7 @@ export async function serve(description, engine) {
   const answers = {
     hello: ({ device }) => engine.start(device),
     prepare: async (request, tensors) => {
-      const model = await engine.prepare(request.case, tensors);
-      models.set(request.handle, model);
-      return model.told;
+      models.set(request.handle, await engine.prepare(request.case, tensors));
     },
     call: async ({ handle }, tensors) => {
       if (!models.has(handle)) throw new Error(`there is no layer ${handle}`);
