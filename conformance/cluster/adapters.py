@@ -44,7 +44,7 @@ class RemoteRunner:
             AdapterUnavailable: it does not.
         """
         if isinstance(self._described, str):
-            raise AdapterUnavailable(self._described)
+            raise AdapterUnavailable(f"on every worker: {self._described}")
         self.info = self._described
 
     @property
@@ -78,7 +78,11 @@ class AdaptersOnCluster:
             for label, deviations in known.items()
         ]
         pool.inspect(described, self._adapters, difference=difference)
-        found: Described = pool.begin()
+        try:
+            found: Described = pool.begin()
+        except BaseException:
+            self.__exit__()
+            raise
         self.runners = {adapter.label: RemoteRunner(adapter, found[adapter.label]) for adapter in self._adapters}
 
     def __enter__(self) -> AdaptersOnCluster:

@@ -22,7 +22,7 @@ import distributed
 from conformance.case.errors import ConformanceError
 from conformance.case.model import Case
 from conformance.case.text import shortened
-from conformance.cluster.identity import HERE
+from conformance.cluster.inspecting import Differs, Inspector
 from conformance.cluster.work import done
 
 R = TypeVar("R")
@@ -32,10 +32,6 @@ PATIENCE: Final = 60.0
 _LOOK_SECONDS = 0.5
 _AHEAD = 2
 """Pieces that are sent for each thread of a worker: one is computed while the next one is on its way."""
-
-
-class Differs(ConformanceError):
-    """A worker would not compute what the others do; the text says which, and what differs."""
 
 
 @dataclass
@@ -82,13 +78,9 @@ class ClusterPool(Executor):
     ) -> None:
         self.run = uuid.uuid4().hex[:8]
         self._client = client
-        self._expected = expected
-        self._vectors = vectors
         self._say = say
         self._patience = patience
-        self._inspect: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
-        self._difference: Callable[[Any, Any], str | None] = lambda one, other: None
-        self._facts: Any = None
+        self._inspector = Inspector(client, self.run, expected, vectors)
         self._workers = _Workers()
         self._waiting: deque[_Piece] = deque()
         self._running: dict[distributed.Future, _Piece] = {}
@@ -101,7 +93,7 @@ class ClusterPool(Executor):
 
     def inspect(self, function: Callable[..., R], *arguments: Any, difference: Callable[[R, R], str | None]) -> None:
         """Have each worker asked this too before it gets pieces; `difference` says in what two answers differ."""
-        self._inspect, self._difference = (function, arguments), difference
+        self._inspector.ask_also(function, arguments, difference)
 
     def begin(self) -> Any:
         """Look at all workers that are there; the first `submit` does, too. Gives what the first said to `inspect`.
@@ -122,7 +114,7 @@ class ClusterPool(Executor):
             time.sleep(_LOOK_SECONDS / 5)
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
-        return self._facts
+        return self._inspector.facts
 
     @property
     def slots(self) -> int:
@@ -166,9 +158,10 @@ class ClusterPool(Executor):
                 self._client.cancel(list(self._running), force=True)
 
     def everywhere(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Call a function at once in each worker that gets pieces; what comes of it is nobody's concern."""
+        """Call a function at once in each worker that has been given anything; what comes of it is nobody's concern."""
+        workers = [*self._workers.admitted, *self._workers.looked_at]
         with contextlib.suppress(Exception):
-            self._client.run(function, *arguments, workers=self.addresses, on_error="ignore")
+            self._client.run(function, *arguments, workers=workers, on_error="ignore")
 
     def _serve(self) -> None:
         """Keep the workers busy until the end; runs in a thread of its own."""
@@ -217,52 +210,19 @@ class ClusterPool(Executor):
         for address in workers.admitted.keys() - there.keys():
             del workers.admitted[address]
         for address in there.keys() - workers.admitted.keys() - workers.refused.keys() - workers.looked_at.keys():
-            workers.looked_at[address] = self._inspectors.submit(self._facts_of, address)
+            workers.looked_at[address] = self._inspectors.submit(self._inspector.facts_of, address)
         for address, future in [each for each in workers.looked_at.items() if each[1].done()]:
             del workers.looked_at[address]
             if address not in there:
                 continue
             try:
-                self._admit(address, there[address]["nthreads"], future.result())
+                self._inspector.demand_alike(address, future.result())
+                workers.admitted[address] = there[address]["nthreads"]
             except Differs as error:
                 if strict:
                     raise
                 workers.refused[address] = str(error)
                 self._say(f"left out: {error}")
-
-    def _admit(self, address: str, threads: int, facts: Any) -> None:
-        if self._facts is None:
-            self._facts = facts
-        elif differs := self._difference(self._facts, facts):
-            raise Differs(f"worker {address}: {differs}")
-        self._workers.admitted[address] = threads
-
-    def _facts_of(self, address: str) -> Any:
-        """What a worker says to `inspect`, once it is known to be like this process; runs in a thread of its own.
-
-        Raises:
-            Differs: it is not.
-        """
-        try:
-            # Into its event loop, so that it is not kept waiting by another's work.
-            found = self._client.run(eval, HERE, {"vectors": self._vectors}, workers=[address])[address]
-        except ModuleNotFoundError as error:
-            raise Differs(f"worker {address}: has no lstm-conformance like this one: {error}") from error
-        except Exception as error:
-            raise Differs(f"worker {address}: {shortened(str(error) or type(error).__name__)}") from error
-        for what, here in self._expected.items():
-            if (there := found.get(what, "none")) != here:
-                raise Differs(f"worker {address}: {what} is {there}, and {here} here")
-        if self._inspect is None:
-            return ()
-        function, arguments = self._inspect
-        payload = pickle.dumps((function, arguments, {}))
-        key = f"{self.run}/{function.__name__}/{address}"
-        asked = self._client.submit(done, payload, key=key, pure=False, workers=[address], allow_other_workers=False)
-        try:
-            return asked.result()
-        except Exception as error:
-            raise Differs(f"worker {address}: {shortened(str(error) or type(error).__name__)}") from error
 
     def _send(self) -> None:
         """Give the workers as much as they need to be busy."""
