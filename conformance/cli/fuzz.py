@@ -55,6 +55,7 @@ _TIMEOUT = 30.0
 @options.load_timeout
 @options.memory
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Processes, each with a worker.  [default: one per core]")
+@options.on
 @options.as_json
 @options.settings
 def fuzz(
@@ -66,6 +67,7 @@ def fuzz(
     output: Path | None,
     no_deviations: bool,
     jobs: int | None,
+    on: str | None,
     as_json: bool,
     settings: RunSettings,
 ) -> None:
@@ -84,6 +86,7 @@ def fuzz(
 
     if minutes is not None and cases is not None:
         raise click.UsageError("give --minutes or --cases, not both")
+    options.demand_anywhere(on, settings)
     demand_hypothesis()
     wanted = Wanted(
         label=label,
@@ -97,14 +100,14 @@ def fuzz(
         output=output or _default_folder(label),
     )
     _demand_outside(wanted.output)
-    with options.progress() as progress:
+    with options.pool(on, settings.vectors, jobs) as pool, options.progress() as progress:
         task = progress.add_task(f"cases of seed {seed}", total=cases)
 
         def report(campaign: Campaign) -> None:
             found = counted(len(campaign.findings), "finding")
             progress.update(task, completed=campaign.judged, description=f"{found} in cases of seed {seed}")
 
-        campaign = carried_out(wanted, report, interrupted)
+        campaign = carried_out(wanted, report, interrupted, pool)
     click.echo(json.dumps(campaign.as_json(), indent=1) if as_json else _as_text(campaign, wanted))
     if campaign.interrupted:
         click.echo(f"interrupted; go on with: {_go_on(campaign, wanted)}", err=True)

@@ -158,6 +158,21 @@ def pool(on: str | None, vectors: Path, jobs: int | None) -> Iterator[ClusterPoo
         yield workers
 
 
+def demand_anywhere(on: str | None, settings: RunSettings) -> None:
+    """Raise UsageError if an adapter is to run on a cluster, and the settings are about this process or machine."""
+    from conformance.adapters.harness import configuration
+
+    given = {
+        "--worker": settings.places,
+        "--in-process": settings.in_process,
+        "--trace": settings.trace,
+        "--harnesses": configuration.used(),
+    }
+    found = next((option for option, value in given.items() if value), None)
+    if on is not None and found is not None:
+        raise click.UsageError(f"--on starts its workers elsewhere: {found} does not go with it")
+
+
 _SETTINGS = {"trace", "timeout", "load_timeout", "memory", "in_process", "specs", "vectors", "deviations"}
 
 

@@ -78,8 +78,7 @@ def run(
         raise click.UsageError("--in-process needs --adapter NAME")
     if on is not None and quick is not None:
         raise click.UsageError("--quick needs no cluster: leave out --on")
-    if on is not None and (given := _not_on_a_cluster(settings)):
-        raise click.UsageError(f"--on starts its workers elsewhere: {given} does not go with it")
+    options.demand_anywhere(on, settings)
     labels = adapters or everywhere(settings.places, state.unusable())
     demand_used(settings.places, labels)
     if not adapters and (absent := state.said_absent()):
@@ -108,19 +107,6 @@ def run(
     written = f"; written to {output}" if output else ""
     click.echo(f"{counted(len(records), 'result')}, {unexpected:,} unexpected{of_these}{written}")
     sys.exit(1 if unexpected else 0)
-
-
-def _not_on_a_cluster(settings: RunSettings) -> str | None:
-    """The first option given that is about this process or this machine."""
-    from conformance.adapters.harness import configuration
-
-    given = {
-        "--worker": settings.places,
-        "--in-process": settings.in_process,
-        "--trace": settings.trace,
-        "--harnesses": configuration.used(),
-    }
-    return next((option for option, value in given.items() if value), None)
 
 
 def _print_shared(shared: list[Shared]) -> None:

@@ -123,6 +123,18 @@ class AdaptersOnCluster:
                 report(result)
 
 
+def demand_same(pool: ClusterPool, label: str, settings: RunSettings, info: AdapterInfo) -> None:
+    """Have each worker looked at before it gets pieces: whether its adapter is the one that is here.
+
+    Raises:
+        ConformanceError: it is another one, or there is no worker.
+    """
+    pool.inspect(described, [AdapterOfRun(pool.run, label, "", (), settings, False)], difference=difference)
+    found: Described = pool.begin()
+    if differs := difference({label: info}, found):
+        raise ConformanceError(f"the workers of the cluster are not as this machine: {differs}")
+
+
 def described(adapters: Sequence[AdapterOfRun]) -> Described:
     """Runs in a worker: for each adapter who answers there, or why it does not load."""
     found: Described = {}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conformance.case.errors import ConformanceError
 from conformance.case.outcomes import Failed
@@ -19,9 +18,12 @@ from conformance.fuzz.findings import Finding, Reducer
 from conformance.fuzz.known import Known
 from conformance.fuzz.piece import SIZE, Failure, Findings, Kind, known_of, piece
 from conformance.fuzz.writing import write
-from conformance.golden.work import end_with_parent
+from conformance.golden.work import spread
 from conformance.results.record import AdapterInfo
 from conformance.run.settings import RunSettings
+
+if TYPE_CHECKING:
+    from conformance.cluster.pool import ClusterPool
 
 _LIST = "findings.json"
 
@@ -85,15 +87,21 @@ class Campaign:
         }
 
 
-def carried_out(wanted: Wanted, report: Callable[[Campaign], None], interrupted: Callable[[], bool]) -> Campaign:
+def carried_out(
+    wanted: Wanted,
+    report: Callable[[Campaign], None],
+    interrupted: Callable[[], bool],
+    pool: ClusterPool | None = None,
+) -> Campaign:
     """Carry out a campaign; what was found is written as soon as it is found.
 
     Args:
         report: called whenever something has come.
         interrupted: whether Ctrl-C was pressed, should the exception be lost.
+        pool: computes the pieces, instead of processes of this one; what is wrong is reduced here.
 
     Raises:
-        ConformanceError: the adapter cannot be made, or a file cannot be written.
+        ConformanceError: the adapter cannot be made, or is another one in the pool, or a file cannot be written.
     """
     began = time.monotonic()
     until = None if wanted.seconds is None else time.time() + wanted.seconds
@@ -103,7 +111,11 @@ def carried_out(wanted: Wanted, report: Callable[[Campaign], None], interrupted:
         known = known_of(wanted.label, asker, wanted.settings) if wanted.deviations else Known(())
         collected = _Collected(wanted, campaign, Reducer(asker, known, wanted.seed), known)
         try:
-            for found in _pieces(wanted, until):
+            if pool is not None:
+                from conformance.cluster.adapters import demand_same
+
+                demand_same(pool, wanted.label, wanted.settings, asker.info)
+            for found in _pieces(wanted, until, pool):
                 collected.take(found)
                 report(campaign)
                 if interrupted():
@@ -163,38 +175,59 @@ def _listed(folder: Path) -> dict[str, str]:
     return dict(found)
 
 
-def _pieces(wanted: Wanted, until: float | None) -> Iterator[Findings]:
-    """The pieces in the order of their numbers, `jobs` at a time.
+def _pieces(wanted: Wanted, until: float | None, cluster: ClusterPool | None) -> Iterator[Findings]:
+    """The pieces in the order of their numbers, `jobs` at a time, or as many as the cluster computes.
 
     Pieces begin at multiples of their size, whatever the first case is, so that the same cases are always in one piece.
     """
     end = None if wanted.cases is None else wanted.start + wanted.cases
-    judged = functools.partial(
-        piece, wanted.label, wanted.seed, settings=wanted.settings, deviations=wanted.deviations, until=until
-    )
+    judged = _Judged(wanted, until if cluster is None else None)  # elsewhere it may be another time
     ranges = _ranges(wanted.start, end)
-    if wanted.jobs == 1:
+    if wanted.jobs == 1 and cluster is None:
         for start, stop in ranges:
             found = judged(start, stop)
             yield found
             if found.stopped:
                 return
         return
-    with ProcessPoolExecutor(wanted.jobs, initializer=end_with_parent) as pool:
+    with spread(wanted.jobs, cluster) as pool:
         waiting: list[Future[Findings]] = []
         stopped = False
         try:
             while True:
-                while not stopped and len(waiting) < 2 * wanted.jobs and (part := next(ranges, None)) is not None:
+                at_a_time = 2 * (wanted.jobs if cluster is None else cluster.slots)
+                while not stopped and len(waiting) < at_a_time and (part := next(ranges, None)) is not None:
                     waiting.append(pool.submit(judged, *part))
                 if not waiting:
                     return
                 wait(waiting[:1], return_when=FIRST_COMPLETED)
                 found = waiting.pop(0).result()
-                stopped = stopped or found.stopped
+                stopped = stopped or found.stopped or (until is not None and time.time() >= until)
                 yield found
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            if cluster is None:  # that one is its owner's to end
+                pool.shutdown(wait=False, cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """Judges a piece of a campaign, wherever it is sent."""
+
+    wanted: Wanted
+    until: float | None
+    __name__ = "fuzz"
+
+    def __call__(self, start: int, stop: int) -> Findings:
+        wanted = self.wanted
+        return piece(
+            wanted.label,
+            wanted.seed,
+            start,
+            stop,
+            wanted.settings,
+            deviations=wanted.deviations,
+            until=self.until,
+        )
 
 
 def _ranges(start: int, end: int | None) -> Iterator[tuple[int, int]]:
