@@ -36,7 +36,7 @@ from conformance.verdict.inexact import is_inexact
 
 _MOST_ASKED = 400
 _MOST_ENDED = 40
-"""How often a reduction asks at most, in each of its three steps; the second where each time costs a process."""
+"""How often a reduction asks at most, in each of its four steps; the second where each time costs a process."""
 
 
 @dataclass(frozen=True)
@@ -163,8 +163,7 @@ class Reducer:
             return None
         outputs = outputs_of(answer)
         contracts = Contracts(answer.padded_y, answer.empty_rows)
-        written = failure.mistakes[0] if failure.mistakes else ()
-        outcome = of_outputs(case, vector, outputs, answer.precision, contracts, written)
+        outcome = of_outputs(case, vector, outputs, answer.precision, contracts)
         if not isinstance(outcome, Failed):
             return None
         mistakes = self._names(failure, tuple(of_suspects(outcome.suspects)))
@@ -183,7 +182,7 @@ class Reducer:
 
         A small case has few numbers, and many mistakes may give them.
         """
-        both = tuple(each for each in found if each in failure.mistakes)
+        both = tuple(each for each in found if any(set(each) <= set(whole) for whole in failure.mistakes))
         return both or failure.mistakes or found
 
     def _kind(self, failure: Failure, outcome: Failed, case: Case, mistakes: tuple[Mistakes, ...]) -> Kind:

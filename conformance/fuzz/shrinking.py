@@ -1,6 +1,6 @@
 """The smallest case that is still wrong, found by Hypothesis among the reductions of a case.
 
-First sizes and options, then the numbers. Each choice is a number whose 0 means the simplest, so that Hypothesis'
+Sizes and options in turn with the numbers, for among simple numbers fewer are needed. Each choice is a number whose 0 means the simplest, so that Hypothesis'
 shrinker, which lowers numbers, makes the case simpler.
 """
 
@@ -38,7 +38,7 @@ def shrunk(small: Small, is_wrong: IsWrong, most: int) -> Small:
         most: how often to ask at most.
     """
     counted = _Counted(is_wrong, most)
-    for strategy in (_structure, _structure, _numbers):
+    for strategy in (_structure, _numbers, _structure, _numbers):
         small = _found(strategy(small), counted, small)
     return small
 
@@ -101,8 +101,8 @@ def _structure(small: Small) -> SearchStrategy[Small | None]:
         for axis, size in sizes.items():
             if size > 1:
                 wanted = min(size, 1 + draw(st.integers(0, 3 * size)))
-                most = size - wanted
-                first = draw(st.integers(0, most)) if most and axis in "BTH" else 0
+                # Drawn in any case: a choice that comes and goes would move all that follow it.
+                first = min(draw(st.integers(0, size - 1)), size - wanted) if axis in "BTH" else 0
                 now = now and (sized(now, axis, wanted, first) if wanted < size else now)
         for option in used(case):
             if draw(st.integers(0, _KEPT)) == 0 and now is not None and option in used(now[0]):

@@ -51,7 +51,7 @@ def with_values(case: Case, arrays: Arrays) -> Case:
     if (targets := flat.get("inputs.targets")) is not None:
         update["targets"] = Source(values=np.maximum(targets, 0).tolist())
     sources = {kind: _source(each, each, whole=kind in HEAD_WEIGHTS) for kind, each in stacked.items()}
-    absent = {name: None for name in COTANGENTS if name not in held}
+    absent = {name: None for name in COTANGENTS if name not in held and case.gradients is not None}
     weights = case.weights.model_copy(update=sources)
     return case.model_copy(update=update | absent | {"weights": weights})
 
