@@ -129,7 +129,8 @@ def demand_same(pool: ClusterPool, label: str, settings: RunSettings, info: Adap
     Raises:
         ConformanceError: it is another one, or there is no worker.
     """
-    pool.inspect(described, [AdapterOfRun(pool.run, label, "", (), settings, False)], difference=difference)
+    adapter = AdapterOfRun(pool.run, label, digest_of(portable(settings.vectors)), (), settings, False)
+    pool.inspect(described, [adapter], difference=difference)
     found: Described = pool.begin()
     if differs := difference({label: info}, found):
         raise ConformanceError(f"the workers of the cluster are not as this machine: {differs}")
