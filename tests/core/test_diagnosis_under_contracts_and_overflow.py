@@ -32,6 +32,18 @@ def test_a_mistake_is_held_to_the_contracts_where_it_is_right(contracts, mistake
     assert named(diagnosed(case, vector, outputs, contracts=contracts), mistake)
 
 
+def test_a_direction_that_is_right_carries_its_y_beside_one_that_is_wrong():
+    case = shipped_cases()["lengths/unsorted-bidirectional-f32"]
+    vector, contracts = shipped_vectors().load(case), Contracts(padded_y="last")
+    outputs = made(BY_ID["padded-y-holds-initial-state"].variant, case, vector)
+    width = outputs["y"].shape[-1] // 2
+    assert np.allclose(outputs["y"][..., :width], vector.golden["y"][..., :width], atol=1e-6)
+    outputs["y"] = outputs["y"].copy()
+    outputs["y"][..., :width] = contracts.applied(case, outputs)["y"][..., :width]
+    assert wrong(case, vector, outputs, contracts)
+    assert named(diagnosed(case, vector, outputs, contracts=contracts), "padded-y-holds-initial-state")
+
+
 def test_a_row_that_has_ended_holds_what_is_agreed_whatever_a_mistake_carried_on():
     case = shipped_cases()["lengths/stream-f32"]
     vector, contracts = shipped_vectors().load(case), Contracts(empty_rows="zeros")
