@@ -2,8 +2,13 @@
 
 import os
 
+import hypothesis
 import pytest
 from harness import SPECS, Suite, install_broken_adapters, make_suite
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("without-deadline", deadline=None)
+hypothesis.settings.load_profile("without-deadline")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -187,14 +187,9 @@ def cases(
         if folder is not None and not Path(folder).is_dir():
             raise ConformanceError(f"{name} must be a folder; there is none called {folder}")
     store = _own_store() if vectors is None else VectorStore(Path(vectors))
-    every = _own_cases() if specs is None else load_specs(Path(specs))
+    every = load_specs(default_folders().specs if specs is None else Path(specs))
     found = matching(every, patterns) if patterns else every
     return tuple(LSTMCase(case, store, layout) for case in found)
-
-
-@cache
-def _own_cases() -> list[Case]:
-    return load_specs(default_folders().specs)
 
 
 @cache

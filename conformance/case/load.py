@@ -15,6 +15,7 @@ cases:
 from __future__ import annotations
 
 import difflib
+import functools
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,7 @@ from conformance.case.options import Frozen
 from conformance.case.source import Source
 from conformance.case.text import shortened
 from conformance.case.yaml_lines import LocatedDict, LocatedList, line_of, merged, parse_file
-from conformance.data import displayed
+from conformance.data import default_folders, displayed
 
 SPEC_KEYS = ("family", "description", "source", "defaults", "cases")
 FIELD_KEYS = tuple(name for name in Case.model_fields if name not in ("id", "origin"))
@@ -44,6 +45,23 @@ def load_specs(folder: Path) -> list[Case]:
     Raises:
         SpecError: with every problem of every file.
     """
+    if folder != default_folders().specs:
+        return _read(folder)
+    files = ((file, file.stat()) for file in sorted(folder.rglob("*")))
+    state = tuple((file, stat.st_mtime_ns, stat.st_size, stat.st_ino) for file, stat in files)
+    return list(_own(folder, Path.cwd(), state))
+
+
+@functools.lru_cache(maxsize=1)
+def _own(folder: Path, here: Path, state: object) -> list[Case]:
+    """The suite's own cases, which are many: they are read once in a process.
+
+    Read again if a file has changed, or the folder that their places are told from.
+    """
+    return _read(folder)
+
+
+def _read(folder: Path) -> list[Case]:
     files = sorted(folder.rglob("*.yaml"))
     if not files:
         raise SpecError([f"{folder}: no spec (*.yaml) here"])

@@ -18,6 +18,7 @@ from conformance.cli.convert import convert
 from conformance.cli.design import design
 from conformance.cli.doctor import doctor
 from conformance.cli.engines import engines
+from conformance.cli.fuzz import fuzz
 from conformance.cli.gate import baseline, gate
 from conformance.cli.generate import generate
 from conformance.cli.interrupts import interrupts
@@ -63,7 +64,7 @@ _COMMANDS = (
     *(check, import_files),
     *(run, merge, gate, baseline, upgrade, report, scoreboard),
     *(list_cases, show, export, schema, generate, design, mistakes),
-    *(doctor, engines, smoke, new_adapter),
+    *(doctor, engines, smoke, fuzz, new_adapter),
     convert,
 )
 for _command in _COMMANDS:

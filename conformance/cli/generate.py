@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     help="Make nothing; keep what cases cost in this results file for --quick, for its adapters. Repeatable.",
 )
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Number of processes.  [default: one per core]")
+@options.on
 def generate(
     patterns: tuple[str, ...],
     specs: Path,
@@ -64,6 +65,7 @@ def generate(
     only_catches: bool,
     times: tuple[Path, ...],
     jobs: int | None,
+    on: str | None,
 ) -> None:
     """Make the golden vectors of the specs, their manifest and cases.json; of the suite's own, also catches.xz.
 
@@ -78,7 +80,7 @@ def generate(
     from conformance.golden.store import VectorStore
 
     own = specs == options.FOLDERS.specs
-    _demand_consistent(own, vectors, every, (check_only, repack, only_catches, bool(times)))
+    _demand_consistent(own, vectors, every, (check_only, repack, only_catches, bool(times)), on)
     if times:
         keep_times(times, vectors)
         return
@@ -91,7 +93,7 @@ def generate(
     cases = matching(all_cases, patterns) if patterns else all_cases
     store = VectorStore(vectors)
     whole = not patterns
-    with options.progress() as progress:
+    with options.pool(on, vectors, jobs) as pool, options.progress() as progress:
         task = progress.add_task("checking" if check_only else "generating", total=sum(not c.on_demand for c in cases))
 
         def report(case: Case, built: object) -> None:
@@ -100,9 +102,9 @@ def generate(
         if repack:
             summary = generation.repack(cases, store)
         elif check_only:
-            summary = generation.check(cases, store, whole=whole, every=every, jobs=jobs, report=report)
+            summary = generation.check(cases, store, whole=whole, every=every, jobs=jobs, report=report, pool=pool)
         else:
-            summary = generation.generate(cases, store, prune=whole, jobs=jobs, report=report)
+            summary = generation.generate(cases, store, prune=whole, jobs=jobs, report=report, pool=pool)
         if check_only:
             problem = index.problem(all_cases, store)
             summary.problems += [problem] if problem else []
@@ -139,7 +141,7 @@ def _outcome(summary: Summary, repack: bool, check_only: bool, every: int) -> st
     )
 
 
-def _demand_consistent(own: bool, vectors: Path, every: int, jobs: tuple[bool, ...]) -> None:
+def _demand_consistent(own: bool, vectors: Path, every: int, jobs: tuple[bool, ...], on: str | None) -> None:
     """Refuse options that do not go together. own: the specs are the suite's own. jobs: which of them is to be done."""
     if own != (vectors == options.FOLDERS.vectors):
         # Otherwise the suite's own vectors would be taken for stale ones, and removed.
@@ -148,3 +150,5 @@ def _demand_consistent(own: bool, vectors: Path, every: int, jobs: tuple[bool, .
         raise click.UsageError("--every is for a check: give --check, too")
     if sum(jobs) > 1:
         raise click.UsageError("--check, --repack, --catches and --times are different jobs: give one of them")
+    if on is not None and any(jobs[1:]):
+        raise click.UsageError("--repack, --catches and --times do not compute on a cluster: leave out --on")

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     help="With --sample: add cases for the mistakes that are not caught to this spec, named after its family.",
 )
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Number of processes.  [default: one per core]")
+@options.on
 def mistakes(
     ids: tuple[str, ...],
     patterns: tuple[str, ...],
@@ -70,6 +71,7 @@ def mistakes(
     at_least: float | None,
     add_to: Path | None,
     jobs: int | None,
+    on: str | None,
 ) -> None:
     """Explain a mistake that a failure looks like, or list all known ones, which cases catch them, and by how much.
 
@@ -89,10 +91,10 @@ def mistakes(
         if ids or as_markdown or against:
             raise click.UsageError("--sample draws its own mistakes: leave out names, --markdown and --against")
         suite = specs, patterns, vectors
-        _sample(count, SEED if seed is None else seed, adapter, suite, as_json, at_least, add_to, jobs)
+        _sample(count, SEED if seed is None else seed, adapter, suite, as_json, at_least, add_to, jobs, on)
         return
-    if seed is not None or adapter is not None or at_least is not None or add_to is not None:
-        raise click.UsageError("--seed, --adapter, --at-least and --add-to are about --sample")
+    if any(given is not None for given in (seed, adapter, at_least, add_to, on)):
+        raise click.UsageError("--seed, --adapter, --at-least, --add-to and --on are about --sample")
     from conformance.case.select import select_cases
     from conformance.golden import onnx_node_tests, power
     from conformance.lstm.mistakes import CATALOGUE
@@ -159,6 +161,7 @@ def _sample(
     at_least: float | None,
     add_to: Path | None,
     jobs: int | None,
+    on: str | None,
 ) -> None:
     """Draw mistakes, see which the cases of a suite (specs, patterns, vectors) catch, and print it."""
     from conformance.adapters import registry
@@ -174,14 +177,15 @@ def _sample(
         demand_writable(add_to.parent)
     refusal = registry.load(adapter).capabilities.refusal if adapter is not None else lambda case: None
     cases = [case for case in select_cases(specs, patterns) if refusal(case) is None]
-    with options.progress() as progress:
+    with options.pool(on, vectors, jobs) as pool, options.progress() as progress:
         task = progress.add_task("draw", total=count)
         sample = sampling.take(
             *(count, seed, lambda case: refusal(case) is None),
             report=lambda found: progress.update(task, completed=found),
         )
         task = progress.add_task("try", total=len(sample.drawn))
-        sampling.measure(sample, cases, vectors, jobs=jobs, report=functools.partial(progress.advance, task))
+        advance = functools.partial(progress.advance, task)
+        sampling.measure(sample, cases, vectors, jobs=jobs, report=advance, pool=pool)
     click.echo(json.dumps(view.as_json(sample), indent=1) if as_json else view.as_text(sample))
     if add_to is not None:
         _add(sample, rows, refusal if adapter is not None else None, add_to, jobs)

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import math
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,8 @@ from conformance.run.settings import CASE_SECONDS, LOAD_SECONDS, RunSettings
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+
+    from conformance.cluster.pool import ClusterPool
 
 
 class _Path(click.Path):
@@ -124,6 +126,38 @@ harnesses = click.option(
     callback=_use_harnesses,
     help="A YAML file of harnesses by name, besides those in pyproject.toml: NAME: COMMAND.",
 )
+on = click.option(
+    "--on",
+    metavar="dask|ADDRESS",
+    help="Compute on a dask cluster: one on this machine, or that of the scheduler at ADDRESS, tcp://HOST:8786.",
+)
+
+
+@contextlib.contextmanager
+def pool(on: str | None, vectors: Path, jobs: int | None) -> Iterator[ClusterPool | None]:
+    """The workers of --on, for the time of a command; None without it.
+
+    Args:
+        vectors: the folder that they read. jobs: how many there are in a cluster on this machine.
+
+    Raises:
+        ConformanceError: dask is not installed, or there is no such cluster.
+    """
+    if on is None:
+        yield None
+        return
+    from conformance.case.errors import ConformanceError
+
+    try:
+        from conformance.cluster.joining import joined
+    except ModuleNotFoundError as error:
+        raise ConformanceError(
+            f"--on {on}: {error.name} is not installed: python -m pip install 'lstm-conformance[cluster]'"
+        ) from error
+    with joined(on, vectors, jobs=jobs, say=functools.partial(click.echo, err=True)) as workers:
+        yield workers
+
+
 _SETTINGS = {"trace", "timeout", "load_timeout", "memory", "in_process", "specs", "vectors", "deviations"}
 
 

@@ -47,6 +47,7 @@ LOG_WIDTH = 100
 @options.memory
 @options.in_process
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Adapters to run at a time.  [default: one per core]")
+@options.on
 @click.option("--wide", is_flag=True, help="Print the matrix as one table, however wide.")
 @click.option("-v", "--verbose", is_flag=True, help="Also print the message of each known deviation.")
 @options.trace
@@ -60,6 +61,7 @@ def run(
     output: Path | None,
     resume: bool,
     jobs: int | None,
+    on: str | None,
     wide: bool,
     verbose: bool,
 ) -> None:
@@ -74,6 +76,10 @@ def run(
         raise click.UsageError("--resume continues the run whose file is given with -o FILE; none is given")
     if settings.in_process and not adapters:
         raise click.UsageError("--in-process needs --adapter NAME")
+    if on is not None and quick is not None:
+        raise click.UsageError("--quick needs no cluster: leave out --on")
+    if on is not None and (given := _not_on_a_cluster(settings)):
+        raise click.UsageError(f"--on starts its workers elsewhere: {given} does not go with it")
     labels = adapters or everywhere(settings.places, state.unusable())
     demand_used(settings.places, labels)
     if not adapters and (absent := state.said_absent()):
@@ -87,6 +93,7 @@ def run(
         output=output,
         resume=resume,
         jobs=jobs,
+        on=on,
         optional=not adapters,
     ).carried_out()
     records = ran.records
@@ -101,6 +108,19 @@ def run(
     written = f"; written to {output}" if output else ""
     click.echo(f"{counted(len(records), 'result')}, {unexpected:,} unexpected{of_these}{written}")
     sys.exit(1 if unexpected else 0)
+
+
+def _not_on_a_cluster(settings: RunSettings) -> str | None:
+    """The first option given that is about this process or this machine."""
+    from conformance.adapters.harness import configuration
+
+    given = {
+        "--worker": settings.places,
+        "--in-process": settings.in_process,
+        "--trace": settings.trace,
+        "--harnesses": configuration.used(),
+    }
+    return next((option for option, value in given.items() if value), None)
 
 
 def _print_shared(shared: list[Shared]) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from conformance.cli.starting import begun
 
 if TYPE_CHECKING:
     from conformance.case.model import Case
+    from conformance.cli.here import Adapters, AnyRunner
     from conformance.cli.quick import QuickOptions
     from conformance.golden.store import VectorStore
     from conformance.results.deviations import Deviation
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from conformance.results.result import Result
     from conformance.results.writing import ResultsFile
     from conformance.run.process import Worker
-    from conformance.run.runner import Runner
     from conformance.run.settings import RunSettings
 
 
@@ -56,6 +55,7 @@ class Run:
     labels: the adapters, which run as `settings` say. optional: those that do not load are named and left out.
     quick: only the quick ones of the cases, which differ between adapters. part: `k/n`.
     output: the results file, if one is to be written. resumable: whether the command has --resume.
+    on: the cluster to run on, as options.pool takes it.
     """
 
     labels: Sequence[str]
@@ -67,6 +67,7 @@ class Run:
     resume: bool = False
     resumable: bool = True
     jobs: int | None = None
+    on: str | None = None
     optional: bool = False
 
     def carried_out(self, *, beside: bool = False) -> Ran:
@@ -84,7 +85,7 @@ class Run:
 
     def _begun(self) -> contextlib.AbstractContextManager[Worker | None]:
         """The worker of a single adapter, not yet ready; None where there are several, whose turns come later."""
-        if len(self.labels) > 1 or self.settings.in_process or self.optional:
+        if len(self.labels) > 1 or self.settings.in_process or self.optional or self.on is not None:
             return contextlib.nullcontext()
         return begun(self.labels[0], self.settings)
 
@@ -94,6 +95,29 @@ class Run:
         # Before any adapter has loaded, which takes a while: that the results can be written, and by nobody else.
         with ResultsFile(self.output) if self.output is not None else contextlib.nullcontext() as file:
             return self._written_to(file, begun, start, beside)
+
+    @contextlib.contextmanager
+    def _adapters(
+        self, store: VectorStore, known: Mapping[str, list[Deviation]], begun: Worker | None
+    ) -> Iterator[Adapters]:
+        """The adapters, not yet loaded; given their known deviations.
+
+        Raises:
+            ConformanceError: the cluster cannot be used, or one of its workers differs.
+        """
+        from conformance.cli.here import AdaptersHere
+
+        profiles = self.output is not None
+        if self.on is None:
+            with AdaptersHere(known, store, self.settings, profiles=profiles, begun=begun, jobs=self.jobs) as here:
+                yield here
+            return
+        with options.pool(self.on, self.settings.vectors, self.jobs) as pool:
+            from conformance.cluster.adapters import AdaptersOnCluster
+
+            assert pool is not None
+            with AdaptersOnCluster(pool, known, self.settings, profiles=profiles) as there:
+                yield there
 
     def _written_to(self, file: ResultsFile | None, begun: Worker | None, start: float, beside: bool) -> Ran:
         from conformance.case.select import matching, select_cases
@@ -108,10 +132,9 @@ class Run:
             cache.demand_usable(self._part_of(selected))
         store = VectorStore(self.settings.vectors)
         known = self._known()
-        runners = self._runners(store, known, begun)
-        try:
-            loaded = self._start(runners, beside)
-            whole = self._quick_of(selected, loaded, known, beside)
+        with self._adapters(store, known, begun) as adapters:
+            loaded = self._start(adapters.runners, beside)
+            whole = self._quick_of(selected, adapters, loaded, known, beside)
             cases = {label: self._part_of(given) for label, given in whole.items()}
             header = Header(
                 suite=__version__,
@@ -131,10 +154,7 @@ class Run:
                     f"{self.output} has {counted(len(found.records), 'result')}, "
                     f"{sum(map(len, cases.values())) - len(found.records):,} to go"
                 )
-            records, shared = self._run(loaded, cases, header, file, found, start)
-        finally:
-            for runner in runners.values():
-                runner.close()
+            records, shared = self._run(adapters, loaded, cases, header, file, found, start)
         place = {(label, case.id): (n, k) for n, label in enumerate(loaded) for k, case in enumerate(cases[label])}
         return Ran(
             list(loaded),
@@ -149,12 +169,20 @@ class Run:
         return shard(cases, self.part) if self.part else cases
 
     def _quick_of(
-        self, cases: list[Case], loaded: Mapping[str, Runner], known: Mapping[str, list[Deviation]], beside: bool
+        self,
+        cases: list[Case],
+        adapters: Adapters,
+        loaded: Iterable[str],
+        known: Mapping[str, list[Deviation]],
+        beside: bool,
     ) -> dict[str, list[Case]]:
         """What is asked of each adapter, before it is divided into parts; without --quick all cases."""
         if self.quick is None:
             return dict.fromkeys(loaded, cases)
-        supports = {label: runner.supports for label, runner in loaded.items()}
+        from conformance.cli.here import AdaptersHere
+
+        assert isinstance(adapters, AdaptersHere)  # the command refuses --quick with --on
+        supports = {label: adapters.runners[label].supports for label in loaded}
         return self.quick.said_of(cases, self.settings.vectors, supports, known, beside=beside)
 
     def _known(self) -> dict[str, list[Deviation]]:
@@ -165,7 +193,7 @@ class Run:
         return {label: load_deviations(self.settings.deviations, registry.parse(label).name) for label in self.labels}
 
     def _warnings(
-        self, known: Mapping[str, list[Deviation]], loaded: Mapping[str, Runner], cases: list[str]
+        self, known: Mapping[str, list[Deviation]], loaded: Mapping[str, AnyRunner], cases: list[str]
     ) -> list[str]:
         from conformance.adapters import registry
         from conformance.case.select import select_cases
@@ -183,26 +211,9 @@ class Run:
             found += idle(known[label], label, runner.versions, cases if own_specs or not own else None)
         return list(dict.fromkeys(found))
 
-    def _runners(
-        self, store: VectorStore, known: Mapping[str, list[Deviation]], begun: Worker | None
-    ) -> dict[str, Runner]:
-        from conformance.run.runner import Runner
-
-        return {
-            label: Runner(
-                label,
-                store,
-                known[label],
-                self.settings,
-                profiles=self.output is not None,
-                begun=begun,
-            )
-            for label in self.labels
-        }
-
-    def _start(self, runners: Mapping[str, Runner], beside: bool) -> dict[str, Runner]:
+    def _start(self, runners: Mapping[str, AnyRunner], beside: bool) -> dict[str, AnyRunner]:
         """The runners whose adapter loads."""
-        loaded: dict[str, Runner] = {}
+        loaded: dict[str, AnyRunner] = {}
         for label, runner in runners.items():
             # A spinner would run on over a debugger's prompt.
             quiet = self.settings.in_process
@@ -224,7 +235,8 @@ class Run:
 
     def _run(
         self,
-        runners: Mapping[str, Runner],
+        adapters: Adapters,
+        runners: Mapping[str, AnyRunner],
         cases: Mapping[str, list[Case]],
         header: Header,
         file: ResultsFile | None,
@@ -237,7 +249,6 @@ class Run:
         """
         from conformance.results.shared.conditions import CaseConditions
         from conformance.results.shared.find import shared_by_unexpected
-        from conformance.run.parallel import run_in_parallel
 
         records = list(found.records) if found else []
         done = {(record.adapter, record.case) for record in records}
@@ -247,8 +258,7 @@ class Run:
         elif file is not None and found is not None and not found.complete:
             file.go_on(found)
         counts = {label: (len(waiting), len(cases[label])) for label, waiting in left.items()}
-        if not self.settings.in_process:  # there, cases may be run to be looked at one by one
-            self._prove(runners, left)
+        adapters.prepare(left)
         with RunProgress(counts, shown=not self.settings.in_process) as progress:
 
             def report(result: Result) -> None:
@@ -260,9 +270,8 @@ class Run:
                     file.add(record)
                 progress.result_arrived(result.adapter, result.seconds, runners[result.adapter].import_seconds)
 
-            jobs = 1 if self.settings.in_process else min(self.jobs or os.cpu_count() or 1, len(runners))
             try:
-                run_in_parallel(runners, left, jobs, begun=progress.started, report=report)
+                adapters.run(left, begun=progress.started, report=report)
             except BaseException as error:
                 if interrupted() or isinstance(error, KeyboardInterrupt):
                     go_on = "go on with the same command and --resume"
@@ -277,23 +286,3 @@ class Run:
                 imports = {label: round(runner.import_seconds, 3) for label, runner in runners.items()}
                 file.footer = {"seconds": seconds, "import_seconds": imports, "shared": shared}
         return records, shared
-
-    def _prove(self, runners: Mapping[str, Runner], left: Mapping[str, Sequence[Case]]) -> None:
-        """Make the vectors that are not shipped, with all processors, before an adapter has to wait for them."""
-        from conformance.golden import cache
-
-        wanted = {case.id: case for label, waiting in left.items() for case in waiting if runners[label].supports(case)}
-        missing = cache.missing(wanted.values())
-        if len(missing) < 2:
-            return
-        click.echo(
-            f"proving {len(missing)} vectors that are too large to be shipped; they are kept for the next run", err=True
-        )
-        with options.progress() as progress:
-            task = progress.add_task("vectors", total=len(missing))
-            try:
-                for _ in cache.make(missing, self.jobs):
-                    progress.advance(task)
-            except KeyboardInterrupt:
-                click.echo("\ninterrupted; the vectors that were made are kept", err=True)
-                raise

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass, field
 
-from conformance.case.errors import ConformanceError
+from conformance.case.errors import ConformanceError, GenerationError
 from conformance.case.model import Case
 from conformance.golden import lint
 from conformance.golden.build import Built, build
 from conformance.golden.metadata import file_of
 from conformance.golden.store import VectorStore, demand_described
-from conformance.golden.work import cost, end_with_parent
+from conformance.golden.work import cost, spread
 
 Report = Callable[[Case, "Built | None"], None]
 
@@ -43,13 +42,22 @@ class Summary:
         self.reference_noise = max(self.reference_noise, built.reference_noise)
 
 
-def generate(cases: Sequence[Case], store: VectorStore, *, prune: bool, jobs: int | None, report: Report) -> Summary:
+def generate(
+    cases: Sequence[Case],
+    store: VectorStore,
+    *,
+    prune: bool,
+    jobs: int | None,
+    report: Report,
+    pool: Executor | None = None,
+) -> Summary:
     """Generate and store the vectors of these cases. If interrupted, those already made are kept, with their lines.
 
     Args:
         prune: remove stored vectors that belong to none of `cases`.
         jobs: number of processes; None for one per core.
         report: called after each case, with None if it failed.
+        pool: what to use instead of processes on this machine.
 
     Raises:
         FileError: the store cannot be written.
@@ -59,7 +67,7 @@ def generate(cases: Sequence[Case], store: VectorStore, *, prune: bool, jobs: in
     if prune:
         store.prune({case.id for case in cases if not case.on_demand})
     try:
-        for case, built in _build_all([c for c in cases if not c.on_demand], jobs, summary):
+        for case, built in _build_all([c for c in cases if not c.on_demand], jobs, summary, pool):
             if built is not None:
                 summary.add(case, built)
                 store.save(case, file_of(case, built.vector), built.bits)
@@ -97,7 +105,14 @@ def repack(cases: Sequence[Case], store: VectorStore) -> Summary:
 
 
 def check(
-    cases: Sequence[Case], store: VectorStore, *, whole: bool, every: int = 1, jobs: int | None, report: Report
+    cases: Sequence[Case],
+    store: VectorStore,
+    *,
+    whole: bool,
+    every: int = 1,
+    jobs: int | None,
+    report: Report,
+    pool: Executor | None = None,
 ) -> Summary:
     """Generate vectors again and compare them to the stored bytes (kappa may differ by one step). Writes nothing.
 
@@ -107,6 +122,7 @@ def check(
         whole: `cases` are all cases, so a stored vector that belongs to none of them is a problem.
         every: 1 for every vector, N for every Nth in the order of the cases; of the others, the spec and the bytes are
             compared to their digests in the manifest.
+        pool: what to use instead of processes on this machine.
     """
     summary = Summary()
     shipped = [case for case in cases if not case.on_demand]
@@ -117,7 +133,7 @@ def check(
     for case in (case for n, case in enumerate(shipped) if n % every):
         _check_digests(case, store, summary)
         report(case, None)
-    for case, built in _build_all(made, jobs, summary):
+    for case, built in _build_all(made, jobs, summary, pool):
         if built is not None:
             summary.add(case, built)
             problem = _difference_from_stored(case, built, store)
@@ -156,18 +172,17 @@ def _difference_from_stored(case: Case, built: Built, store: VectorStore) -> str
     return built.vector.difference(stored)
 
 
-def _build_all(cases: Sequence[Case], jobs: int | None, summary: Summary) -> Iterable[tuple[Case, Built | None]]:
+def _build_all(
+    cases: Sequence[Case], jobs: int | None, summary: Summary, pool: Executor | None
+) -> Iterable[tuple[Case, Built | None]]:
     """Every case with its vector as it is completed, the largest started first; None and a problem if it failed."""
     ordered = sorted(cases, key=cost, reverse=True)
-    with ProcessPoolExecutor(max_workers=jobs or os.cpu_count() or 1, initializer=end_with_parent) as pool:
-        futures: dict[Future[Built], Case] = {pool.submit(build, case): case for case in ordered}
-        try:
-            for future in as_completed(futures):
-                case = futures[future]
-                try:
-                    yield case, future.result()
-                except ConformanceError as error:
-                    summary.problems.append(str(error))
-                    yield case, None
-        finally:
-            pool.shutdown(cancel_futures=True)
+    with spread(jobs, pool) as workers:
+        futures: dict[Future[Built], Case] = {workers.submit(build, case): case for case in ordered}
+        for future in as_completed(futures):
+            case = futures[future]
+            try:
+                yield case, future.result()
+            except GenerationError as error:
+                summary.problems.append(str(error))
+                yield case, None

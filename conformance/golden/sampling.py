@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -24,11 +23,12 @@ import numpy as np
 from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.model import CHECKED, Case
 from conformance.case.tensors import Arrays, Outputs
+from conformance.data import default_folders
 from conformance.golden.cache import cached
 from conformance.golden.inputs import make_arrays
 from conformance.golden.power import effects
 from conformance.golden.store import VectorStore
-from conformance.golden.work import cost, end_with_parent
+from conformance.golden.work import cost, spread
 from conformance.lstm.gradients import reference_of
 from conformance.lstm.mistakes.grammar import Sampled, draw, sampled
 from conformance.verdict.noise import error, times
@@ -166,11 +166,13 @@ def measure(
     *,
     jobs: int | None = None,
     report: Callable[[int], None] = lambda count: None,
+    pool: Executor | None = None,
 ) -> None:
     """Finds for each drawn mistake a case that catches it; `report` is called with the number of mistakes just done.
 
     Args:
         cases: those to try, whose vectors are below `root`, or in the cache if they are made on demand.
+        pool: what to use instead of `jobs` processes on this machine.
 
     Raises:
         VectorError: a case has no readable vector.
@@ -179,38 +181,27 @@ def measure(
     ordered = sorted(cases, key=lambda case: (case.on_demand, cost(case)))
     ids = [drawn.mistake.id for drawn in sample.drawn]
     parts = [ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)]
-    workers = jobs or os.cpu_count() or 1
-    with ProcessPoolExecutor(max_workers=workers, initializer=_begin, initargs=(ordered, root)) as pool:
-        try:
-            running = {pool.submit(_caught, part): part for part in parts}
-            for future in as_completed(running):
-                sample.caught |= future.result()
-                report(len(running[future]))
-        finally:
-            pool.shutdown(cancel_futures=True)
+    own = root.resolve() == default_folders().vectors
+    with spread(jobs, pool) as workers:
+        running = {workers.submit(_caught, part, ordered, None if own else root.resolve()): part for part in parts}
+        for future in as_completed(running):
+            sample.caught |= future.result()
+            report(len(running[future]))
 
 
-_cases: Sequence[Case] = ()
-_store: VectorStore | None = None
+def _caught(ids: Sequence[str], cases: Sequence[Case], root: Path | None) -> dict[str, str]:
+    """The first of the cases that catches each of these mistakes. Takes ids, because classes cannot be pickled.
 
-
-def _begin(cases: Sequence[Case], root: Path) -> None:
-    """Gives a process what it needs for every part."""
-    global _cases, _store
-    end_with_parent()
-    _cases, _store = cases, VectorStore(root)
-
-
-def _caught(ids: Sequence[str]) -> dict[str, str]:
-    """The cheapest case that catches each of these mistakes. Takes ids, because classes cannot be pickled."""
-    assert _store is not None
+    root: of the vectors; None for the suite's own, wherever they are.
+    """
+    store = VectorStore(root or default_folders().vectors)
     left = {mistake_id: sampled(mistake_id) for mistake_id in ids}
     found: dict[str, str] = {}
-    for case in _cases:
+    for case in cases:
         applying = [mistake.mistake for mistake in left.values() if mistake.applies(case)]
         if not applying:
             continue
-        vector = cached(case) if case.on_demand else _store.load(case)
+        vector = cached(case) if case.on_demand else store.load(case)
         for mistake_id, effect in effects(case, vector.arrays, vector.golden, vector.kappa, applying).items():
             if effect.caught:
                 found[mistake_id] = case.id

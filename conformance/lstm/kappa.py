@@ -160,14 +160,17 @@ class _InOneChain(Reference):
         return super().step(act, from_input, old, weights)
 
 
-def kappa(case: Case, arrays: Arrays) -> Outputs:
-    """kappa of every output element, float64, in the output's unit: an honest error has deviation u * kappa."""
+def kappa(case: Case, arrays: Arrays, samples: int | None = None) -> Outputs:
+    """kappa of every output element, float64, in the output's unit: an honest error has deviation u * kappa.
+
+    samples: how many evaluations; by default as many as the size of the case allows.
+    """
     digest = hashlib.sha256(f"kappa:{case.id}".encode()).digest()
     generator = np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16], "little")))
     exact = reference_of(case).run(_mapped(arrays, lambda a: a))
     if case.B == 0:
         return {name: np.zeros(plain.shape) for name, plain in exact.items()}
-    samples = max(FEWEST_SAMPLES, min(SAMPLES, _BUDGET // (case.T * case.B * case.H)))
+    samples = samples or max(FEWEST_SAMPLES, min(SAMPLES, _BUDGET // (case.T * case.B * case.H)))
     at_once = 1 if case.has_loss else samples
 
     def perturbed_array(array: Array) -> Perturbed:

@@ -9,7 +9,7 @@ from conformance.case.errors import ConformanceError
 from conformance.case.shards import parsed
 from conformance.case.text import counted
 from conformance.results.reading import Results, demand_complete
-from conformance.results.record import Header, Record, selection_digest
+from conformance.results.record import Header, Record, in_words, selection_digest
 
 
 def demand_same_run(found: Results, header: Header, cases: Mapping[str, Collection[str]]) -> None:
@@ -28,13 +28,9 @@ def demand_same_run(found: Results, header: Header, cases: Mapping[str, Collecti
     for label in found.header.adapters.keys() ^ header.adapters.keys():
         raise ConformanceError(f"{path}: cannot be resumed: the adapter {label} is only in one of the two runs")
     for label, info in found.header.adapters.items():
-        now = header.adapters[label]
-        for name in ("versions", "device", "settings", "python", "machine", "processor"):
-            if getattr(info, name) != getattr(now, name):
-                raise ConformanceError(
-                    f"{path}: cannot be resumed: {name} of {label} were {_words(getattr(info, name))}, "
-                    f"now they are {_words(getattr(now, name))}"
-                )
+        if (difference := info.difference(header.adapters[label])) is not None:
+            name, before, now = difference
+            raise ConformanceError(f"{path}: cannot be resumed: {name} of {label} were {before}, now they are {now}")
     for record in found.records:
         if record.case not in cases[record.adapter]:
             raise ConformanceError(
@@ -67,8 +63,8 @@ def merged(several: Sequence[Results]) -> tuple[Header, list[Record]]:
             before = adapters.setdefault(label, info)
             if (before.versions, before.device) != (info.versions, info.device):
                 raise ConformanceError(
-                    f"cannot be merged: {label} is {_words(before.versions)} on {before.device} in one file, "
-                    f"{_words(info.versions)} on {info.device} in {results.path}"
+                    f"cannot be merged: {label} is {in_words(before.versions)} on {before.device} in one file, "
+                    f"{in_words(info.versions)} on {info.device} in {results.path}"
                 )
         for record in results.records:
             there, path = records.setdefault((record.adapter, record.case), (record, results.path))
@@ -125,7 +121,3 @@ def _demand_one_division(label: str, several: Sequence[Results]) -> None:
         raise ConformanceError(
             f"cannot be merged: of the cases of {label}, {shown[0]}, {shown[1]}; give one or the other"
         )
-
-
-def _words(value: object) -> str:
-    return ", ".join(f"{k} {v}" for k, v in value.items()) or "none" if isinstance(value, dict) else str(value)

@@ -78,6 +78,14 @@ class AdapterInfo(_Line):
     machine: Text = ""
     processor: Text = ""
 
+    def difference(self, other: AdapterInfo) -> tuple[str, str, str] | None:
+        """The first field in which another one differs, and both values in words; None if both compute alike."""
+        for name in type(self).model_fields:
+            here, there = getattr(self, name), getattr(other, name)
+            if here != there:
+                return name, in_words(here), in_words(there)
+        return None
+
 
 class Asked(_Line):
     """Cases that were asked of an adapter, over all shards: how many, and a digest of their ids."""
@@ -251,6 +259,11 @@ class Record(_Line):
     def unexpected_pass(self) -> bool:
         """Whether the outcome is right although a known deviation says that it is wrong."""
         return self.unexpected and self.outcome_class is Passed
+
+
+def in_words(value: object) -> str:
+    """A field of an adapter's description for a message."""
+    return ", ".join(f"{k} {v}" for k, v in value.items()) or "none" if isinstance(value, dict) else str(value)
 
 
 def selection_digest(ids: Iterable[str]) -> str:

@@ -35,6 +35,7 @@ from conformance.run.settings import RunSettings
 
 if TYPE_CHECKING:
     # Not needed for a worker to be started; they are imported while it starts.
+    from conformance.adapters.capabilities import Capabilities
     from conformance.case.model import Case
     from conformance.case.tensors import Arrays
 
@@ -142,6 +143,11 @@ class Worker:
                 raise self._unavailable(f"did not load{self._in_time()}{where}")
             case _:
                 raise self._unavailable(_NO_ANSWER.text)
+
+    @property
+    def capabilities(self) -> Capabilities | None:
+        """The adapter's, once it is ready; None if it may decide in another way."""
+        return self._capabilities
 
     def refusal(self, case: Case) -> str | None:
         """Why the adapter refuses a case, as far as that is known without asking it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from conformance.case.errors import ConformanceError
 from conformance.data import default_folders
@@ -69,6 +69,21 @@ class RunSettings:
         if self.in_process and (self.places or self.memory is not None):
             others = f"{self.option('worker')} and {self.option('memory')}"
             raise ConformanceError(f"{self.option('in_process')} starts no worker: {others} do not go with it")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Another machine has the suite's own folders in another place, and need not have every other one."""
+        return {
+            name: None if name in _FOLDERS and value == getattr(_OWN, name) else value
+            for name, value in vars(self).items()
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(
+            {
+                name: getattr(_OWN, name) if value is None and name in _FOLDERS else value
+                for name, value in state.items()
+            }
+        )
 
     def _demand_within(self, name: str, most: int, unit: str) -> None:
         value = getattr(self, name)

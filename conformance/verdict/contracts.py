@@ -15,8 +15,10 @@ class Contracts:
     """An adapter's declarations; stored golden values follow the defaults.
 
     padded_y: the value of y (and of logits of every step) where a row leaves a step out: `zeros`; the last y computed
-    before it (`last`; zeros if there was none in the same call); or unspecified (`undefined`). empty_rows: h_n and c_n
-    of a row of length 0: the `initial` state, or `zeros`. unjudged: outputs that nothing is known of.
+    before it (`last`; zeros if there was none in the same call); or unspecified (`undefined`). Under `last`, the
+    logits of a step left out are unspecified if there are two directions: they mix the y of two steps, and no golden
+    value has that. empty_rows: h_n and c_n of a row of length 0: the `initial` state, or `zeros`. unjudged: outputs
+    that nothing is known of.
     """
 
     padded_y: str = "zeros"
@@ -29,10 +31,8 @@ class Contracts:
             return tensors
         result = dict(tensors)
         if self.padded_y == "last":
-            # Final states are never padded, and a head on the last step does not go with lengths. With two directions,
-            # the logits of a step left out would mix two steps, so they stay those of zeros.
-            carried = _PER_STEP if case.D == 1 else ("y",)
-            result |= {name: _carried(case, result[name]) for name in carried if name in result}
+            # Final states are never padded, and a head on the last step does not go with lengths.
+            result |= {name: _carried(case, result[name]) for name in self._promised(case) if name in result}
         if self.empty_rows == "zeros":
             # In a stream, final states are those of the last call, in which a row that has ended has length 0.
             last = case.block_steps[-1]
@@ -51,13 +51,19 @@ class Contracts:
         """
         if name in self.unjudged:
             return want.astype(got.dtype)
-        if self.padded_y != "undefined" or not case.masked or name not in _PER_STEP:
+        if not case.masked or name not in _PER_STEP or name in self._promised(case):
             return got
         taken = np.zeros((case.T, case.B, 1), dtype=bool)
         for row in range(case.B):
             taken[case.valid_steps(row), row] = True
         settled: Array = np.where(taken, got, want.astype(got.dtype))
         return settled
+
+    def _promised(self, case: Case) -> tuple[str, ...]:
+        """Of the outputs with a time axis, those for which a step left out has a value."""
+        if self.padded_y == "last" and case.D == 2:
+            return ("y",)
+        return () if self.padded_y == "undefined" else _PER_STEP
 
 
 DEFAULTS = Contracts()

@@ -60,6 +60,18 @@ def is_inexact(mistake: Mistake) -> bool:
     return mistake.approximate or mistake.precision is not None
 
 
+def is_as_small_as(trial: Trial, mistakes: Sequence[Mistake]) -> bool:
+    """Whether the answer is at each element as near to the right one as some approximations made together, or nearly.
+
+    That says less than a likeness: the error may be of another kind, but it is no larger than what is known.
+    """
+    found = trial.computed(*(mistake.variant for mistake in mistakes), budget=None)
+    if found is None:
+        return False
+    own = trial.spread(_finite(error(found, trial.golden)))
+    return bool(np.all(error(trial.got, trial.golden) <= _LARGER * own + trial.allowed))
+
+
 class Inexact:
     """The search among the mistakes that have an effect; each method gives suspects, best first."""
 

@@ -53,7 +53,7 @@ NESTED = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(PARTS), inner, max_size=4),
     max_leaves=12,
 )
-ANYTHING = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+ANYTHING = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 
 def cases_or_spec_error(text: str, folder: Path) -> None:

@@ -2,11 +2,13 @@
 
 import shlex
 
+import pytest
 from harness import COMMAND, python
 
 SPEC = "family: made\ncases:\n  - {name: one, T: 3, B: 1, I: 1, H: 2}\n  - {name: two, T: 1, B: 1, I: 2, H: 1}\n"
 
 
+@pytest.mark.slow
 def test_generate_makes_what_check_demands(tmp_path, suite):
     (tmp_path / "specs").mkdir()
     (tmp_path / "specs" / "made.yaml").write_text(SPEC)

@@ -1,5 +1,7 @@
 """What a command cannot do it refuses with exit code 2, saying what is allowed and the next step."""
 
+import sys
+
 import pytest
 from command_line import conformance
 
@@ -29,6 +31,15 @@ from command_line import conformance
         ),
         (["run", "--adapter", "old:numpy"], "old:numpy: no place is called old (there is none); name it with --worker"),
         (["run", "--in-process"], "--in-process needs --adapter NAME"),
+        (
+            ["run", "--on", "dask", "--adapter", "numpy", "--in-process"],
+            "--on starts its workers elsewhere: --in-process does not go with it",
+        ),
+        (
+            ["generate", "--on", "dask", "--repack"],
+            "--repack, --catches and --times do not compute on a cluster: leave out --on",
+        ),
+        (["mistakes", "--on", "dask"], "--seed, --adapter, --at-least, --add-to and --on are about --sample"),
     ],
 )
 def test_what_cannot_be_done_exits_with_2_and_the_next_step(suite, broken_adapters, arguments, message):
@@ -71,3 +82,13 @@ def test_a_wrong_spec_or_deviations_file_exits_with_2_and_every_problem(suite, t
     result = conformance("run", "--adapter", "numpy", *suite.folders, "--deviations", tmp_path)
     assert result.exit_code == 2
     assert result.stderr == f"{tmp_path}/numpy.yaml:1: versions: Field required\n"
+
+
+def test_a_cluster_without_dask_is_refused_in_one_line(suite, monkeypatch):
+    monkeypatch.setitem(sys.modules, "dask", None)  # as if it were not installed
+    monkeypatch.delitem(sys.modules, "conformance.cluster.joining", raising=False)
+    result = conformance("run", "--adapter", "numpy", "--on", "tcp://scheduler:8786", *suite.folders)
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "--on tcp://scheduler:8786: dask is not installed: python -m pip install 'lstm-conformance[cluster]'\n"
+    )

@@ -52,6 +52,7 @@ def acme(tmp_path: Path) -> Path:
     return installed(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_worked_adapter_works(acme):
     doctor = run("conformance doctor --adapter acme", acme, acme)
     assert doctor.stdout.split(maxsplit=1) == ["acme", "acme-runtime 1.0 on cpu\n"]

@@ -79,12 +79,38 @@ def test_layers_are_dropped_when_nobody_has_them_any_more(tmp_path: Path) -> Non
     asked = [line["frame"] for line in lines if line["from"] == "suite" and "frame" in line]
     assert [(each["op"], each.get("handle")) for each in asked] == [
         *(("hello", None), ("prepare", 1), ("call", 1), ("drop", 1), ("prepare", 2), ("call", 2)),
-        *(("drop", 2), ("prepare", 3), ("call", 3), ("stop", None)),
+        *(("drop", 2), ("prepare", 3), ("call", 3), ("drop", 3), ("stop", None)),
     ]
     assert lines[-1]["end"] == "exit code 0"
     prepared = next(line for line in lines if line.get("frame", {}).get("op") == "prepare")
     assert prepared["tensors"]["W.0"]["shape"] == [4, 5, 3]
     assert len(prepared["tensors"]["W.0"]["begins"]) == 4
+
+
+def test_a_layer_that_is_lost_in_the_middle_of_a_request_is_dropped_before_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    adapter = made(EXAMPLE)
+    case = Case.model_validate(SIZES)
+    arrays = make_arrays(case)
+    layers = [adapter.prepare(case, arrays.weights)]
+    asked: list[str] = []
+    send, write = adapter.conversation.send, adapter.conversation._write
+
+    def noted(op: str, *args: Any, **fields: Any) -> int:
+        asked.append(op)
+        return send(op, *args, **fields)
+
+    def losing(data: bytes) -> None:
+        write(data[:9])
+        layers.clear()
+        write(data[9:])
+
+    monkeypatch.setattr(adapter.conversation, "send", noted)
+    monkeypatch.setattr(adapter.conversation, "_write", losing)
+    for _ in range(2):
+        assert adapter.run(case, arrays.weights, arrays.inputs).keys() == {"y", "h_n", "c_n"}
+    assert asked == ["prepare", "drop", "call", "drop", "prepare", "call", "drop"]
 
 
 @pytest.mark.parametrize(

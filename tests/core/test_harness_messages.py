@@ -83,6 +83,7 @@ def test_the_tables_name_every_field() -> None:
         assert f"`{field}`" in TEXT
 
 
+@pytest.mark.slow
 def test_every_case_reaches_a_harness_as_the_schema_says() -> None:
     seen = set()
     for case in shipped_cases().values():

@@ -59,6 +59,28 @@ def test_garbage_in_padding_fails_under_either_contract():
         assert isinstance(judged(case, golden=golden, padded_y=contract, y={(2, 0, 1): 1e3}), Failed)
 
 
+def test_where_two_directions_carry_y_their_logits_are_not_judged_and_their_y_is():
+    case = a_case(direction="bidirectional", lengths=LENGTHS, head={"O": 3})
+    golden = golden_of(case)
+    width = golden["y"].shape[-1] // 2
+    golden["y"][1:, 0] = 0.0
+    carried = golden["y"].astype(np.float32)
+    carried[1:, 0, :width] = golden["y"][0, 0, :width]  # the reverse scan has no y before the padding
+    logits = golden["logits"].astype(np.float32)
+    logits[1:, 0] = 0.125
+
+    def verdict(**changes: Any) -> Passed | Failed:
+        outputs = answer(case, golden, **({"y": carried, "logits": logits} | changes))
+        contracts = Contracts(padded_y="last")
+        return judge(case, outputs, golden, kappa_of(case), precision="float32", contracts=contracts)
+
+    assert verdict() == Passed(0.0)
+    wrong = logits.copy()
+    wrong[0, 0, 1] += 0.25
+    assert "1 of 18" in difference(verdict(logits=wrong), "logits")
+    assert "6 of 48" in difference(verdict(y=golden["y"].astype(np.float32)), "y")  # 8, two of which are 0 anyway
+
+
 def test_a_carrying_contract_leaves_final_states_alone_even_where_they_have_as_many_rows_as_steps():
     case = a_case(T=2, direction="bidirectional", lengths=[1, 2])
     golden = golden_of(case)

@@ -17,6 +17,8 @@ from conformance.files import FileError, replace_file
 from conformance.golden.store import VectorStore
 from conformance.golden.vector import Vector
 
+pytestmark = pytest.mark.slow  # processes that start, work for a while and are killed
+
 
 def killed(code: str, *arguments: object, when: Callable[[], bool]) -> None:
     """Run Python code in a process group of its own and kill it once `when` holds; its children must end too."""

@@ -144,9 +144,7 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 @pytest.mark.slow
-@settings(
-    max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
-)
+@settings(max_examples=150, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(case=cases())
 def test_oracle_reference_and_plain_loops_agree_on_anything(case: Case) -> None:
     arrays = make_arrays(case)

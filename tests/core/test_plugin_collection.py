@@ -69,7 +69,7 @@ def test_a_wrong_spec_is_a_collection_error_that_says_what_is_wrong_and_no_more(
     assert "d.yaml:1: services: unknown key" in named.stdout
 
 
-@pytest.mark.parametrize("xdist", [False, True])
+@pytest.mark.parametrize("xdist", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_pattern_that_matches_no_case_is_an_error_that_names_what_is_near(project, xdist):
     arguments = ["specs", *(["-n", "1"] if xdist else []), *adapters("numpy"), *cases("tiny/stack", "tiny/revers")]
     found = session(project, "pattern", *arguments, xdist=xdist)

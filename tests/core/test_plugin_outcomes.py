@@ -7,6 +7,8 @@ from plugin_sessions import Project, Session, adapters, cases, session
 
 from conformance.golden.store import VectorStore
 
+pytestmark = pytest.mark.slow  # each test is a session of pytest, or several, in a process of its own
+
 WAYS = ["right", "raises", "missing", "nan", "exits", "hangs", "still-right"]
 
 

@@ -8,6 +8,8 @@ from harness import LENGTHS, python
 from harness import WAYS as FAULTS
 from plugin_sessions import ALONE, DEVIATIONS, adapters, cases, session
 
+pytestmark = pytest.mark.slow  # each test is a session of pytest, or several, in a process of its own
+
 
 def test_each_adapter_is_started_once_when_the_one_before_it_has_ended(project):
     three = adapters("counts-starts", "counts-starts@cpu", "counts-starts@npu")

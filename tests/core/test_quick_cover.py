@@ -82,7 +82,7 @@ def test_of_no_cases_and_of_cases_that_show_nothing_none_is_taken():
         assert demands.cover(np.ones(shape[0]), 0.5) == []
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(TABLES)
 def test_a_table_reads_as_it_was_written(levels):
     names = [f"mistake-{n}" for n in range(levels.shape[1])]

@@ -12,6 +12,12 @@ from conformance.results.reading import read_results
 
 DESKTOP, PHONE = {"width": 1400, "height": 900}, {"width": 360, "height": 740}
 
+# The address changes before the page hears of it. This notes, after the page's own listeners, which one was heard of.
+FOLLOWED = """
+followed = location.hash;
+addEventListener("hashchange", () => setTimeout(() => { followed = location.hash; }));
+"""
+
 
 def made(folder: Path, name: str, *files: Path) -> Path:
     """The page of some results files."""
@@ -36,6 +42,7 @@ class Watched:
         self._contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(5000)
+        page.add_init_script(FOLLOWED)
         page.on("request", lambda request: self.asked.append(request.url))
         page.on("console", lambda message: self.complaints.append(message.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -61,9 +68,12 @@ def listed(page, column: int) -> set[str]:
 
 
 def until(page, condition: str) -> None:
-    """Wait for a condition. Playwright's own way of waiting is an eval, and the page's policy forbids it that."""
+    """Wait for a condition, and until the page shows what its address says.
+
+    Playwright's own way of waiting is an eval, and the page's policy forbids it that.
+    """
     end = time.monotonic() + 5
-    while not page.evaluate(condition):
+    while not page.evaluate(f"({condition}) && followed === location.hash"):
         assert time.monotonic() < end, f"never: {condition}"
         time.sleep(0.02)
 

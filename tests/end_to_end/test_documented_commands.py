@@ -32,9 +32,15 @@ STAND_INS = [
     (r"command:\./acme-harness", f"command:{ROOT / 'examples/harnesses/python/harness.py'}"),
     # A host.
     (r"=ssh=\S+", "=python=old/bin/python"),
-    # All cases: those written by hand. Of the others, two thirds of all, tox -e core runs a part.
-    (r"^conformance run(?!.* --(case|specs))", "conformance run --case '!designed*' --case '!sampled*'"),
-    (r"^pytest --lstm-suite(?!.* --lstm-case)", "pytest --lstm-suite --lstm-case '!designed*' --lstm-case '!sampled*'"),
+    # All cases: three families. Other environments of tox run all, with frameworks.
+    (
+        r"^conformance run(?!.* --(case|specs|quick))",
+        "conformance run --case 'cell/*' --case 'lengths/*' --case 'state/*'",
+    ),
+    (
+        r"^pytest --lstm-suite(?!.* --lstm-(case|quick))",
+        "pytest --lstm-suite --lstm-case 'cell/*' --lstm-case 'lengths/*' --lstm-case 'state/*'",
+    ),
     # All vectors once more, proofs and mistakes too: tox -e vectors.
     (r"^conformance generate --check$", "conformance generate --check --case 'cell/*'"),
 ]

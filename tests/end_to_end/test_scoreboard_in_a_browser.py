@@ -22,14 +22,16 @@ def test_a_cell_leads_to_what_is_wrong(browser, site, size):
     page.on("console", lambda message: problems.append(message.text))
     page.goto((site / "index.html").as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
-    page.get_by_role("row").filter(has_text="lengths").get_by_role("link").first.click()
+    with page.expect_navigation():
+        page.get_by_role("row").filter(has_text="lengths").get_by_role("link").first.click()
     assert page.title() == "right on the LSTM scoreboard"
     row = page.locator("tr:target")
     assert "ignored in 3 of 4 answers" in row.inner_text()
     assert row.is_visible()
     assert page.locator("img").evaluate("picture => picture.naturalWidth") > 100
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
-    page.get_by_role("link", name="All engines").click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="All engines").click()
     assert page.title() == "LSTM scoreboard"
     assert problems == []
     page.close()

@@ -43,7 +43,7 @@ SHOWN = {
     "executorch": set(),
     "tflite-micro": set(),
     "tfjs-wasm": {"tfjs.backend", "tfjs.wasm_simd", "tfjs.wasm_threads"},
-    "onnxruntime-web": {"onnxruntime.provider"},
+    "onnxruntime-web": {"onnxruntime.provider", "onnxruntime.allow_spinning"},
     "webnn": {"webnn.device"},
 }
 

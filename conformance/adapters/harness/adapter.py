@@ -35,6 +35,9 @@ class CommandAdapter(Adapter):
 
     description: what the harness says of itself. command: its words. conversation: with the process.
     handles: how many there have been; the last one is this.
+
+    A layer that nobody has any more is dropped at once, and the answer is received with the next one: the harness frees
+    it while this process and the suite's do something else, and no thread of it waits for more work meanwhile.
     """
 
     description: ClassVar[Description]
@@ -45,7 +48,9 @@ class CommandAdapter(Adapter):
         self.conversation = Conversation(self.name, self.words(), self.environment())
         self._closed = weakref.finalize(self, self.conversation.close)
         self.handles = 0
-        self._dropped: list[int] = []
+        self._speaking = False
+        self._unsent: list[int] = []
+        self._unanswered: list[int] = []
         self._prepared: messages.Prepared | None = None
         try:
             loaded, _ = self.conversation.ask("hello", protocol=self.description.protocol, device=device)
@@ -109,8 +114,8 @@ class CommandAdapter(Adapter):
     def close(self) -> None:
         """Have the harness stop, or end at the end of its input."""
         if self._closed.alive:
-            with contextlib.suppress(HarnessFault, HarnessDied):
-                self.conversation.ask("stop")
+            with contextlib.suppress(HarnessFault, HarnessDied, EngineError):
+                self._ask("stop")
             self._closed()
 
     def _load(self, case: Case, model: Any) -> Callable[[Mapping[str, Array]], list[Array]]:
@@ -134,22 +139,40 @@ class CommandAdapter(Adapter):
         """A prepared layer: tensors in, tensors out. Its handle is dropped when nobody has it any more."""
         self.handles += 1
         handle = self.handles
-        dropped, self._dropped[:] = [*self._dropped], []  # at once with the next request: nobody has to wait for it
-        requests = [("drop", self.conversation.send("drop", handle=each)) for each in dropped]
-        requests += [("prepare", self.conversation.send("prepare", tensors, handle=handle, case=resolved(case, onnx)))]
-        answers = [self.conversation.receive(op, number)[0] for op, number in requests]
-        for answer in answers:
-            _right(answer)
-        self._prepared = answers[-1]
+        self._prepared, _ = self._ask("prepare", tensors, handle=handle, case=resolved(case, onnx))
         most = _MOST_BESIDE + 2 * _WIDEST * sum(int(np.prod(shape)) for shape in case.outputs.values())
 
         def call(inputs: Mapping[str, Array]) -> Outputs:
-            answer, payload = self.conversation.ask("call", to_bytes(inputs), most=most, handle=handle)
-            _right(answer)
+            _, payload = self._ask("call", to_bytes(inputs), most=most, handle=handle)
             return _tensors(payload)
 
-        weakref.finalize(call, self._dropped.append, handle).atexit = False
+        weakref.finalize(call, self._drop, handle).atexit = False
         return call
+
+    def _ask(self, op: str, tensors: bytes = b"", *, most: int = 0, **fields: Any) -> tuple[Any, bytes]:
+        """The answer to a request, if it and those to the drops before it are ok, and what follows it."""
+        self._speaking = True
+        try:
+            self._send_drops()
+            number = self.conversation.send(op, tensors, **fields)
+            unanswered, self._unanswered[:] = [*self._unanswered], []
+            answers = [self.conversation.receive("drop", each)[0] for each in unanswered]
+            answer, payload = self.conversation.receive(op, number, most)
+        finally:
+            self._speaking = False
+        for each in (*answers, answer):
+            _right(each)
+        return answer, payload
+
+    def _drop(self, handle: int) -> None:
+        """Nobody has the layer any more, which may turn out in the middle of a request."""
+        self._unsent.append(handle)
+        if not self._speaking and self._closed.alive:
+            self._send_drops()
+
+    def _send_drops(self) -> None:
+        while self._unsent:
+            self._unanswered.append(self.conversation.send("drop", handle=self._unsent.pop(0)))
 
 
 def _right(answer: Any) -> Any:

@@ -27,6 +27,11 @@ def use(file: Path | None) -> None:
     _file = file
 
 
+def used() -> Path | None:
+    """The file of `use`."""
+    return _file
+
+
 def commands() -> dict[str, str]:
     """The command line of each name.
 

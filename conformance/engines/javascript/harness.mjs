@@ -12,9 +12,8 @@ export class Unavailable extends Error {}
  * Serves an engine until `stop` or the end of input.
  *
  * description: the object that --describe prints. engine: {start(device), prepare(case, tensors), stop()}, where start
- * gives {versions, settings} and prepare a model: {call(tensors), told, drop()}, where call gives tensors, all of them as
- * safetensors.mjs has them, and told is what the answer to prepare says. Functions may be async; stop, told and drop may
- * be missing.
+ * gives {versions, settings} and prepare a model: {call(tensors), drop()}, where call gives tensors, all of them as
+ * safetensors.mjs has them. Functions may be async; stop and drop may be missing.
  */
 export async function serve(description, engine) {
   if (process.argv.includes("--describe")) {
@@ -25,9 +24,7 @@ export async function serve(description, engine) {
   const answers = {
     hello: ({ device }) => engine.start(device),
     prepare: async (request, tensors) => {
-      const model = await engine.prepare(request.case, tensors);
-      models.set(request.handle, model);
-      return model.told;
+      models.set(request.handle, await engine.prepare(request.case, tensors));
     },
     call: async ({ handle }, tensors) => {
       if (!models.has(handle)) throw new Error(`there is no layer ${handle}`);
@@ -59,17 +56,24 @@ export async function serve(description, engine) {
 async function* frames(stream) {
   let held = Buffer.alloc(0);
   const incoming = stream[Symbol.asyncIterator]();
-  const more = async () => {
-    const { value, done } = await incoming.next();
-    if (!done) held = Buffer.concat([held, value]);
-    return !done;
+  const demand = async (length) => {
+    const parts = [held]; // joined once: a model comes in many pieces
+    let there = held.length;
+    while (there < length) {
+      const { value, done } = await incoming.next();
+      if (done) return false;
+      there += value.length;
+      parts.push(value);
+    }
+    if (parts.length > 1) held = Buffer.concat(parts, there);
+    return true;
   };
   for (;;) {
     let end;
-    while ((end = held.indexOf("\n")) < 0) if (!(await more())) return;
+    while ((end = held.indexOf("\n")) < 0) if (!(await demand(held.length + 1))) return;
     const header = JSON.parse(held.toString("utf8", 0, end));
     held = held.subarray(end + 1);
-    while (held.length < header.bytes) if (!(await more())) return;
+    if (!(await demand(header.bytes))) return;
     yield [header, held.subarray(0, header.bytes)];
     held = held.subarray(header.bytes);
   }

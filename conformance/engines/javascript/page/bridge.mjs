@@ -1,7 +1,7 @@
 // The end of chromium.mjs in the page: window.ask hands a request to an engine; what it throws becomes part of the answer.
 import { decode, encode } from "/safetensors.mjs";
 
-const MOST_STEPS = 256;
+const MOST_STEPS = 512; // a limit of time, not of WebNN's: docs/engines.md
 
 /** What an engine of a page throws; chromium.mjs throws it again in Node. */
 export class Refusal extends Error {
@@ -44,8 +44,8 @@ export async function contextOf(device) {
   return context;
 }
 
-/** Refuses x (T, B, I) of a call for which no graph can be made: T steps become T copies of a cell in Chromium's graph. */
+/** Refuses x (T, B, I) of a call for which no graph can be made, or not in minutes: T steps become T copies of a cell. */
 export function demandSizes([T, B]) {
   if (!T || !B) throw unsupported("WebNN has no tensors without elements");
-  if (T > MOST_STEPS) throw unsupported(`Chromium copies the cell for each step, so no graph of more than ${MOST_STEPS} steps is asked of it`);
+  if (T > MOST_STEPS) throw unsupported(`building a graph of more than ${MOST_STEPS} steps takes Chromium minutes`);
 }

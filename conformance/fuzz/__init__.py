@@ -1,0 +1,16 @@
+"""Cases drawn without end, to find what no listed case asks: `conformance fuzz`.
+
+    drawing     the layers and the questions of a seed, within an adapter's capabilities
+    magnitudes  their numbers, from subnormal to saturating
+    questions   several questions for one layer as one case, and back
+    asking      a worker that is asked ahead, and survives what ends it
+    judging     a quick test that never passes a wrong answer, and the exact one for what it leaves
+    relations   what has to be the same, which needs no right answer
+    known       failures that a known deviation, or an earlier failure, explains
+    piece       a range of case numbers of a seed: what is wrong there
+    reductions  a smaller case made from a case; shrinking: the smallest that is still wrong
+    findings    one for each kind of failure, proven; writing: the files of a finding
+    campaign    pieces, one after the other or side by side, until the cases or the minutes are over
+
+A piece depends on the adapter, the seed and its range alone.
+"""

@@ -1,0 +1,371 @@
+"""A piece of a campaign: the cases of a seed from one number to another, judged; a pure function, for any machine.
+
+`piece(label, seed, start, stop)` depends on its arguments and on the adapter alone. What is wrong comes back once for
+each kind, not yet reduced; conformance.fuzz.findings does that, where the pieces come together.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from conformance.case.dtypes import INTEGERS
+from conformance.case.load import load_spec
+from conformance.case.model import Case
+from conformance.case.outcomes import Crashed, Errored, Failed, Passed, TimedOut
+from conformance.case.tensors import Array, from_bytes
+from conformance.fuzz.asking import Asker
+from conformance.fuzz.drawing import QUESTIONS, Drawer
+from conformance.fuzz.judging import Judged, doubtful, exactly, reference, roughly
+from conformance.fuzz.known import Known, Mistakes, holding, of_suspects
+from conformance.fuzz.questions import Bundle, Question, single, together
+from conformance.fuzz.relations import RELATIONS, worst
+from conformance.golden.inputs import make_arrays
+from conformance.results.deviations import load_deviations
+from conformance.results.shared.conditions import options_of
+from conformance.run.messages import Answer, AtFault, Computed, Died, Ending, Raised, Refused, Silent
+from conformance.run.settings import RunSettings
+from conformance.verdict.compare import has_the_form
+from conformance.verdict.contracts import Contracts
+from conformance.verdict.diagnose import diagnose
+from conformance.verdict.locate import locate
+
+SIZE = 256 * QUESTIONS
+"""Cases of a piece, where nobody says otherwise."""
+_EXACTLY_EACH = 61
+"""Of so many layers one question is judged exactly, whatever the quick test says: for signs of zeros, and bias."""
+_UNNAMED = 12
+"""Most failures of a piece that no mistake explains and that are handed on; the others are counted."""
+_OF_A_BUNDLE = 2
+"""Most failures of a bundle that are diagnosed: the same weights and options show the same mistake."""
+
+Kind = tuple[str, ...]
+"""What failures of one kind share: the outcome, and the mistakes or the place and options."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A case that is wrong. mistakes: what explains it, best first. note: what was said, or which relation broke.
+
+    bundle: what it was asked together with, if anything.
+    """
+
+    kind: Kind
+    outcome: str
+    question: Question
+    mistakes: tuple[Mistakes, ...] = ()
+    note: str = ""
+    bundle: Bundle | None = None
+
+
+@dataclass
+class Findings:
+    """What came of a piece.
+
+    judged, refused, unjudgeable: cases; of the last, rounding alone explains any answer. known: wrong ones that
+    deviations explain. wrong: those that nothing explains, by kind; failures: the first of each kind. unnamed: those
+    not handed on. cleared: wrong by the quick test, right by the exact one. related: how many relations were tried.
+    next: where the piece ended, its end unless it was stopped.
+    """
+
+    next: int
+    judged: int = 0
+    refused: int = 0
+    unjudgeable: int = 0
+    known: int = 0
+    cleared: int = 0
+    unnamed: int = 0
+    related: int = 0
+    wrong: dict[Kind, int] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    seconds: float = 0.0
+    stopped: bool = False
+
+
+def piece(
+    label: str,
+    seed: int,
+    start: int,
+    stop: int,
+    settings: RunSettings | None = None,
+    *,
+    deviations: bool = True,
+    until: float | None = None,
+) -> Findings:
+    """Judge cases `start` to `stop` - 1 of a seed.
+
+    Args:
+        label: of the adapter, as for `conformance run`.
+        settings: how it is run.
+        deviations: whether known deviations are recognised, and not reported.
+        until: by time.time(), when to stop early.
+
+    Raises:
+        AdapterUnavailable: the adapter cannot be made, or its process ended too often.
+        LookupError: it accepts nothing of what was drawn.
+    """
+    began = time.monotonic()
+    settings = settings or RunSettings(timeout=30.0)
+    found = Findings(start)
+    with Asker(label, settings) as asker:
+        judge = Piece(asker, known_of(label, asker, settings) if deviations else Known(()), found)
+        try:
+            judge.run(seed, start, stop, until)
+        except KeyboardInterrupt:
+            found.stopped = True
+    found.seconds = time.monotonic() - began
+    return found
+
+
+def known_of(label: str, asker: Asker, settings: RunSettings) -> Known:
+    """The known deviations of an adapter that hold for what runs."""
+    from conformance.adapters import registry
+
+    written = load_deviations(settings.deviations, registry.parse(label).name)
+    held = holding(written, asker.info.versions, asker.info.settings)
+
+    def of_family(family: str) -> list[Case]:
+        file = settings.specs / f"{family}.yaml"
+        return load_spec(file) if file.exists() else []
+
+    return Known(held, of_family)
+
+
+class Piece:
+    """Judges bundle after bundle; `found` has what came of it so far."""
+
+    def __init__(self, asker: Asker, known: Known, found: Findings) -> None:
+        self._asker, self._known, self._found = asker, known, found
+        self._diagnosed = 0
+
+    def run(self, seed: int, start: int, stop: int, until: float | None = None) -> None:
+        """Judge a range of cases."""
+        drawer = Drawer(self._asker.capabilities, self._asker.refusal, seed, self._accepts)
+        self._source = _Source(drawer, start, stop, until)
+        for bundle, answer in self._asker.answers(self._source):
+            if (variant := self._source.variants.pop(id(bundle), None)) is not None:
+                self._relate(variant, bundle, answer)
+                continue
+            self._judge(bundle, answer)
+            self._found.next = max(self._found.next, bundle.questions[-1].number + 1)
+        self._found.stopped = self._source.stopped
+
+    def _accepts(self, case: Case) -> bool:
+        return not isinstance(self._asker.ask(case, make_arrays(case)), Refused)
+
+    def _judge(self, bundle: Bundle, answer: Answer | Ending) -> None:
+        count = len(bundle.questions)
+        match answer:
+            case Computed():
+                self._numbers(bundle, answer)
+            case Refused():
+                self._found.refused += count
+            case Raised() if count > 1:
+                self._source.again.extend(single(each) for each in bundle.questions)
+            case _:
+                self._found.judged += count
+                outcome, said = came_of(answer)
+                self._add(Failure((outcome, *without_numbers(said)), outcome, bundle.questions[0], note=said))
+
+    def _numbers(self, bundle: Bundle, answer: Computed) -> None:
+        outputs, contracts = outputs_of(answer), Contracts(answer.padded_y, answer.empty_rows)
+        golden = reference(bundle.case, bundle.arrays)
+        wrong = doubtful(bundle, outputs, golden, answer.precision, contracts)
+        first = bundle.questions[0]
+        if first.number % (QUESTIONS * _EXACTLY_EACH) == 0:
+            wrong = sorted({0, *wrong})
+        self._found.judged += len(bundle.questions)
+        self._diagnosed = 0
+        rough = roughly(bundle, wrong) if wrong and answer.precision not in INTEGERS else {}
+        for index in wrong:
+            question, own = bundle.questions[index], bundle.outputs_of(index, outputs)
+            right, among = bundle.outputs_of(index, golden), bundle if len(bundle.questions) > 1 else None
+            judged = exactly(question, own, right, answer.precision, contracts, rough.get(index))
+            self._take(Failure((), Failed.name, question, bundle=among), judged)
+        if first.number % QUESTIONS == 0 and 0 not in wrong:
+            self._source.relate(first, bundle.outputs_of(0, outputs), answer.precision)
+
+    def _take(self, failure: Failure, judged: Judged | None) -> None:
+        """Take what came of the exact judgement of a question."""
+        if judged is None:
+            self._found.judged -= 1
+            self._found.unjudgeable += 1
+        elif isinstance(judged.outcome, Passed):
+            self._found.cleared += 1
+        else:
+            self._wrong(failure, judged)
+
+    def _wrong(self, failure: Failure, judged: Judged) -> None:
+        case, answer = failure.question.case, judged.answer
+        assert isinstance(judged.outcome, Failed)
+        problems = [f"{each.tensor} {each.problem}" for each in judged.outcome.differences]
+        if answer is None or all(each.within_tolerance for each in judged.outcome.differences):
+            self._add(replace(failure, kind=(Failed.name, *without_numbers(problems[0])), note=problems[0]))
+            return
+        if (mistakes := self._known.reproduces(answer)) is not None:
+            self._count(mistakes)
+            return
+        if self._known.approximates(answer):
+            self._found.known += 1
+            return
+        if self._diagnosed == _OF_A_BUNDLE:
+            self._found.unnamed += 1
+            return
+        self._diagnosed += 1
+        where = locate(answer)
+        found = tuple(of_suspects(diagnose(answer, (), where)))
+        if self._known.written(found):
+            self._found.known += 1
+        elif found:
+            self._known.add(found[0])
+            self._add(replace(failure, kind=(Failed.name, *found[0]), mistakes=found))
+        else:
+            stage = "" if where is None else where.stage
+            kind = (Failed.name, UNNAMED, stage, *sorted(options_of(case)))
+            note = failure.note or ("" if where is None else where.words())
+            self._add(replace(failure, kind=kind, note=note))
+
+    def _count(self, mistakes: Mistakes) -> None:
+        """Count a failure by mistakes that are recognised."""
+        if self._known.written([mistakes]):
+            self._found.known += 1
+        else:
+            kind = (Failed.name, *mistakes)
+            self._found.wrong[kind] = self._found.wrong.get(kind, 0) + 1
+
+    def _add(self, failure: Failure) -> None:
+        named = bool(failure.mistakes)
+        if not named and self._known.without_a_name(failure.question.case, failure.outcome):
+            self._found.known += 1
+            return
+        if failure.kind not in self._found.wrong:
+            if not named and sum(not each.mistakes for each in self._found.failures) >= _UNNAMED:
+                self._found.unnamed += 1
+                return
+            self._found.failures.append(failure)
+        self._found.wrong[failure.kind] = self._found.wrong.get(failure.kind, 0) + 1
+
+    def _relate(self, variant: _Variant, bundle: Bundle, answer: Answer | Ending) -> None:
+        """Compare the answers of a relation once all are there; what breaks it is judged exactly."""
+        if not isinstance(answer, Computed):
+            if not isinstance(answer, Refused):
+                outcome, said = came_of(answer)
+                self._add(Failure((outcome, *without_numbers(said)), outcome, bundle.questions[0], note=said))
+            return
+        related = variant.related
+        related.answers[variant.index] = (bundle, outputs_of(answer))
+        if len(related.answers) < related.count:
+            return
+        self._found.related += 1
+        others = [outputs for _, (_, outputs) in sorted(related.answers.items())]
+        if not all(has_the_form(b.case, outputs) for b, outputs in related.answers.values()):
+            apart = inf
+        else:
+            apart = worst(related.pairs(related.outputs, others), answer.precision)
+        if not apart <= 1.0:
+            contracts = Contracts(answer.padded_y, answer.empty_rows)
+            note = f"breaks the relation {related.name}"
+            asked = [(related.question, related.outputs)]
+            asked += [(b.questions[0], outputs) for b, outputs in related.answers.values()]
+            for question, outputs in asked:
+                right = reference(question.case, question.arrays)
+                judged = exactly(question, outputs, right, answer.precision, contracts)
+                self._found.judged += 1
+                self._take(Failure((), Failed.name, question, note=note), judged)
+
+
+@dataclass
+class _Related:
+    """A relation that is being tried. answers: to its variants, by their index, those that have come."""
+
+    name: str
+    question: Question
+    outputs: Mapping[str, Any]
+    count: int
+    pairs: Callable[[Any, Sequence[Any]], list[tuple[Array, Array]]]
+    answers: dict[int, tuple[Bundle, dict[str, Any]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Variant:
+    related: _Related
+    index: int
+
+
+class _Source:
+    """What is to be asked next: what has to be asked again, the variants of a relation, the next layer.
+
+    `next` gives more after it has given nothing, once there is more.
+    """
+
+    def __init__(self, drawer: Drawer, start: int, stop: int, until: float | None) -> None:
+        self.again: deque[Bundle] = deque()
+        self.variants: dict[int, _Variant] = {}
+        self.stopped = False
+        self._drawer, self._start, self._stop, self._until = drawer, start, stop, until
+        self._layers = iter(range(start // QUESTIONS, -(-stop // QUESTIONS)))
+
+    def __iter__(self) -> Iterator[Bundle]:
+        return self
+
+    def __next__(self) -> Bundle:
+        while not self.again:
+            if self._until is not None and time.time() > self._until:
+                self.stopped = True
+                raise StopIteration
+            weights, questions = self._drawer.layer(next(self._layers))
+            chosen = [each for each in questions if self._start <= each.number < self._stop]
+            self.again.extend(together(chosen, weights))
+        return self.again.popleft()
+
+    def relate(self, question: Question, outputs: Mapping[str, Any], precision: str) -> None:
+        """Try one of the relations on a question, in turn; a relation that says nothing of it leaves the turn."""
+        layer, names = question.number // QUESTIONS, list(RELATIONS)
+        generator = np.random.default_rng([layer])
+        for turn in range(len(names)):
+            name = names[(layer + turn) % len(names)]
+            made = RELATIONS[name](question.case, question.arrays, generator)
+            if made is None:
+                continue
+            variants, pairs = made
+            if any(self._drawer.refusal(case) is not None for case, _ in variants):
+                continue
+            related = _Related(name, question, outputs, len(variants), pairs)
+            for index, (case, arrays) in enumerate(variants):
+                bundle = single(Question(question.number, case, arrays))
+                self.again.append(bundle)
+                self.variants[id(bundle)] = _Variant(related, index)
+            return
+
+
+UNNAMED = "explained by no mistake"
+
+
+def outputs_of(answer: Computed) -> dict[str, Any]:
+    """The outputs of an answer; a text in place of what is no array."""
+    return from_bytes(answer.tensors) | answer.strange
+
+
+def came_of(answer: Answer | Ending) -> tuple[str, str]:
+    """The outcome of what is no answer in numbers, and what was said."""
+    match answer:
+        case Died(text):
+            return Crashed.name, text
+        case Silent(text):
+            return TimedOut.name, text
+        case Raised(text) | AtFault(text):
+            return Errored.name, text
+    raise AssertionError(f"{type(answer).__name__} is an answer")
+
+
+def without_numbers(text: str) -> tuple[str, ...]:
+    """The first line of a message without what differs from case to case, as a part of a kind."""
+    first = (text.splitlines() or [""])[0]
+    return (re.sub(r"\s+", " ", re.sub(r"[-+(\[]*\d[\w.+,\s)\]-]*", "# ", first))[:160].strip(),)
