@@ -59,12 +59,15 @@ class Chooser:
         vectors: the folder.
         own_times: times that are better known than those stored, by the name of the adapter.
 
+    Attributes:
+        table: of catches.
+
     Raises:
         ConformanceError: there is no table beside these vectors, or a file cannot be read.
     """
 
     def __init__(self, vectors: Path, own_times: Mapping[str, Times] | None = None) -> None:
-        self._table = catches.read(vectors)
+        self.table = catches.read(vectors)
         self._times = seconds.read(vectors) | dict(own_times or {})
         self._keys = keys_of(VectorStore(vectors))
 
@@ -89,17 +92,17 @@ class Chooser:
         costs: list[float] = []
         for case in cases:
             found = key(case.id, case.digest()) if case.on_demand else self._keys.get(case.id)
-            if found is None or found not in self._table.rows or not supports(case) or listed(case.id, deviations):
+            if found is None or found not in self.table.rows or not supports(case) or listed(case.id, deviations):
                 continue
             cost = times.of(case, found)
             if cost is not None:
                 usable.append(case)
                 keys.append(found)
                 costs.append(cost)
-        levels = self._table.of(keys)
+        levels = self.table.of(keys)
         demands = Demands(levels)
         chosen = demands.cover(np.array(costs), budget)
-        names = self._table.mistakes
+        names = self.table.mistakes
         return Quick(
             tuple(
                 Chosen(usable[n], costs[n], tuple(names[k] for k in why))

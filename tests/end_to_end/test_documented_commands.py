@@ -23,7 +23,7 @@ STAND_INS = [
     (r"(--(?:lstm-)?adapter (?:\w+:)?)torch\b(?!@)", r"\1numpy"),
     (r"(--(?:lstm-)?adapter (?:\w+:)?)(torch@cuda|onnxruntime|keras-jax|acme@npu|mindspore)(?=\s|$)", r"\1stand-in"),
     # Everything that loads: here the frameworks may be installed.
-    (r"^conformance run$", "conformance run --adapter numpy --adapter stand-in"),
+    (r"^conformance run( --quick)?$", r"conformance run\1 --adapter numpy --adapter stand-in"),
     # Frameworks of some hundred megabytes: a smaller package, and one family of cases.
     (r"^conformance upgrade torch==\S+ torch==\S+", "conformance upgrade numpy==2.3.5 numpy==2.4.6 --case 'cell/*'"),
     # Engines of gigabytes: tests/end_to_end/test_engines.py installs a small one.
