@@ -166,9 +166,10 @@ class Reducer:
         outcome = of_outputs(case, vector, outputs, answer.precision, contracts)
         if not isinstance(outcome, Failed):
             return None
-        mistakes = self._names(failure, tuple(of_suspects(outcome.suspects)))
-        if self._known.written(mistakes):
+        suspects = tuple(of_suspects(outcome.suspects))
+        if self._known.written(suspects):
             return None
+        mistakes = self._names(failure, suspects)
         kind = self._kind(failure, outcome, case, mistakes)
         if not mistakes and self._known.without_a_name(failure.question.case, Failed.name):
             return None

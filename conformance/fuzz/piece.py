@@ -37,7 +37,7 @@ from conformance.verdict.contracts import Contracts
 from conformance.verdict.diagnose import diagnose
 from conformance.verdict.locate import locate
 
-SIZE = 256 * QUESTIONS
+SIZE = 128 * QUESTIONS
 """Cases of a piece, where nobody says otherwise."""
 _EXACTLY_EACH = 61
 """Of so many layers one question is judged exactly, whatever the quick test says: for signs of zeros, and bias."""
@@ -368,4 +368,4 @@ def came_of(answer: Answer | Ending) -> tuple[str, str]:
 def without_numbers(text: str) -> tuple[str, ...]:
     """The first line of a message without what differs from case to case, as a part of a kind."""
     first = (text.splitlines() or [""])[0]
-    return (re.sub(r"\s+", " ", re.sub(r"[-+(\[]*\d[\w.+,\s)\]-]*", "# ", first))[:160].strip(),)
+    return (re.sub(r"[-+]?\d+([.,]\d+)*(e[-+]?\d+)?", "#", first)[:160],)

@@ -1,6 +1,7 @@
 """The smallest case that is still wrong, found by Hypothesis among the reductions of a case.
 
-Sizes and options in turn with the numbers, for among simple numbers fewer are needed. Each choice is a number whose 0 means the simplest, so that Hypothesis'
+Sizes and options in turn with the numbers, for of simple numbers fewer are needed. Each choice is a number whose 0
+means the simplest, so that Hypothesis'
 shrinker, which lowers numbers, makes the case simpler.
 """
 

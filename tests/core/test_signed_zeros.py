@@ -159,3 +159,16 @@ def test_every_sign_that_is_fixed_is_the_references_own_in_the_cases_dtype():
         if case.family in ("activations", "saturation", "batch") and case.dtype in ("float32", "float64"):
             outcome = judged(case, Reference)
             assert isinstance(outcome, Passed), (case.id, outcome)
+
+
+def test_what_is_tiny_in_float64_and_zero_in_float32_has_no_sign_there():
+    """c is -1e-261: in float32 it is the sum of two zeros, whose sign is that of neither."""
+    weights = {"W": {"values": [[[-600.0], [0.5]], [[-600.0], [0.5]], [[-1.0], [0.5]], [[-600.0], [0.5]]]}}
+    keys = {"id": "signs/underflow", "T": 1, "B": 1, "I": 1, "H": 2, "bias": False, "h0": None, "c0": None}
+    case = Case.model_validate(keys | {"x": {"constant": 1.0}, "weights": weights | {"R": {"constant": 0.0}}})
+    arrays = make_arrays(case)
+    with np.errstate(all="ignore"):
+        outputs, golden = Reference(case).run(arrays), Reference(case).run(arrays.in_dtype(np.float64))
+    assert golden["y"][0, 0, 0] == 0.0 and np.signbit(golden["y"][0, 0, 0]) and not np.signbit(outputs["y"][0, 0, 0])
+    found = judge(case, outputs, golden, kappa(case, arrays), precision="float32", arrays=arrays)
+    assert isinstance(found, Passed), found

@@ -20,6 +20,7 @@ PLAIN = replace(
     cross_entropy=False,
     softmax=False,
     layer_norm=frozenset(),
+    blocks=False,
     activations=ActivationSupport(),
 )
 
