@@ -29,8 +29,8 @@ from conformance.golden.design.rows import completed, keys_of
 
 QUESTIONS = 16
 """Cases of a layer: case n of a seed is question n % 16 of layer n // 16."""
-LARGEST = 64
-"""The largest size of any axis."""
+LARGEST, LONGEST = 64, 33
+"""The largest size of any axis, and the most steps."""
 _MOST_OPERATIONS = 40_000
 """T * H * (I + H) of a layer, so that several hundred cases a second can be judged."""
 _PLAIN = (0.35, 0.95)
@@ -161,8 +161,8 @@ def _offered(refusal: Refusal, accepts: Callable[[Case], bool]) -> dict[str, lis
     random = Random(0)
 
     def accepted(part: Row) -> bool:
-        for attempt in range(24):
-            plain = mostly_plain(random, 1.0 if attempt < 12 else 0.7)
+        for attempt in range(12):
+            plain = mostly_plain(random, 1.0 if attempt < 8 else 0.7)
             row = completed(part, levels() | small, random, plain, lambda row: True)
             if row is None:
                 continue
@@ -180,7 +180,7 @@ def _offered(refusal: Refusal, accepts: Callable[[Case], bool]) -> dict[str, lis
         if found[option] == [PLAIN[option]]:
             found[name] = [0]
     for name in SIZES:
-        found[name] = [size for size in found[name] if size <= LARGEST]
+        found[name] = [size for size in found[name] if size <= (LONGEST if name == "T" else LARGEST)]
     found["numbers"] = [PLAIN["numbers"]]
     return found
 

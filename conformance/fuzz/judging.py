@@ -33,8 +33,10 @@ from conformance.verdict.integers import not_judged
 from conformance.verdict.noise import error
 
 _SURELY = 0.999
-_FEW, _ROUGH = 3, 3.0
-"""So many samples give kappa to within this factor, nearly always."""
+_FEW, _ROUGH = 2, 3.0
+"""So many samples give kappa to within this factor, mostly."""
+_MORE = 12
+"""The samples that decide where few do not; what they call wrong is judged by a vector's once it is reduced."""
 _EXTENDED = np.longdouble if np.finfo(np.longdouble).nmant > 60 else np.float64
 
 
@@ -107,7 +109,7 @@ def exactly(
     """The judgement with kappa, as a run makes it, but with golden values that are not proven yet.
 
     Args:
-        rough: kappa from few samples; as many as a vector's are taken where that might decide otherwise.
+        rough: kappa from few samples; more are taken where that might decide otherwise.
 
     Returns:
         None if rounding alone explains any answer, or if the right one is too large or too small for its dtype.
@@ -124,7 +126,7 @@ def exactly(
         if wrong[0] == wrong[1] and not _within(judged[1]):
             return judged[1]
     with np.errstate(all="ignore"):
-        full = kappa(case, arrays)
+        full = kappa(case, arrays, _MORE)
     return _judged(question, outputs, golden, full, precision, contracts)
 
 

@@ -69,7 +69,7 @@ def test_options_are_crossed_and_sizes_bounded(layers: list) -> None:
 
 def test_nothing_is_drawn_that_an_interface_refuses() -> None:
     plain = Capabilities(lengths="common", min_length=1, max_layers=1)
-    for _, questions in (drawer(plain).layer(number) for number in range(20)):
+    for _, questions in (drawer(plain).layer(number) for number in range(6)):
         assert all(plain.refusal(each.case) is None for each in questions)
 
 
