@@ -4,6 +4,8 @@
     magnitudes  their numbers, from subnormal to saturating
     questions   several questions for one layer as one case, and back
     asking      a worker that is asked ahead, and survives what ends it
+    answers     what an answer says
+    sources     which bundle is asked next
     judging     a quick test that never passes a wrong answer, and the exact one for what it leaves
     relations   what has to be the same, which needs no right answer
     known       failures that a known deviation, or an earlier failure, explains

@@ -6,31 +6,26 @@ each kind, not yet reduced; conformance.fuzz.findings does that, where the piece
 
 from __future__ import annotations
 
-import re
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
-from typing import Any
-
-import numpy as np
 
 from conformance.case.dtypes import INTEGERS
 from conformance.case.load import load_spec
 from conformance.case.model import Case
-from conformance.case.outcomes import Crashed, Errored, Failed, Passed, TimedOut
-from conformance.case.tensors import Array, from_bytes
+from conformance.case.outcomes import Failed, Passed
+from conformance.fuzz.answers import came_of, outputs_of, without_numbers
 from conformance.fuzz.asking import Asker
 from conformance.fuzz.drawing import QUESTIONS, Drawer
 from conformance.fuzz.judging import Judged, doubtful, exactly, reference, roughly
 from conformance.fuzz.known import Known, Mistakes, holding, of_suspects
-from conformance.fuzz.questions import Bundle, Question, single, together
-from conformance.fuzz.relations import RELATIONS, worst
+from conformance.fuzz.questions import Bundle, Question, single
+from conformance.fuzz.relations import worst
+from conformance.fuzz.sources import Source, Variant
 from conformance.golden.inputs import make_arrays
 from conformance.results.deviations import load_deviations
 from conformance.results.shared.conditions import options_of
-from conformance.run.messages import Answer, AtFault, Computed, Died, Ending, Raised, Refused, Silent
+from conformance.run.messages import Answer, Computed, Ending, Raised, Refused
 from conformance.run.settings import RunSettings
 from conformance.verdict.compare import has_the_form
 from conformance.verdict.contracts import Contracts
@@ -148,7 +143,7 @@ class Piece:
     def run(self, seed: int, start: int, stop: int, until: float | None = None) -> None:
         """Judge a range of cases."""
         drawer = Drawer(self._asker.capabilities, self._asker.refusal, seed, self._accepts)
-        self._source = _Source(drawer, start, stop, until)
+        self._source = Source(drawer, start, stop, until)
         for bundle, answer in self._asker.answers(self._source):
             if (variant := self._source.variants.pop(id(bundle), None)) is not None:
                 self._relate(variant, bundle, answer)
@@ -252,7 +247,7 @@ class Piece:
             self._found.failures.append(failure)
         self._found.wrong[failure.kind] = self._found.wrong.get(failure.kind, 0) + 1
 
-    def _relate(self, variant: _Variant, bundle: Bundle, answer: Answer | Ending) -> None:
+    def _relate(self, variant: Variant, bundle: Bundle, answer: Answer | Ending) -> None:
         """Compare the answers of a relation once all are there; what breaks it is judged exactly."""
         if not isinstance(answer, Computed):
             if not isinstance(answer, Refused):
@@ -281,91 +276,4 @@ class Piece:
                 self._take(Failure((), Failed.name, question, note=note), judged)
 
 
-@dataclass
-class _Related:
-    """A relation that is being tried. answers: to its variants, by their index, those that have come."""
-
-    name: str
-    question: Question
-    outputs: Mapping[str, Any]
-    count: int
-    pairs: Callable[[Any, Sequence[Any]], list[tuple[Array, Array]]]
-    answers: dict[int, tuple[Bundle, dict[str, Any]]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Variant:
-    related: _Related
-    index: int
-
-
-class _Source:
-    """What is to be asked next: what has to be asked again, the variants of a relation, the next layer.
-
-    `next` gives more after it has given nothing, once there is more.
-    """
-
-    def __init__(self, drawer: Drawer, start: int, stop: int, until: float | None) -> None:
-        self.again: deque[Bundle] = deque()
-        self.variants: dict[int, _Variant] = {}
-        self.stopped = False
-        self._drawer, self._start, self._stop, self._until = drawer, start, stop, until
-        self._layers = iter(range(start // QUESTIONS, -(-stop // QUESTIONS)))
-
-    def __iter__(self) -> Iterator[Bundle]:
-        return self
-
-    def __next__(self) -> Bundle:
-        while not self.again:
-            if self._until is not None and time.time() > self._until:
-                self.stopped = True
-                raise StopIteration
-            weights, questions = self._drawer.layer(next(self._layers))
-            chosen = [each for each in questions if self._start <= each.number < self._stop]
-            self.again.extend(together(chosen, weights))
-        return self.again.popleft()
-
-    def relate(self, question: Question, outputs: Mapping[str, Any], precision: str) -> None:
-        """Try one of the relations on a question, in turn; a relation that says nothing of it leaves the turn."""
-        layer, names = question.number // QUESTIONS, list(RELATIONS)
-        generator = np.random.default_rng([layer])
-        for turn in range(len(names)):
-            name = names[(layer + turn) % len(names)]
-            made = RELATIONS[name](question.case, question.arrays, generator)
-            if made is None:
-                continue
-            variants, pairs = made
-            if any(self._drawer.refusal(case) is not None for case, _ in variants):
-                continue
-            related = _Related(name, question, outputs, len(variants), pairs)
-            for index, (case, arrays) in enumerate(variants):
-                bundle = single(Question(question.number, case, arrays))
-                self.again.append(bundle)
-                self.variants[id(bundle)] = _Variant(related, index)
-            return
-
-
 UNNAMED = "explained by no mistake"
-
-
-def outputs_of(answer: Computed) -> dict[str, Any]:
-    """The outputs of an answer; a text in place of what is no array."""
-    return from_bytes(answer.tensors) | answer.strange
-
-
-def came_of(answer: Answer | Ending) -> tuple[str, str]:
-    """The outcome of what is no answer in numbers, and what was said."""
-    match answer:
-        case Died(text):
-            return Crashed.name, text
-        case Silent(text):
-            return TimedOut.name, text
-        case Raised(text) | AtFault(text):
-            return Errored.name, text
-    raise AssertionError(f"{type(answer).__name__} is an answer")
-
-
-def without_numbers(text: str) -> tuple[str, ...]:
-    """The first line of a message without what differs from case to case, as a part of a kind."""
-    first = (text.splitlines() or [""])[0]
-    return (re.sub(r"[-+]?\d+([.,]\d+)*(e[-+]?\d+)?", "#", first)[:160],)
