@@ -166,7 +166,7 @@ class Cell:
 
     def product(self, rows: Array, matrix: Array) -> Array:
         """The matrix times each row: (N, K) and (M, K) give (N, M)."""
-        if matrix.size >= LARGE and isinstance(rows, np.ndarray) and 8 * len(rows) < len(matrix):
+        if matrix.size >= LARGE and 8 * len(rows) < len(matrix) and type(rows) is type(matrix) is np.ndarray:
             # The same sums. OpenBLAS takes two thirds of the time when the larger matrix is not the transposed one.
             # What only looks like an array (conformance.lstm.kappa) tells rows from a matrix by their order.
             return np.ascontiguousarray((matrix @ rows.T).T)
