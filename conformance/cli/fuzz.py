@@ -124,12 +124,10 @@ def _default_folder(label: str) -> Path:
 
 
 def _demand_outside(folder: Path) -> None:
-    """Raises UsageError for a folder in the suite's own checkout: what ends an engine's process must not get there."""
-    specs = options.FOLDERS.specs.resolve()
-    if (
-        specs.name == "specs"
-        and (specs.parent / "pyproject.toml").exists()
-        and specs.parent in folder.resolve().parents
+    """Raises UsageError for a folder in a checkout of the suite: what ends an engine's process must not get there."""
+    if any(
+        (above / "pyproject.toml").exists() and (above / "conformance" / "fuzz").is_dir()
+        for above in folder.resolve().parents
     ):
         raise click.UsageError(
             f"-o {folder} lies in the suite's repository, where inputs that end an engine's process must not be kept; "
