@@ -179,8 +179,10 @@ def test_a_campaign_of_fuzzing_finds_what_it_finds_on_one_machine(tmp_path: Path
 def test_ctrl_c_at_a_terminal_leaves_nothing_behind(suite: Suite, tmp_path: Path) -> None:
     """It goes to the workers of the local cluster, too."""
     (tmp_path / "tmp").mkdir()
-    words = run(suite, "--adapter", "broken", "--case", "*/hangs", "--on", "dask", "-j", 2, "-o", "r.jsonl")
-    command = [sys.executable, *map(str, words)]
+    words = run(suite, "--adapter", "broken", "--case", "*/hangs", "--on", "dask", "-j", 2, "-o", "r.jsonl")[2:]
+    # Where the tests are a shell's background job, SIGINT is ignored, and so it would be here.
+    listening = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {COMMAND}"
+    command = [sys.executable, "-c", listening, *map(str, words)]
     env = os.environ | {"PYTHONPATH": python_path(), "TMPDIR": str(tmp_path / "tmp")}
     with subprocess.Popen(
         command,
