@@ -1,5 +1,6 @@
 """Specs: what is read from them, with the lines at which it stands."""
 
+import dataclasses
 import time
 from pathlib import Path
 
@@ -242,3 +243,18 @@ def test_the_same_id_in_two_files() -> None:
     written("# a comment\n" + CASE, "specs/b.yaml")
     with pytest.raises(SpecError, match=r"^specs/b\.yaml:4: the id fam/plain is already taken by specs/a\.yaml:3$"):
         load_specs(Path("specs"))
+
+
+def test_the_suites_own_specs_are_read_again_when_a_file_changes(tmp_path, monkeypatch):
+    specs = tmp_path / "specs"
+    specs.mkdir()
+    own = dataclasses.replace(default_folders(), specs=specs)
+    monkeypatch.setattr("conformance.case.load.default_folders", lambda: own)
+    text = "family: a\ncases:\n  - {name: one, T: 1, B: 1, I: 1, H: 1}\n"
+    (specs / "a.yaml").write_text(text)
+    first = load_specs(specs)
+    assert load_specs(specs)[0] is first[0]
+    first.clear()  # a list of its own
+    assert [case.id for case in load_specs(specs)] == ["a/one"]
+    (specs / "a.yaml").write_text(text + "  - {name: two, T: 1, B: 1, I: 1, H: 1}\n")
+    assert [case.id for case in load_specs(specs)] == ["a/one", "a/two"]
