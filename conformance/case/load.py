@@ -17,7 +17,7 @@ from __future__ import annotations
 import difflib
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,43 +39,55 @@ CASE_KEYS = ("name", "vary", *FIELD_KEYS)
 MOST_VARIATIONS = 1000
 
 
-def load_specs(folder: Path) -> list[Case]:
+def load_specs(folder: Path, families: Collection[str] | None = None) -> list[Case]:
     """All cases of all `*.yaml` files below a folder, in file and line order.
+
+    Args:
+        folder: of specs, or folders of them.
+        families: of the suite's own specs, whose files are named after them, only these are read; None for all. Of
+            another folder everything is read.
 
     Raises:
         SpecError: with every problem of every file.
     """
-    if folder != default_folders().specs:
-        return _read(folder)
-    files = ((file, file.stat()) for file in sorted(folder.rglob("*")))
-    state = tuple((file, stat.st_mtime_ns, stat.st_size, stat.st_ino) for file, stat in files)
-    return list(_own(folder, Path.cwd(), state))
-
-
-@functools.lru_cache(maxsize=1)
-def _own(folder: Path, here: Path, state: object) -> list[Case]:
-    """The suite's own cases, which are many: they are read once in a process.
-
-    Read again if a file has changed, or the folder that their places are told from.
-    """
-    return _read(folder)
-
-
-def _read(folder: Path) -> list[Case]:
     files = sorted(folder.rglob("*.yaml"))
     if not files:
         raise SpecError([f"{folder}: no spec (*.yaml) here"])
+    read: Callable[[Path], list[Case]] = load_spec
+    if folder == default_folders().specs:
+        read = functools.partial(_own, here=Path.cwd(), state=_state(folder))
+        files = [file for file in files if families is None or file.stem in families]
     cases: list[Case] = []
     problems: list[str] = []
     for file in files:
         try:
-            cases += load_spec(file)
+            cases += read(file)
         except SpecError as error:
             problems += error.problems
     problems += duplicates(cases)
     if problems:
         raise SpecError(problems)
     return cases
+
+
+def own_families(folder: Path) -> list[str]:
+    """The families of the suite's own specs; none for any other folder, whose files may have any name."""
+    return [file.stem for file in folder.rglob("*.yaml")] if folder == default_folders().specs else []
+
+
+def _state(folder: Path) -> tuple[object, ...]:
+    """What is different when a file below a folder has changed."""
+    files = ((file, file.stat()) for file in sorted(folder.rglob("*")))
+    return tuple((file, stat.st_mtime_ns, stat.st_size, stat.st_ino) for file, stat in files)
+
+
+@functools.lru_cache(maxsize=256)
+def _own(file: Path, here: Path, state: object) -> list[Case]:
+    """The cases of one of the suite's own files. They are many: a process reads them once.
+
+    Read again if a file of the folder has changed, or the folder that their places are told from.
+    """
+    return load_spec(file)
 
 
 def load_spec(file: Path) -> list[Case]:

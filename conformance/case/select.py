@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from conformance.case.errors import ConformanceError
-from conformance.case.load import load_specs
+from conformance.case.load import load_specs, own_families
 from conformance.case.model import Case
 from conformance.case.shards import parsed, shard_of
 from conformance.case.text import shortened
@@ -21,8 +21,22 @@ def select_cases(specs: Path, patterns: Sequence[str]) -> list[Case]:
         SpecError: a spec is wrong.
         ConformanceError: a pattern matches nothing.
     """
-    cases = load_specs(specs)
+    cases = load_specs(specs, _families(own_families(specs), patterns))
     return matching(cases, patterns) if patterns else cases
+
+
+def _families(every: Collection[str], patterns: Sequence[str]) -> set[str] | None:
+    """Those families that patterns can choose from; None if that may be any of them, or a pattern names none."""
+    if not patterns or patterns[0].startswith("!"):
+        return None
+    chosen: set[str] = set()
+    for pattern in patterns:
+        family, slash, _ = pattern.removeprefix("!").partition("/")
+        named = fnmatch.filter(every, family) if slash and "[" not in family else []
+        if not named:
+            return None
+        chosen |= set(named)
+    return chosen
 
 
 def matching(cases: Sequence[Case], patterns: Sequence[str]) -> list[Case]:

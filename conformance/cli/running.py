@@ -120,14 +120,13 @@ class Run:
                 yield there
 
     def _written_to(self, file: ResultsFile | None, begun: Worker | None, start: float, beside: bool) -> Ran:
-        from conformance.case.select import matching, select_cases
+        from conformance.case.select import select_cases
         from conformance.golden import cache
         from conformance.golden.store import VectorStore
         from conformance.results.merge import demand_same_run
         from conformance.results.record import Asked, Header, selection_digest
 
-        every = select_cases(self.settings.specs, ())
-        selected = matching(every, self.patterns) if self.patterns else every
+        selected = select_cases(self.settings.specs, self.patterns)
         if self.quick is None:  # a quick run needs hardly one of them
             cache.demand_usable(self._part_of(selected))
         store = VectorStore(self.settings.vectors)
@@ -160,7 +159,7 @@ class Run:
             list(loaded),
             sorted(records, key=lambda record: place[record.adapter, record.case]),
             shared,
-            self._warnings(known, loaded, [case.id for case in every]),
+            self._warnings(known, loaded, selected),
         )
 
     def _part_of(self, cases: list[Case]) -> list[Case]:
@@ -193,23 +192,29 @@ class Run:
         return {label: load_deviations(self.settings.deviations, registry.parse(label).name) for label in self.labels}
 
     def _warnings(
-        self, known: Mapping[str, list[Deviation]], loaded: Mapping[str, AnyRunner], cases: list[str]
+        self, known: Mapping[str, list[Deviation]], loaded: Mapping[str, AnyRunner], selected: list[Case]
     ) -> list[str]:
         from conformance.adapters import registry
-        from conformance.case.select import select_cases
         from conformance.results.deviations import idle, unread
 
-        own_specs = self.settings.specs == options.FOLDERS.specs
-        own = self.settings.deviations == options.FOLDERS.deviations
-        if not own_specs and not own and any(known.values()):
-            # A folder of deviations may serve several folders of specs, that of the suite for one.
-            cases = [*cases, *(case.id for case in select_cases(options.FOLDERS.specs, ()))]
         there = {*registry.available(), *(registry.parse(label).name for label in self.labels)}
         found = unread(self.settings.deviations, there)
+        cases = self._cases_of_deviations(selected) if any(known.values()) else None
         for label, runner in loaded.items():
-            # The suite's own deviations are of the suite's own cases.
-            found += idle(known[label], label, runner.versions, cases if own_specs or not own else None)
+            found += idle(known[label], label, runner.versions, cases)
         return list(dict.fromkeys(found))
+
+    def _cases_of_deviations(self, selected: list[Case]) -> list[str] | None:
+        """The ids of all cases that the deviations may speak of; None where that would have to be read for it alone."""
+        from conformance.case.select import select_cases
+
+        own_specs = self.settings.specs == options.FOLDERS.specs
+        if self.settings.deviations == options.FOLDERS.deviations:
+            # They are of the suite's own cases, and its tests ask whether each fits one.
+            return [case.id for case in selected] if own_specs and not self.patterns else None
+        # A folder of deviations may serve several folders of specs, that of the suite for one.
+        folders = {self.settings.specs, options.FOLDERS.specs}
+        return [case.id for folder in sorted(folders) for case in select_cases(folder, ())]
 
     def _start(self, runners: Mapping[str, AnyRunner], beside: bool) -> dict[str, AnyRunner]:
         """The runners whose adapter loads."""

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from conformance.case.errors import SpecError
+from conformance.case.errors import ConformanceError, SpecError
 from conformance.case.load import load_spec, load_specs
 from conformance.case.model import Case
+from conformance.case.select import select_cases
 from conformance.data import default_folders
 from specs import CASE, DEFAULTS, cases, problem, problems, with_line, written
 
@@ -258,3 +259,39 @@ def test_the_suites_own_specs_are_read_again_when_a_file_changes(tmp_path, monke
     assert [case.id for case in load_specs(specs)] == ["a/one"]
     (specs / "a.yaml").write_text(text + "  - {name: two, T: 1, B: 1, I: 1, H: 1}\n")
     assert [case.id for case in load_specs(specs)] == ["a/one", "a/two"]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "ids"),
+    [
+        (["a/*"], ["a/one"]),
+        (["a?/o*"], ["ab/one"]),
+        (["a*/*", "!ab/*"], ["a/one"]),
+        (["*e"], ["a/one", "ab/one"]),
+        (["[a]/one"], ["a/one"]),
+        (["!ab/*"], ["a/one"]),
+    ],
+)
+def test_patterns_choose_the_same_whether_all_of_the_suites_own_specs_are_read_or_only_some(
+    tmp_path, monkeypatch, patterns, ids
+):
+    own = dataclasses.replace(default_folders(), specs=tmp_path / "own")
+    for family in ("a", "ab"):
+        for folder in ("own", "other"):
+            text = f"family: {family}\ncases:\n  - {{name: one, T: 1, B: 1, I: 1, H: 1}}\n"
+            written(text, f"{tmp_path}/{folder}/{family}.yaml")
+    monkeypatch.setattr("conformance.case.load.default_folders", lambda: own)
+    for folder in ("own", "other"):
+        assert [case.id for case in select_cases(tmp_path / folder, patterns)] == ids
+        with pytest.raises(ConformanceError, match=r"^no case matches 'ac/one'; near it: a"):
+            select_cases(tmp_path / folder, ["ac/one"])
+
+
+def test_a_family_of_the_suites_own_is_read_without_the_others(tmp_path, monkeypatch):
+    own = dataclasses.replace(default_folders(), specs=tmp_path / "specs")
+    monkeypatch.setattr("conformance.case.load.default_folders", lambda: own)
+    written("family: a\ncases:\n  - {name: one, T: 1, B: 1, I: 1, H: 1}\n", f"{tmp_path}/specs/a.yaml")
+    written("family: [\n", f"{tmp_path}/specs/b.yaml")
+    assert [case.id for case in select_cases(tmp_path / "specs", ["a/*"])] == ["a/one"]
+    with pytest.raises(SpecError):
+        select_cases(tmp_path / "specs", [])

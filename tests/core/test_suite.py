@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +25,10 @@ def cases() -> list[Case]:
 @pytest.fixture(scope="module")
 def store() -> VectorStore:
     return VectorStore(FOLDERS.vectors)
+
+
+def test_a_file_is_named_after_its_family(cases: list[Case]) -> None:
+    assert {Path(case.origin.file).stem for case in cases if case.family != Path(case.origin.file).stem} == set()
 
 
 def test_the_vectors_stay_small_enough_to_ship(store: VectorStore) -> None:
