@@ -81,6 +81,7 @@ FEW_PRODUCTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", FEW_PRODUCTS.values(), ids=FEW_PRODUCTS)
 def test_an_honest_answer_is_not_biased_where_elements_are_products_that_share_a_factor(keys):
     scores = []

@@ -61,6 +61,7 @@ def test_options_are_taken_away_by_names_of_the_case() -> None:
     assert {key for keys in PLAIN.values() for key in keys} <= set(Case.model_fields)
 
 
+@pytest.mark.slow
 def test_a_spec_has_every_number(smalls: list, tmp_path) -> None:
     for n, (case, arrays) in enumerate(smalls[::4]):
         named = with_values(with_id(case, f"case-{n}"), arrays)

@@ -115,6 +115,7 @@ def test_a_place_that_cannot_be_used_says_what_to_do(tmp_path):
             Worker("old:numpy", RunSettings(places=parse_places([f"old=python={python}"])))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the interpreter is a shell script, and looked for in /proc")
 @pytest.mark.parametrize("waits", [True, False], ids=["waits-for-it", "does-not-wait"])
 def test_a_worker_that_is_closed_while_its_interpreter_starts_does_not_outlive_that(waits, tmp_path, monkeypatch):

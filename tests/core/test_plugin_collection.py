@@ -134,6 +134,7 @@ def test_what_cannot_be_done_is_a_usage_error_with_the_next_step(project, argume
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_quick_keeps_the_cases_that_a_quick_run_has(project):
     chosen = ["--lstm-suite", "--lstm-quick", *adapters("numpy"), *cases("lengths/*")]
     done = project.pytest("-q", "--collect-only", *chosen)

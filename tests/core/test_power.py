@@ -109,6 +109,7 @@ def test_vectors_that_hide_a_mistake_are_refused_and_it_is_named():
     assert not any(line.startswith("mistake output-gate-left-out:") for line in lines)
 
 
+@pytest.mark.slow
 def test_too_weak_agrees_with_the_whole_measurement():
     cases = [case for case in load_specs(ROOT / "specs") if case.family in ("cell", "head")]
     powers = measure(cases, ROOT / "vectors", jobs=1)

@@ -115,6 +115,7 @@ SOME = ("cell/step-f32-both-states", "lengths/unsorted-reverse-f32", "lengths/st
 FEW = ["recurrent-product:dropped:all:always", "final-h:negated:direction-reverse:always"]
 
 
+@pytest.mark.slow
 def test_a_table_is_brought_up_to_date_and_a_check_knows_what_is_not(tmp_path):
     folders = default_folders()
     cases = select_cases(folders.specs, SOME)

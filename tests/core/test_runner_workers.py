@@ -106,6 +106,7 @@ def test_a_process_that_reads_nothing_any_more_holds_up_nobody(suite, broken_ada
     assert time.monotonic() - start < 5
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which processes a worker has started")
 @pytest.mark.parametrize(
     ("way", "became"),

@@ -25,7 +25,7 @@ def schema_validator() -> Any:
 
 
 def schema_errors(text: str) -> list[str]:
-    return [error.message for error in schema_validator().iter_errors(yaml.safe_load(text))]
+    return [error.message for error in schema_validator().iter_errors(yaml.load(text, yaml.CSafeLoader))]
 
 
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)

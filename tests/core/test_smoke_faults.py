@@ -17,6 +17,8 @@ from conformance.results.deviations import Deviation
 from conformance.run.settings import RunSettings
 from conformance.run.smoke import Finding, Smoke
 
+pytestmark = pytest.mark.slow  # four adapters are asked everything, most of it in processes that start anew
+
 UNSOUND = Path(__file__).parent / "unsound_adapters"
 
 KNOWN = [
@@ -109,7 +111,6 @@ FAULTS = {
 }
 
 
-@pytest.mark.slow
 def test_every_fault_is_found_and_nothing_else(unsound):
     failed = {check for check, finding in unsound.items() if finding.outcome == "failed"}
     crossed = {check for check in failed if check.startswith("crossed/")}  # which find the same faults once more

@@ -70,6 +70,7 @@ def same(one: Array, other: Array) -> bool:
     return np.array_equal(np.asarray(one, float), np.asarray(other, float), equal_nan=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", KEEPING, ids=lambda mistake: mistake.id)
 def test_what_a_mistake_is_said_to_keep_is_in_its_answer(mistake):
     for case in rich_cases(mistake):
