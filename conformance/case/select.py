@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import re
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from conformance.case.load import load_specs, own_families
 from conformance.case.model import Case
 from conformance.case.shards import parsed, shard_of
 from conformance.case.text import shortened
+
+_WILD = re.compile(r"[*?[]")
 
 
 def select_cases(specs: Path, patterns: Sequence[str]) -> list[Case]:
@@ -47,12 +50,16 @@ def matching(cases: Sequence[Case], patterns: Sequence[str]) -> list[Case]:
     Raises:
         ConformanceError: a pattern matches nothing, or none is left.
     """
-    chosen = {case.id: case for case in cases} if patterns[0].startswith("!") else {}
+    every = {case.id: case for case in cases}
+    chosen = every.copy() if patterns[0].startswith("!") else {}
     for pattern in patterns:
         ids = pattern.removeprefix("!")
-        found = {case.id: case for case in cases if fnmatch.fnmatchcase(case.id, ids)}
+        # A name in full, of which a script may give hundreds, is looked up.
+        wild = _WILD.search(ids)
+        names = [name for name in every if fnmatch.fnmatchcase(name, ids)] if wild else every.keys() & {ids}
+        found = {name: every[name] for name in names}
         if not found:
-            raise ConformanceError(f"no case matches '{shortened(ids)}'{_near(ids, (case.id for case in cases))}")
+            raise ConformanceError(f"no case matches '{shortened(ids)}'{_near(ids, every)}")
         if ids == pattern:
             chosen |= found
         else:
