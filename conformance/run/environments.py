@@ -47,7 +47,8 @@ class Environment:
             held = _constraints(folder / "constraints.txt", packages, constraints)
         except (OSError, shutil.Error) as error:  # a full disk, a place that cannot be written
             raise ConformanceError(f"{folder}: the environment cannot be made: {error}") from error
-        options = ("--quiet", "--disable-pip-version-check", "-c", str(held))
+        # Compiled is what is imported, when it is: most of a framework never is.
+        options = ("--quiet", "--disable-pip-version-check", "--no-compile", "-c", str(held))
         self._run(f"pip cannot install {' '.join(requirements)}", "pip", "install", *options, *requirements)
 
     def _run(self, failure: str, module: str, *words: str) -> None:
