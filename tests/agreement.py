@@ -74,6 +74,7 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
     "tract": ("engines", "tract", "onnx"),
     "iree": ("engines", "iree", "onnx"),
     "mnn": ("engines", "MNN", "onnx"),
+    "ncnn": ("engines", "ncnn"),
     "paddle": ("engines", "paddle"),
     "paddle-static": ("engines", "paddle"),
     "paddle-inference": ("engines", "paddle"),

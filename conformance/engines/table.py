@@ -85,6 +85,7 @@ ENGINES: tuple[Engine, ...] = (
     Engine("tract", ("tract",), 33),
     Engine("iree", ("iree",), 393),
     Engine("mnn", ("mnn",), 194, "own"),
+    Engine("ncnn", ("ncnn",), 29),
     Engine("flax", ("flax", "flax-linen"), 115),
     Engine("haiku", ("haiku",), 7),
     Engine("equinox", ("equinox", "jax-rnn"), 4),

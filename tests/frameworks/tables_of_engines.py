@@ -83,6 +83,16 @@ PADDLE_PROJECTED: list[Fields] = [
     *GRADIENTS,
     PROJECTION | {"T": 4, "gradients": "whole"} | BIDIRECTIONAL,
 ]
+NCNN: list[Fields] = [
+    *(fields for fields in SHAPES if "forget_bias" not in fields),
+    *CALLS,
+    *SIZES,
+    *(PROJECTION | fields for fields in (NO_STATES, REVERSE, BIDIRECTIONAL | {"layers": 3} | HEAD, {"blocks": (1, 4)})),
+    NARROW_PROJECTION | REVERSE,
+    REVERSE | {"layers": 2} | HEAD,
+    LAST_HEAD,
+    {"head": {"O": 3, "softmax": True}},
+]
 MLX: list[Fields] = [*in_formats("float32 float16 bfloat16", [*SHAPES, *BATCH_MAJOR_ROWS, *NO_ROWS, *POISON])]
 MINDSPORE: list[Fields] = [
     *in_formats("float32 float16", [*SHAPES[::4], BATCH_MAJOR | BIDIRECTIONAL | {"layers": 2} | HEAD]),
@@ -156,6 +166,7 @@ AGREE: dict[str, Iterable[Fields]] = {
     "tract": [*in_formats("float32 float16", [*WITHOUT_OPTIONS, PEEPHOLE, {"bias": False}, BATCH_MAJOR | HEAD])],
     "iree": [{"layers": 2} | BIDIRECTIONAL | HEAD, {"blocks": (2, 3), "h0": None}, {"dtype": "bfloat16"}],
     "mnn": [*WITHOUT_OPTIONS, NO_STATES | {"bias": False}, RELU, {"h0": None}],
+    "ncnn": NCNN,
     "paddle": [*PADDLE, *PADDLE_PROJECTED, *SIZES],
     "paddle-static": [*PADDLE[::2], *PADDLE_PROJECTED[:-1:2]],
     "paddle-inference": PADDLE[::2],
@@ -185,6 +196,7 @@ CALLED: dict[str, list[Fields]] = {
     "tract": in_formats("float32 float16", [BIDIRECTIONAL | HEAD | {"layers": 2}]),
     "iree": [{"dtype": "float16"}],
     "mnn": [BIDIRECTIONAL | HEAD],
+    "ncnn": [BIDIRECTIONAL | HEAD, PROJECTION | REVERSE],
     "paddle": [BIDIRECTIONAL | {"lengths": (3, 5, 2)} | HEAD, {"gradients": "whole"}],
     "paddle-static": [BIDIRECTIONAL | {"lengths": (3, 5, 2)} | HEAD],
     "paddle-inference": [BIDIRECTIONAL | {"lengths": (3, 5, 2)} | HEAD],

@@ -35,6 +35,7 @@ SHOWN = {
     "tract": {"tract.runtime"},
     "iree": {"iree.flags"},
     "mnn": {"mnn.backend", "mnn.precision"},
+    "ncnn": {"ncnn.use_fp16_storage", "ncnn.use_packing_layout", "ncnn.num_threads"},
     "onnxruntime-int8": {"onnxruntime.provider"},
     "torch-int8": {"torch.mkldnn", "torch.threads"},
     "keras-torch-onnxruntime": {"onnxruntime.provider", "keras.floatx"},
