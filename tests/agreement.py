@@ -65,6 +65,7 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
     "keras-torch-onnxruntime": ("engines", "keras", "torch", "onnx", "onnxscript", "onnxruntime"),
     "paddle-onnxruntime": ("engines", "paddle2onnx", "paddle", "onnxruntime"),
     "executorch": ("engines", "executorch", "torch"),
+    "torch-litert": ("engines", "litert_torch", "torch"),
     "flax": ("engines", "flax", "optax", "jax"),
     "flax-linen": ("engines", "flax", "optax", "jax"),
     "haiku": ("engines", "haiku", "jax"),

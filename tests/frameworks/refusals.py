@@ -115,6 +115,7 @@ REFUSED: list[tuple[str, Fields, str]] = [
     ("torch-int8", PROJECTION, "has no projection"),
     ("torch-int8", poison("h0", 0, 2, 1), "8-bit integers hold no NaN"),
     ("executorch", UNSORTED, "takes no lengths"),
+    ("torch-litert", {"dtype": "float64"}, "computes in float32, not in float64"),
     ("paddle-onnxruntime", PROJECTION, "has no projection"),
     ("paddle-onnxruntime", {"bias": False}, "this layer is not asked of it"),
     ("keras-torch-onnxruntime", {"dtype": "float16"}, "computes in float32, not in float16"),

@@ -146,6 +146,8 @@ WITHOUT_OPTIONS: list[Fields] = [
 ]
 """For the engines that ignore most of ONNX's options."""
 
+LOWERED: list[Fields] = [BATCH_MAJOR | BIDIRECTIONAL | {"T": 2, "layers": 2} | HEAD, {"T": 2} | NARROW_PROJECTION]
+
 AGREE: dict[str, Iterable[Fields]] = {
     # Its activations but tanh are known to be wrong.
     "tflite-micro": [*SHAPES, *CALLS, *CELL_CLIPS[:1], *BATCH_MAJOR_ROWS, *POISON, CELL_CLIP | {"layers": 2}],
@@ -154,7 +156,8 @@ AGREE: dict[str, Iterable[Fields]] = {
     "keras-torch-onnxruntime": KERAS_EXPORTED[:6],
     # Lengths, and the states of a stack, are known to be lost.
     "paddle-onnxruntime": [{"c0": None} | HEAD, BATCH_MAJOR | BIDIRECTIONAL | NO_STATES | HEAD],
-    "executorch": [BATCH_MAJOR | BIDIRECTIONAL | {"T": 2, "layers": 2} | HEAD, {"T": 2} | NARROW_PROJECTION],
+    "executorch": LOWERED,
+    "torch-litert": LOWERED,
     "onnxruntime-int8": INTEGERS_OF_ONNX,
     "onnxruntime-int8-by-row": INTEGERS_OF_ONNX,
     "flax": FLAX,
@@ -185,6 +188,7 @@ CALLED: dict[str, list[Fields]] = {
     "keras-torch-onnxruntime": [REVERSE | {"lengths": (4, 5, 2)}],
     "paddle-onnxruntime": [BIDIRECTIONAL | HEAD],
     "executorch": [{"T": 2} | HEAD],
+    "torch-litert": [{"T": 2} | HEAD],
     "onnxruntime-int8": [BIDIRECTIONAL | HEAD],
     "onnxruntime-int8-by-row": [BIDIRECTIONAL | HEAD],
     "flax": [BIDIRECTIONAL | RAGGED | HEAD, {"gradients": "whole"}],

@@ -42,6 +42,7 @@ SHOWN = {
     "paddle-onnxruntime": {"onnxruntime.provider"},
     # Their interpreters have nothing to set that changes a number.
     "executorch": set(),
+    "torch-litert": set(),
     "tflite-micro": set(),
     "tfjs-wasm": {"tfjs.backend", "tfjs.wasm_simd", "tfjs.wasm_threads"},
     "onnxruntime-web": {"onnxruntime.provider", "onnxruntime.allow_spinning"},
