@@ -100,6 +100,7 @@ DIGITS: dict[str, dict[tuple[str, ...], str]] = {
     "onnxruntime-int8-by-row": {("elu", "tiny numbers"): "onnxruntime_elu"},
     "tinygrad": {("tiny numbers",): "tinygrad_tanh"},
     "mnn": {("batch-major",): "mnn_layout", ("tiny numbers",): "mnn_sigmoid_and_tanh"},
+    "ncnn": {("tiny numbers",): "ncnn_sigmoid_and_tanh"},
 }
 """Adapter -> words of a case -> the reproduction of digits of its own; the first that fits."""
 

@@ -85,6 +85,7 @@ ENGINES: tuple[Engine, ...] = (
     Engine("tract", ("tract",), 33),
     Engine("iree", ("iree",), 393),
     Engine("mnn", ("mnn",), 194, "own"),
+    Engine("ncnn", ("ncnn",), 29),
     Engine("flax", ("flax", "flax-linen"), 115),
     Engine("haiku", ("haiku",), 7),
     Engine("equinox", ("equinox", "jax-rnn"), 4),
@@ -97,6 +98,7 @@ ENGINES: tuple[Engine, ...] = (
     Engine("onnxruntime-int8", ("onnxruntime-int8", "onnxruntime-int8-by-row"), 1),
     Engine("keras-torch-onnxruntime", ("keras-torch-onnxruntime",), 1),
     Engine("executorch", ("executorch",), 130),
+    Engine("torch-litert", ("torch-litert",), 2080, "own"),
     Engine("paddle-onnxruntime", ("paddle-onnxruntime",), 1300, "own"),
     Engine("javascript", _JAVASCRIPT, 860, "npm"),
 )

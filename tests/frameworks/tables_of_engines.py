@@ -83,6 +83,16 @@ PADDLE_PROJECTED: list[Fields] = [
     *GRADIENTS,
     PROJECTION | {"T": 4, "gradients": "whole"} | BIDIRECTIONAL,
 ]
+NCNN: list[Fields] = [
+    *(fields for fields in SHAPES if "forget_bias" not in fields),
+    *CALLS,
+    *SIZES,
+    *(PROJECTION | fields for fields in (NO_STATES, REVERSE, BIDIRECTIONAL | {"layers": 3} | HEAD, {"blocks": (1, 4)})),
+    NARROW_PROJECTION | REVERSE,
+    REVERSE | {"layers": 2} | HEAD,
+    LAST_HEAD,
+    {"head": {"O": 3, "softmax": True}},
+]
 MLX: list[Fields] = [*in_formats("float32 float16 bfloat16", [*SHAPES, *BATCH_MAJOR_ROWS, *NO_ROWS, *POISON])]
 MINDSPORE: list[Fields] = [
     *in_formats("float32 float16", [*SHAPES[::4], BATCH_MAJOR | BIDIRECTIONAL | {"layers": 2} | HEAD]),
@@ -136,6 +146,8 @@ WITHOUT_OPTIONS: list[Fields] = [
 ]
 """For the engines that ignore most of ONNX's options."""
 
+LOWERED: list[Fields] = [BATCH_MAJOR | BIDIRECTIONAL | {"T": 2, "layers": 2} | HEAD, {"T": 2} | NARROW_PROJECTION]
+
 AGREE: dict[str, Iterable[Fields]] = {
     # Its activations but tanh are known to be wrong.
     "tflite-micro": [*SHAPES, *CALLS, *CELL_CLIPS[:1], *BATCH_MAJOR_ROWS, *POISON, CELL_CLIP | {"layers": 2}],
@@ -144,7 +156,8 @@ AGREE: dict[str, Iterable[Fields]] = {
     "keras-torch-onnxruntime": KERAS_EXPORTED[:6],
     # Lengths, and the states of a stack, are known to be lost.
     "paddle-onnxruntime": [{"c0": None} | HEAD, BATCH_MAJOR | BIDIRECTIONAL | NO_STATES | HEAD],
-    "executorch": [BATCH_MAJOR | BIDIRECTIONAL | {"T": 2, "layers": 2} | HEAD, {"T": 2} | NARROW_PROJECTION],
+    "executorch": LOWERED,
+    "torch-litert": LOWERED,
     "onnxruntime-int8": INTEGERS_OF_ONNX,
     "onnxruntime-int8-by-row": INTEGERS_OF_ONNX,
     "flax": FLAX,
@@ -156,6 +169,7 @@ AGREE: dict[str, Iterable[Fields]] = {
     "tract": [*in_formats("float32 float16", [*WITHOUT_OPTIONS, PEEPHOLE, {"bias": False}, BATCH_MAJOR | HEAD])],
     "iree": [{"layers": 2} | BIDIRECTIONAL | HEAD, {"blocks": (2, 3), "h0": None}, {"dtype": "bfloat16"}],
     "mnn": [*WITHOUT_OPTIONS, NO_STATES | {"bias": False}, RELU, {"h0": None}],
+    "ncnn": NCNN,
     "paddle": [*PADDLE, *PADDLE_PROJECTED, *SIZES],
     "paddle-static": [*PADDLE[::2], *PADDLE_PROJECTED[:-1:2]],
     "paddle-inference": PADDLE[::2],
@@ -174,6 +188,7 @@ CALLED: dict[str, list[Fields]] = {
     "keras-torch-onnxruntime": [REVERSE | {"lengths": (4, 5, 2)}],
     "paddle-onnxruntime": [BIDIRECTIONAL | HEAD],
     "executorch": [{"T": 2} | HEAD],
+    "torch-litert": [{"T": 2} | HEAD],
     "onnxruntime-int8": [BIDIRECTIONAL | HEAD],
     "onnxruntime-int8-by-row": [BIDIRECTIONAL | HEAD],
     "flax": [BIDIRECTIONAL | RAGGED | HEAD, {"gradients": "whole"}],
@@ -185,6 +200,7 @@ CALLED: dict[str, list[Fields]] = {
     "tract": in_formats("float32 float16", [BIDIRECTIONAL | HEAD | {"layers": 2}]),
     "iree": [{"dtype": "float16"}],
     "mnn": [BIDIRECTIONAL | HEAD],
+    "ncnn": [BIDIRECTIONAL | HEAD, PROJECTION | REVERSE],
     "paddle": [BIDIRECTIONAL | {"lengths": (3, 5, 2)} | HEAD, {"gradients": "whole"}],
     "paddle-static": [BIDIRECTIONAL | {"lengths": (3, 5, 2)} | HEAD],
     "paddle-inference": [BIDIRECTIONAL | {"lengths": (3, 5, 2)} | HEAD],

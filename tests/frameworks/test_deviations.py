@@ -48,7 +48,8 @@ def packages(script):
         modules.add("onnx")
     if "dynamo=True" in text:
         chosen.add("onnxscript")
-    of_engines = {"opencv_net": "cv2", "tract_run": "tract", "iree_run": "iree", "mnn_run": "MNN"}
+    of_engines = {"opencv_net": "cv2", "tract_run": "tract", "iree_run": "iree", "mnn_run": "MNN", "ncnn_net": "ncnn"}
+    of_engines["torch_litert_call"] = "litert_torch"
     chosen |= {package for module, package in of_engines.items() if module in modules}
     known = {"ai_edge_litert", "onnx", "onnxruntime", "openvino", "torch", "keras", "jax", "tensorflow"}
     known |= {"tflite_micro", "paddle", "paddle2onnx"}

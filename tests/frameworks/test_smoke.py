@@ -38,7 +38,7 @@ RAISES = {
 
 COMPILED = (
     *("keras-jax", "torch-dynamo-onnxruntime", "torch-torchscript-onnxruntime", "keras-onnxruntime"),
-    *("keras-torch-onnxruntime", "paddle-onnxruntime", "executorch"),
+    *("keras-torch-onnxruntime", "paddle-onnxruntime", "executorch", "torch-litert"),
     *("flax-linen", "haiku", "equinox", "jax-rnn", "iree"),
     *("paddle-static", "paddle-inference", "tinygrad", "mindspore"),
 )
