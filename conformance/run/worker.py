@@ -127,7 +127,7 @@ def _made(request: Load, copies: Copies) -> tuple[Adapter, Loaded]:
     copies.end_if_copy()
     if copies.came_back():
         raise AdapterUnavailable(f"{adapter.name} cannot load: {CAME_BACK}")
-    return adapter, Loaded(info.model_dump(), adapter.name, refusals(adapter))
+    return adapter, Loaded(info.model_dump(), adapter.name, refusals(adapter), bool(adapter.alone))
 
 
 def _answer(adapter: Adapter, request: Ask) -> Answer:
