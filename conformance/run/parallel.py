@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
 from conformance.case.errors import AdapterUnavailable
@@ -86,7 +87,7 @@ class _Slots:
         self._runners = runners
         self._helpers: list[Runner] = []
         self._begun, self._report = begun, report
-        self._shares = {label: Share(cases[label], lambda label=label: expected(label)) for label in runners}
+        self._shares = {label: Share(cases[label], partial(expected, label)) for label in runners}
         order = list(runners)
         if len(order) > jobs:
             order.sort(key=lambda label: -self._shares[label].seconds)
