@@ -14,7 +14,7 @@ from conformance.run.endpoint import Endpoint
 
 _AHEAD = 128
 """Most cases that wait at a worker."""
-_AHEAD_BYTES = 64 << 20
+_AHEAD_BYTES = 8 << 20
 _AHEAD_SECONDS = 4.0
 """As long as it takes to judge the worst of answers; what waits at one worker is kept from any other."""
 _AT_FIRST = 8
@@ -31,8 +31,12 @@ class PendingCase:
 
     @cached_property
     def size(self) -> int:
-        """Approximate bytes."""
-        return sum(array.nbytes for array in self.vector.arrays.flat.values()) if self.vector else 0
+        """Bytes of its numbers, without the copy that is on its way to the worker."""
+        if self.vector is None:
+            return 0
+        vector = self.vector
+        every = (vector.arrays.flat, vector.golden, vector.kappa)
+        return sum(array.nbytes for arrays in every for array in arrays.values())
 
 
 class Pipeline:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import bdb
 import contextlib
+import gc
 import os
 import platform
 import re
@@ -90,6 +91,7 @@ def _serve(channel: Any) -> None:
             say(NotLoaded(str(error)))
             return
         say(loaded)
+        gc.freeze()  # a framework's half a million objects are there to stay, and take a while to be looked at each time
         for wire in channel:
             number, request = request_from(wire)
             assert isinstance(request, Ask)
