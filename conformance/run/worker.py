@@ -91,7 +91,7 @@ def _serve(channel: Any) -> None:
             say(NotLoaded(str(error)))
             return
         say(loaded)
-        gc.freeze()  # a framework's half a million objects are there to stay, and take a while to be looked at each time
+        gc.freeze()  # a framework's half a million objects stay, and to look at them each time takes a while
         for wire in channel:
             number, request = request_from(wire)
             assert isinstance(request, Ask)
