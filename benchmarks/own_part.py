@@ -4,7 +4,7 @@
 
 One adapter in one worker (`-j 1`), one case and then all shipped ones of the families that have only such. What the
 adapter takes to load and to compute is subtracted from the wall time; the processor time is that of the command's own
-process, so it counts what goes on while the worker loads or computes, and does not depend on what else the machine does.
+process, so it counts what goes on while the worker loads or computes, and depends less on what else the machine does.
 """
 
 from __future__ import annotations

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+
+from conformance.case.errors import ConformanceError
 from conformance.case.model import Case
 from conformance.golden.store import VectorStore
 from conformance.quick import seconds
 from conformance.quick.choose import key_of, keys_of
-from conformance.quick.seconds import UNKNOWN
+from conformance.quick.seconds import UNKNOWN, Times
 
 
 class UsualSeconds:
-    """Those of the cases of a store.
-
-    Raises:
-        ConformanceError: the file of times cannot be read.
-    """
+    """Those of the cases of a store. A file of times that cannot be read is as none: a run does not need it."""
 
     def __init__(self, store: VectorStore) -> None:
-        self._times = seconds.read(store.root)
+        self._times: dict[str, Times] = {}
+        with contextlib.suppress(ConformanceError):
+            self._times = seconds.read(store.root)
         self._keys = keys_of(store)
 
     def of(self, adapter: str, case: Case) -> float:

@@ -153,6 +153,9 @@ class _Slots:
         if task.runner is not first and not self._is_like(task.runner, first):
             self._alone.add(task.label)
             return
+        if self._stopped:
+            task.runner.close()
+            return
         results = task.runner.results(task.cases)
         if task.runner is first:
             with self._one_at_a_time:

@@ -178,3 +178,19 @@ def test_a_second_worker_that_does_not_load_leaves_all_to_the_first(twenty, note
     with pytest.raises(AdapterUnavailable, match="device lost"):
         runner.another().start()
     runner.close()
+
+
+def test_what_cases_cost_is_as_stored_or_by_their_size_where_the_file_is_damaged(tmp_path):
+    from conformance.case.select import select_cases
+    from conformance.data import default_folders
+    from conformance.quick.usual import UsualSeconds
+
+    own = default_folders()
+    short, long = (
+        select_cases(own.specs, [name])[0] for name in ("cell/step-f32-both-states", "long/thousand-bidirectional-f32")
+    )
+    stored = UsualSeconds(VectorStore(own.vectors))
+    assert stored.of("keras-tensorflow", long) > 100 * stored.of("numpy", short) > 0.0
+    (tmp_path / "times.xz").write_bytes(b"damaged")
+    damaged = UsualSeconds(VectorStore(tmp_path))
+    assert damaged.of("torch", long) > damaged.of("torch", short) > 0.0
