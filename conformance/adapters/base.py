@@ -40,6 +40,11 @@ class Adapter(ABC):
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
     devices: ClassVar[frozenset[str]] = frozenset({"cpu"})
+    alone: ClassVar[bool] = False
+    """Whether a run must not have two processes of it at a time, because it has a board, a port or a licence to itself.
+
+    Of a device other than cpu, or at a place reached by ssh, there is only one in any case.
+    """
 
     def __init__(self, device: str = "cpu") -> None:
         """Import the framework and choose the device.

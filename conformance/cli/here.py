@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, Self
 
 import click
@@ -13,6 +14,7 @@ from conformance.cli import options
 if TYPE_CHECKING:
     from conformance.case.model import Case
     from conformance.golden.store import VectorStore
+    from conformance.quick.usual import UsualSeconds
     from conformance.results.deviations import Deviation
     from conformance.results.record import AdapterInfo
     from conformance.results.result import Result
@@ -24,11 +26,17 @@ class AnyRunner(Protocol):
     """What is known of an adapter of a run, see conformance.run.runner.Runner."""
 
     info: AdapterInfo
-    import_seconds: float
+
+    @property
+    def import_seconds(self) -> float:
+        """What its workers took to be ready, all of them together."""
 
     @property
     def versions(self) -> dict[str, str]:
         """Of the packages that compute; empty before the first start."""
+
+    def begin(self) -> None:
+        """Begin to have it loaded, without waiting for it."""
 
     def start(self) -> object:
         """Have it loaded; raises AdapterUnavailable where that fails."""
@@ -38,7 +46,9 @@ class AnyRunner(Protocol):
 
 
 class Adapters(Protocol):
-    """The adapters of a run, wherever they are. runners: by label."""
+    """The adapters of a run, wherever they are. runners: by label. loading: how many may load at a time."""
+
+    loading: int
 
     @property
     def runners(self) -> Mapping[str, AnyRunner]:
@@ -81,7 +91,9 @@ class AdaptersHere:
         from conformance.run.runner import Runner
 
         self._settings = settings
+        self._store = store
         self._jobs = jobs
+        self.loading = 1 if settings.in_process else jobs or os.cpu_count() or 1
         self.runners = {
             label: Runner(label, store, deviations, settings, profiles=profiles, begun=begun)
             for label, deviations in known.items()
@@ -123,8 +135,20 @@ class AdaptersHere:
         begun: Callable[[str], None],
         report: Callable[[Result], None],
     ) -> None:
-        """Run each adapter's cases, as many adapters at a time as there are jobs."""
+        """Run each adapter's cases, with as many workers at a time as there are jobs."""
+        from conformance.adapters import registry
         from conformance.run.parallel import run_in_parallel
 
-        jobs = 1 if self._settings.in_process else min(self._jobs or os.cpu_count() or 1, len(cases))
-        run_in_parallel({label: self.runners[label] for label in cases}, cases, jobs, begun=begun, report=report)
+        def expected(label: str) -> list[float]:
+            supports, name = self.runners[label].supports, registry.parse(label).name
+            return [self._usual.of(name, case) if supports(case) else 0.0 for case in cases[label]]
+
+        runners = {label: self.runners[label] for label in cases}
+        run_in_parallel(runners, cases, self.loading, expected=expected, begun=begun, report=report)
+
+    @cached_property
+    def _usual(self) -> UsualSeconds:
+        """What cases cost; read only if somebody wants to know, which takes longer than many a run."""
+        from conformance.quick.usual import UsualSeconds
+
+        return UsualSeconds(self._store)

@@ -46,7 +46,7 @@ LOG_WIDTH = 100
 @options.load_timeout
 @options.memory
 @options.in_process
-@click.option("-j", "--jobs", type=click.IntRange(1), help="Adapters to run at a time.  [default: one per core]")
+@click.option("-j", "--jobs", type=click.IntRange(1), help="Workers to run at a time.  [default: one per core]")
 @options.on
 @click.option("--wide", is_flag=True, help="Print the matrix as one table, however wide.")
 @click.option("-v", "--verbose", is_flag=True, help="Also print the message of each known deviation.")

@@ -132,7 +132,7 @@ class Run:
         store = VectorStore(self.settings.vectors)
         known = self._known()
         with self._adapters(store, known, begun) as adapters:
-            loaded = self._start(adapters.runners, beside)
+            loaded = self._start(adapters, beside)
             whole = self._quick_of(selected, adapters, loaded, known, beside)
             cases = {label: self._part_of(given) for label, given in whole.items()}
             header = Header(
@@ -216,10 +216,13 @@ class Run:
         folders = {self.settings.specs, options.FOLDERS.specs}
         return [case.id for folder in sorted(folders) for case in select_cases(folder, ())]
 
-    def _start(self, runners: Mapping[str, AnyRunner], beside: bool) -> dict[str, AnyRunner]:
+    def _start(self, adapters: Adapters, beside: bool) -> dict[str, AnyRunner]:
         """The runners whose adapter loads."""
         loaded: dict[str, AnyRunner] = {}
-        for label, runner in runners.items():
+        runners, order = adapters.runners, list(adapters.runners)
+        for n, (label, runner) in enumerate(runners.items()):
+            for following in order[n : n + adapters.loading]:
+                runners[following].begin()
             # A spinner would run on over a debugger's prompt.
             quiet = self.settings.in_process
             with contextlib.nullcontext() if quiet else options.status(f"loading {label}", error=beside):
@@ -231,8 +234,8 @@ class Run:
                     say = options.console(error=beside)
                     say.print(f"not here: {error}", markup=False, highlight=False)
                     continue
-            if len(runners) > 1:
-                runner.close()  # only one worker at a time holds its framework's memory
+            if len(runners) > adapters.loading:
+                runner.close()  # no more workers hold their frameworks' memory than run at a time
             loaded[label] = runner
         if not loaded:
             raise AdapterUnavailable("no adapter loads here; see: conformance doctor")

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 @click.option("--keep", type=options.NEW_FOLDER, help="Keep the environments and results in this folder.")
 @options.timeout
 @options.load_timeout
-@click.option("-j", "--jobs", type=click.IntRange(1), help="Adapters to run at a time.  [default: one per core]")
+@click.option("-j", "--jobs", type=click.IntRange(1), help="Workers to run at a time.  [default: one per core]")
 @gate_options
 @options.settings
 def upgrade(

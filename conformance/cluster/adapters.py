@@ -37,6 +37,9 @@ class RemoteRunner:
         self.import_seconds = 0.0
         self._described = described
 
+    def begin(self) -> None:
+        """Nothing: it has been seen already whether it loads."""
+
     def start(self) -> None:
         """See whether it loads there.
 
@@ -71,6 +74,7 @@ class AdaptersOnCluster:
         *,
         profiles: bool,
     ) -> None:
+        self.loading = 1
         self._pool = pool
         vectors = digest_of(portable(settings.vectors))
         self._adapters = [

@@ -91,7 +91,7 @@ class Chooser:
         keys: list[int] = []
         costs: list[float] = []
         for case in cases:
-            found = key(case.id, case.digest()) if case.on_demand else self._keys.get(case.id)
+            found = key_of(case, self._keys)
             if found is None or found not in self.table.rows or not supports(case) or listed(case.id, deviations):
                 continue
             cost = times.of(case, found)
@@ -112,6 +112,11 @@ class Chooser:
             int(np.count_nonzero(levels[chosen].any(axis=0))),
             int(np.count_nonzero(levels.any(axis=0))),
         )
+
+
+def key_of(case: Case, keys: Mapping[str, int]) -> int | None:
+    """The key of a case; None if it has no vector. keys: as `keys_of` gives them."""
+    return key(case.id, case.digest()) if case.on_demand else keys.get(case.id)
 
 
 def keys_of(store: VectorStore) -> dict[str, int]:

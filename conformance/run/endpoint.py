@@ -13,11 +13,13 @@ from conformance.run.messages import Answer, Ending
 class Endpoint(Protocol):
     """An adapter that is ready. It answers requests in order; several may be pending.
 
-    info: describes the adapter. seconds: how long it took to be made.
+    info: describes the adapter. seconds: how long it took to be made. alone: whether there must be no other one of this
+    adapter at the same time.
     """
 
     info: AdapterInfo
     seconds: float
+    alone: bool
 
     @property
     def ended(self) -> bool:

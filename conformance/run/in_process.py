@@ -28,6 +28,7 @@ class InProcess:
     """
 
     ended = False
+    alone = True
 
     def __init__(self, label: str, traced: Path | None = None) -> None:
         began = time.monotonic()

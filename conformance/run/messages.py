@@ -69,11 +69,15 @@ class Started(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """The adapter is made. info: the fields of its AdapterInfo. capabilities: JSON, None if they do not decide."""
+    """The adapter is made.
+
+    info: the fields of its AdapterInfo. capabilities: JSON, None if they do not decide. alone: Adapter.alone.
+    """
 
     info: dict[str, Any]
     name: str
     capabilities: str | None
+    alone: bool
 
 
 class NotLoaded(NamedTuple):

@@ -14,7 +14,10 @@ from conformance.run.endpoint import Endpoint
 
 _AHEAD = 128
 """Most cases that wait at a worker."""
-_AHEAD_BYTES = 64 << 20
+_AHEAD_BYTES = 8 << 20
+_AHEAD_SECONDS = 4.0
+"""As long as it takes to judge the worst of answers; what waits at one worker is kept from any other."""
+_AT_FIRST = 8
 
 
 @dataclass
@@ -28,8 +31,12 @@ class PendingCase:
 
     @cached_property
     def size(self) -> int:
-        """Approximate bytes."""
-        return sum(array.nbytes for array in self.vector.arrays.flat.values()) if self.vector else 0
+        """Bytes of its numbers, without the copy that is on its way to the worker."""
+        if self.vector is None:
+            return 0
+        vector = self.vector
+        every = (vector.arrays.flat, vector.golden, vector.kappa)
+        return sum(array.nbytes for arrays in every for array in arrays.values())
 
 
 class Pipeline:
@@ -40,10 +47,26 @@ class Pipeline:
         self._upcoming = upcoming
         self._asked = 0
         self._bytes = 0
+        self._answered = 0
+        self._seconds = 0.0
+
+    def took(self, seconds: float) -> None:
+        """The worker has answered a case, for which it took so long."""
+        self._answered += 1
+        self._seconds += seconds
+
+    @property
+    def _room(self) -> float:
+        """How many cases may wait."""
+        if not self._answered:
+            return _AT_FIRST
+        usual = self._seconds / self._answered
+        return min(_AHEAD, max(1.0, _AHEAD_SECONDS / usual)) if usual else _AHEAD
 
     def refill(self) -> Iterator[PendingCase]:
         """Adds the next cases while there is room, and yields each."""
-        while self._asked <= _AHEAD and self._bytes <= _AHEAD_BYTES:
+        room = self._room
+        while self._asked <= room and self._bytes <= _AHEAD_BYTES:
             following = next(self._upcoming, None)
             if following is None:
                 return

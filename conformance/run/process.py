@@ -106,8 +106,9 @@ class Worker:
     def wait_until_ready(self) -> None:
         """Wait, once, for the adapter to be made.
 
-        Then there are `info`, the AdapterInfo, and `seconds`, from the start of the process to the adapter's being made
-        there.
+        Then there are `info`, the AdapterInfo, `seconds`, from the start of the process to the adapter's being made
+        there, and `alone`, whether there must be no second process of it at the same time: the adapter says so, or it
+        has a device or another machine to itself.
 
         Raises:
             AdapterUnavailable: the adapter cannot be made there.
@@ -120,6 +121,7 @@ class Worker:
             loaded = self._loaded()
         self.seconds = self._answered - self._connection.began
         self.info = AdapterInfo(**loaded.info)
+        self.alone = loaded.alone or bool(self._place.ssh) or self.info.device != "cpu"
         self._name = loaded.name
         self._capabilities = None if loaded.capabilities is None else Capabilities.from_json(loaded.capabilities)
 

@@ -20,7 +20,7 @@ from conformance.results.result import Result
 from conformance.run.assess import Assessment, assess
 from conformance.run.endpoint import Endpoint
 from conformance.run.in_process import InProcess
-from conformance.run.messages import Answer, Computed, Ending, NotLoaded, is_last
+from conformance.run.messages import Answer, Computed, Ending, NotLoaded, Raised, is_last
 from conformance.run.pipeline import PendingCase, Pipeline
 from conformance.run.process import Worker
 from conformance.run.settings import RunSettings
@@ -42,7 +42,8 @@ class Runner:
 
     Attributes:
         info: who answers; empty before the first start.
-        import_seconds: from the start of each worker to its being ready, all of them together.
+        loading: seconds from the start of the last worker to its being ready.
+        may_have_another: whether the adapter, which has been started, may have a second worker beside this one's.
 
     Raises:
         AdapterUnavailable: the label names no place there is; and from `start`.
@@ -60,7 +61,10 @@ class Runner:
     ) -> None:
         self.adapter = adapter
         self.info = AdapterInfo()
-        self.import_seconds = 0.0
+        self.loading = 0.0
+        self.may_have_another = False
+        self._loading = 0.0
+        self._others: list[Runner] = []
         self._settings = settings or RunSettings()
         self._store = store
         self._deviations = deviations
@@ -82,9 +86,27 @@ class Runner:
                 self._failures.append(str(error))
                 raise
             self._worker, self.info, self._refusal = made, made.info, made.refusal
-            self.import_seconds += made.seconds
+            self.loading, self.may_have_another = made.seconds, not made.alone
+            self._loading += made.seconds
             self._failures.clear()
         return self._worker
+
+    def begin(self) -> None:
+        """Begin to start the worker, without waiting for it; what is wrong with it is told by `start`."""
+        if self._worker is None and self._begun is None and not self._settings.in_process:
+            with contextlib.suppress(AdapterUnavailable):
+                self._begun = self._new()
+
+    @property
+    def import_seconds(self) -> float:
+        """From the start of each worker to its being ready, all of them together, those of `another` too."""
+        return self._loading + sum(other.import_seconds for other in self._others)
+
+    def another(self) -> Runner:
+        """One more runner of this adapter, with a worker of its own; it is the caller's to close."""
+        other = Runner(self.adapter, self._store, self._deviations, self._settings, profiles=self._profiles)
+        self._others.append(other)
+        return other
 
     def supports(self, case: Case) -> bool:
         """Whether the adapter, which has been started, accepts the case."""
@@ -93,14 +115,15 @@ class Runner:
     def _made(self) -> Endpoint:
         if self._settings.in_process:
             return InProcess(self.adapter, self._settings.trace)
-        worker, self._begun = self._begun, None
-        if worker is None:
-            return self._new()
-        worker.wait_until_ready()
+        worker = self._begun = self._begun or self._new()
+        try:
+            worker.wait_until_ready()  # until then `close` has to reach it
+        finally:
+            self._begun = None
         return worker
 
-    def _new(self, *, ready: bool = True) -> Worker:
-        return Worker(self.adapter, self._settings, ready=ready)
+    def _new(self) -> Worker:
+        return Worker(self.adapter, self._settings, ready=False)
 
     @property
     def versions(self) -> dict[str, str]:
@@ -127,6 +150,8 @@ class Runner:
                 first = pipeline.waiting[0]
                 answer = self._answer(pipeline.waiting) if first.vector is not None else None
                 pipeline.pop()
+                if isinstance(answer, Computed | Raised):
+                    pipeline.took(answer.seconds)
                 self._refill(pipeline)
                 self._replace_the_dead(pipeline.waiting)
                 yield self._result_of(first, answer)
@@ -155,7 +180,7 @@ class Runner:
         """Begin another worker as soon as this one has died; what it answered before may take a while to judge."""
         if self._begun is None and self._worker is not None and self._worker.ended and len(waiting) > 1:
             with contextlib.suppress(AdapterUnavailable):  # which is told of the case that needs it
-                self._begun = self._new(ready=False)
+                self._begun = self._new()
 
     def _loaded(self, case: Case) -> PendingCase:
         reason = self._refusal(case)

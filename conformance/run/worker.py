@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import bdb
 import contextlib
+import gc
 import os
 import platform
 import re
@@ -90,6 +91,7 @@ def _serve(channel: Any) -> None:
             say(NotLoaded(str(error)))
             return
         say(loaded)
+        gc.freeze()  # a framework's half a million objects stay, and to look at them each time takes a while
         for wire in channel:
             number, request = request_from(wire)
             assert isinstance(request, Ask)
@@ -127,7 +129,7 @@ def _made(request: Load, copies: Copies) -> tuple[Adapter, Loaded]:
     copies.end_if_copy()
     if copies.came_back():
         raise AdapterUnavailable(f"{adapter.name} cannot load: {CAME_BACK}")
-    return adapter, Loaded(info.model_dump(), adapter.name, refusals(adapter))
+    return adapter, Loaded(info.model_dump(), adapter.name, refusals(adapter), bool(adapter.alone))
 
 
 def _answer(adapter: Adapter, request: Ask) -> Answer:

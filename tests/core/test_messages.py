@@ -25,7 +25,7 @@ from conformance.run.messages import (
 REQUESTS = (Load("torch@cpu", None, 300.0), Load("torch@cpu", 1.5, 2.0), Ask('{"T": 3}', b"\x00\xff", 1.0))
 REPLIES = (
     Started(17, "/tmp/log", 1 << 60),
-    Loaded({"versions": {"torch": "2.13.0"}, "device": "cpu"}, "torch", None),
+    Loaded({"versions": {"torch": "2.13.0"}, "device": "cpu"}, "torch", None, False),
     NotLoaded("no such device"),
     Computed(b"\x00", {"y": "a list"}, "float32", "zeros", "initial", 0.25),
     Refused("no peepholes", 0.0),

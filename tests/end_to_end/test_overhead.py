@@ -49,7 +49,7 @@ def measured(adapter: str) -> Times:
     Raises:
         subprocess.CalledProcessError: something unexpected came out, or nothing at all.
     """
-    run = [sys.executable, "-c", COMMAND, "run", "--adapter", adapter]
+    run = [sys.executable, "-c", COMMAND, "run", "-j", "1", "--adapter", adapter]
     start = time.monotonic()
     done = subprocess.run(run, check=True, capture_output=True, text=True)
     wall = time.monotonic() - start

@@ -42,6 +42,7 @@ class CommandAdapter(Adapter):
 
     description: ClassVar[Description]
     command: ClassVar[Sequence[str]]
+    alone = True  # nobody knows what a command has to itself
 
     def __init__(self, device: str = "cpu") -> None:
         super().__init__(device)
