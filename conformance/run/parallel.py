@@ -93,7 +93,7 @@ class _Slots:
             order.sort(key=lambda label: -self._shares[label].seconds)
         self._waiting = deque(order)
         self._alone: set[str] = set()
-        self._stopped = False
+        self._stopped = threading.Event()
         self._one_at_a_time = threading.Lock()
         self._changed = threading.Condition()
 
@@ -110,7 +110,7 @@ class _Slots:
     def stop(self) -> None:
         """Have all slots come to an end: without their workers they do."""
         with self._changed:
-            self._stopped = True
+            self._stopped.set()
             self._changed.notify_all()
             every = [*self._runners.values(), *self._helpers]
         for runner in every:
@@ -118,7 +118,7 @@ class _Slots:
 
     def _next(self) -> _Task | None:
         with self._changed:
-            while not self._stopped:
+            while not self._stopped.is_set():
                 if self._waiting:
                     label = self._waiting.popleft()
                     share = self._shares[label]
@@ -129,7 +129,7 @@ class _Slots:
                 self._changed.wait(_LOOK_SECONDS)
                 gains = {label: self._shares[label].gain(self._runners[label].loading) for label in running}
                 label = max(running, key=lambda label: gains[label])
-                if gains[label] >= _WORTH and not self._stopped:
+                if gains[label] >= _WORTH and not self._stopped.is_set():
                     share, helper = self._shares[label], self._runners[label].another()
                     self._helpers.append(helper)
                     return self._begin(_Task(label, share, helper, share.from_the_end()))
@@ -153,7 +153,7 @@ class _Slots:
         if task.runner is not first and not self._is_like(task.runner, first):
             self._alone.add(task.label)
             return
-        if self._stopped:
+        if self._stopped.is_set():
             task.runner.close()
             return
         results = task.runner.results(task.cases)
@@ -161,7 +161,7 @@ class _Slots:
             with self._one_at_a_time:
                 self._begun(task.label)
         for result in results:
-            if self._stopped:
+            if self._stopped.is_set():
                 return
             task.share.came(result)
             with self._one_at_a_time:

@@ -151,7 +151,14 @@ def test_an_interrupt_while_adapters_are_still_being_handed_out_ends_those_that_
     runners: Any = {"first": Hanging(), "second": Hanging()}
     at = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        run_in_parallel(runners, {"first": [], "second": []}, 2, begun=begun, report=lambda result: None)
+        run_in_parallel(
+            runners,
+            {"first": [], "second": []},
+            2,
+            expected=lambda label: [],
+            begun=begun,
+            report=lambda result: None,
+        )
     assert time.monotonic() - at < 5
 
 
