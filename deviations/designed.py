@@ -77,6 +77,7 @@ WORDS: dict[str, dict[str, str]] = {
     "equinox": _TINY,
     "jax-rnn": _TINY,
     "paddle-inference": _TINY,
+    "torch-litert": _TINY,
     "onnxruntime-int8": _INTEGERS,
     "onnxruntime-int8-by-row": _INTEGERS,
     "mindspore": {"tiny numbers": "subnormal-terms-flushed"},
