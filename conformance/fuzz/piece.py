@@ -17,10 +17,11 @@ from conformance.case.outcomes import Failed, Passed
 from conformance.fuzz.answers import came_of, outputs_of, without_numbers
 from conformance.fuzz.asking import Asker
 from conformance.fuzz.drawing import QUESTIONS, Drawer
-from conformance.fuzz.judging import Judged, doubtful, exactly, reference, roughly
+from conformance.fuzz.judging import UNCLEAR, Judged, doubtful, exactly, reference, sampled, surely, within_tolerance
 from conformance.fuzz.known import Known, Mistakes, holding, of_suspects
 from conformance.fuzz.questions import Bundle, Question, single
 from conformance.fuzz.relations import worst
+from conformance.fuzz.rough import roughly
 from conformance.fuzz.sources import Source, Variant
 from conformance.golden.inputs import make_arrays
 from conformance.results.deviations import load_deviations
@@ -178,12 +179,17 @@ class Piece:
             wrong = sorted({0, *wrong})
         self._found.judged += len(bundle.questions)
         self._diagnosed = 0
-        rough = roughly(bundle, wrong) if wrong and answer.precision not in INTEGERS else {}
-        for index in wrong:
-            question, own = bundle.questions[index], bundle.outputs_of(index, outputs)
-            right, among = bundle.outputs_of(index, golden), bundle if len(bundle.questions) > 1 else None
-            judged = exactly(question, own, right, answer.precision, contracts, rough.get(index))
-            self._take(Failure((), Failed.name, question, bundle=among), judged)
+        rough = roughly(bundle, wrong, golden) if wrong and answer.precision not in INTEGERS else {}
+        told = {index: (bundle.outputs_of(index, outputs), bundle.outputs_of(index, golden)) for index in wrong}
+        rest = (answer.precision, contracts)
+        judged = {n: surely(bundle.questions[n], *told[n], *rest, rough.get(n)) for n in wrong}
+        unclear = [index for index in wrong if judged[index] is UNCLEAR]
+        for index, scale in zip(unclear, sampled(bundle, unclear), strict=True):
+            judged[index] = exactly(bundle.questions[index], *told[index], *rest, scale)
+        among = bundle if len(bundle.questions) > 1 else None
+        for index, each in judged.items():
+            assert each is not UNCLEAR
+            self._take(Failure((), Failed.name, bundle.questions[index], bundle=among), each)
         if first.number % QUESTIONS == 0 and 0 not in wrong:
             self._source.relate(first, bundle.outputs_of(0, outputs), answer.precision)
 
@@ -201,7 +207,7 @@ class Piece:
         case, answer = failure.question.case, judged.answer
         assert isinstance(judged.outcome, Failed)
         problems = [f"{each.tensor} {each.problem}" for each in judged.outcome.differences]
-        if answer is None or all(each.within_tolerance for each in judged.outcome.differences):
+        if answer is None or within_tolerance(judged):
             self._add(replace(failure, kind=(Failed.name, *without_numbers(problems[0])), note=problems[0]))
             return
         if (mistakes := self._known.reproduces(answer)) is not None:
