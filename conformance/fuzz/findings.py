@@ -18,7 +18,7 @@ from conformance.case.outcomes import Crashed, Failed, Outcome, TimedOut
 from conformance.case.tensors import Arrays
 from conformance.fuzz.answers import came_of, outputs_of, without_numbers
 from conformance.fuzz.asking import Asker
-from conformance.fuzz.judging import Judged, doubtful, exactly, reference
+from conformance.fuzz.judging import Judged, doubtful, exactly, reference, within_tolerance
 from conformance.fuzz.known import Known, Mistakes, of_suspects
 from conformance.fuzz.piece import UNNAMED, Failure, Kind
 from conformance.fuzz.questions import Question, single, with_id
@@ -134,10 +134,12 @@ class Reducer:
     def _is_alike(self, failure: Failure, judged: Judged) -> bool:
         if not isinstance(judged.outcome, Failed):
             return False
-        within = all(each.within_tolerance for each in judged.outcome.differences)
+        within = within_tolerance(judged)
         if judged.answer is None or within or not failure.mistakes:
             first = judged.outcome.differences[0]
             if judged.answer is None or within:
+                if judged.answer is not None and self._known.approximates_within(judged.answer):
+                    return False
                 return without_numbers(f"{first.tensor} {first.problem}") == failure.kind[1:]
             return not self._explained(judged)
         if any(is_inexact(BY_ID[mistake]) for mistake in failure.mistakes[0]):
