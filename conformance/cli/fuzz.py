@@ -149,10 +149,12 @@ def _as_text(campaign: Campaign, wanted: Wanted) -> str:
         lines += [visible((path / "finding.txt").read_text(encoding="utf-8"), lines=True)]
     if any(finding.dangerous for finding, _ in campaign.findings):
         lines.append(WARNING + "\n")
-    rate = campaign.judged / campaign.seconds if campaign.seconds else 0.0
+    rate = campaign.judged / campaign.processor if campaign.processor else 0.0
+    doubtful = f", {campaign.unconfirmed:,} not confirmed" if campaign.unconfirmed else ""
     lines.append(
-        f"{counted(campaign.judged, 'case')} judged, {rate:,.0f} a second; {campaign.known:,} wrong as known, "
-        f"{campaign.wrong:,} wrong otherwise, {counted(len(campaign.findings), 'kind')} of it new"
+        f"{counted(campaign.judged, 'case')} judged, {rate:,.0f} a second of processor time; "
+        f"{campaign.known:,} wrong as known, {campaign.wrong:,} wrong otherwise{doubtful}, "
+        f"{counted(len(campaign.findings), 'kind')} of it new"
         + (f"; written to {wanted.output}" if campaign.findings else "")
     )
     lines.append(f"next: {_go_on(campaign, wanted)}")

@@ -31,6 +31,8 @@ _LARGER = 4.0
 """An error resembles that of an approximation if it is at most this many times larger."""
 _ABSOLUTE = {"coarse-sigmoid": ("sigmoid",), "coarse-tanh": ("tanh", "scaled_tanh"), "coarse-elu": ("elu",)}
 """Approximation with an absolute error -> the activations that it computes."""
+FINE = frozenset({*_ABSOLUTE, "softplus-overflows"})
+"""Approximations that are wrong by no more than roundoffs of 1, or where a dtype ends."""
 _COMPARING = frozenset({"relu", "thresholded_relu", "hard_sigmoid"})
 _ZERO_BELOW = (0.25, 1.0)
 """Results that are less than this part of a roundoff may come out as zero."""
@@ -122,8 +124,14 @@ def _is_like(trial: Trial, variants: Variants) -> bool:
     own = trial.spread(np.where(np.isfinite(apart), apart, 0.0)) if any(map(_is_coarse, variants)) else 0.0
     least = trial.allowed + float(ml_dtypes.finfo(trial.case.np_dtype).smallest_subnormal)
     small = error(trial.got, trial.golden) <= _LARGER * own + least
-    same = error(trial.got, found) <= np.where(finite, _LARGER * own + least, 0.0)
+    same = (error(trial.got, found) <= np.where(finite, _LARGER * own + least, 0.0)) | (~finite & _beyond(trial))
     return bool(np.all(small | same))
+
+
+def _beyond(trial: Trial) -> Array:
+    """Where an answer is beyond its dtype: which of NaN, infinity and the largest number it is depends on the order."""
+    large: Array = ~(np.abs(trial.got) < float(ml_dtypes.finfo(trial.case.np_dtype).max) / 4.0)
+    return large
 
 
 def _is_coarse(variant: type[Reference]) -> bool:
@@ -131,7 +139,7 @@ def _is_coarse(variant: type[Reference]) -> bool:
 
 
 def explained_within(answer: Answer, approximations: Sequence[str]) -> bool:
-    """Whether mean errors and signs of zeros are what some approximations lead to, of an answer within the tolerance."""
+    """Whether approximations lead to the mean errors and signs of zeros of an answer that is within the tolerance."""
     judged, case = answer.under_contracts(), answer.case
     got = {name: judged.float64(name) for name in case.outputs}
     coarse = _outputs(answer, _variants(approximations))

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from conformance.cluster.pool import ClusterPool
 
 _LIST = "findings.json"
+_COUNTED = ("judged", "refused", "unjudgeable", "cleared", "known", "related", "unnamed")
+"""What the parts of a campaign count as well."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,12 @@ class Wanted:
 
 @dataclass
 class Campaign:
-    """What came of a campaign. next: the case to go on with. again: kinds that the folder had before."""
+    """What came of a campaign.
+
+    next: the case to go on with. wrong: cases of the kinds that were found. unconfirmed: those of kinds that came to
+    nothing when their first case was looked into, because it is known or cannot be judged. processor: seconds of
+    processor time of the judging. again: kinds that the folder had before.
+    """
 
     next: int
     judged: int = 0
@@ -60,7 +67,9 @@ class Campaign:
     related: int = 0
     unnamed: int = 0
     wrong: int = 0
+    unconfirmed: int = 0
     seconds: float = 0.0
+    processor: float = 0.0
     interrupted: bool = False
     info: AdapterInfo = field(default_factory=AdapterInfo)
     findings: list[tuple[Finding, Path]] = field(default_factory=list)
@@ -68,10 +77,11 @@ class Campaign:
 
     def as_json(self) -> dict[str, Any]:
         """For `--json`."""
-        names = ("judged", "refused", "unjudgeable", "cleared", "known", "related", "unnamed", "wrong", "interrupted")
+        names = (*_COUNTED, "wrong", "unconfirmed", "interrupted")
         return {name: getattr(self, name) for name in names} | {
             "next": self.next,
             "seconds": round(self.seconds, 1),
+            "processor": round(self.processor, 1),
             "versions": self.info.versions,
             "findings": [
                 {
@@ -131,32 +141,49 @@ class _Collected:
 
     def __init__(self, wanted: Wanted, campaign: Campaign, reducer: Reducer, known: Known) -> None:
         self._wanted, self._campaign, self._reducer, self._known = wanted, campaign, reducer, known
-        self._seen: set[Kind] = set()
+        self._confirmed: dict[Kind, bool] = {}
         self._names = _listed(wanted.output)
 
     def take(self, found: Findings) -> None:
         """Count a piece, and look into its failures."""
         campaign = self._campaign
         campaign.next = found.next
-        for name in ("judged", "refused", "unjudgeable", "cleared", "known", "related", "unnamed"):
+        for name in (*_COUNTED, "processor"):
             setattr(campaign, name, getattr(campaign, name) + getattr(found, name))
-        campaign.wrong += sum(found.wrong.values())
-        for failure in found.failures:
-            if failure.kind not in self._seen:
-                self._seen.add(failure.kind)
-                self._look_into(failure)
+        # What has a name is looked into first, for it may explain what has none.
+        for failure in sorted(found.failures, key=lambda each: not each.mistakes):
+            if failure.kind not in self._confirmed:
+                self._confirmed[failure.kind] = self._look_into(failure)
+        for kind, count in found.wrong.items():
+            if self._is_confirmed(kind):
+                campaign.wrong += count
+            else:
+                campaign.unconfirmed += count
 
-    def _look_into(self, failure: Failure) -> None:
+    def _is_confirmed(self, kind: Kind) -> bool:
+        """Whether a kind is wrong; mistakes that were first met one by one have no failure where they are together."""
+        if kind in self._confirmed:
+            return self._confirmed[kind]
+        single = {
+            mistake for outcome, *mistakes in filter(self._confirmed.get, self._confirmed) for mistake in mistakes
+        }
+        return single >= set(kind[1:])
+
+    def _look_into(self, failure: Failure) -> bool:
+        """Make a finding of a failure, unless there is one like it; returns whether it is wrong, and not known."""
         finding = self._reducer.finding(failure)
-        if finding is None or any(each.kind == finding.kind for each, _ in self._campaign.findings):
-            return
-        self._seen.add(finding.kind)
+        if finding is None:
+            return False
+        if any(each.kind == finding.kind for each, _ in self._campaign.findings):
+            return True
+        self._confirmed[finding.kind] = True
         if finding.mistakes and finding.outcome.name == Failed.name:
             self._known.add(finding.mistakes[0])
         path = write(self._wanted.output, finding, self._wanted.label, self._campaign.info.versions)
         self._campaign.findings.append((finding, path))
         self._names[finding.name] = self._wanted.label
         replace_file(self._wanted.output / _LIST, json.dumps(self._names, indent=1) + "\n")
+        return True
 
 
 def _listed(folder: Path) -> dict[str, str]:

@@ -38,7 +38,26 @@ _PLAIN = (0.35, 0.95)
 _TRIES = 200
 _CALLING = {"layout", "handed_over"}
 _ROWS = (1, 1, 1, 2, 2, 3, 4, 5, 8, 9)
-_POISONED = 0.02
+_POISONED = 0.01
+USUAL, QUIET, POISONED = "usual", "quiet", "poisoned"
+_MOODS = {USUAL: 72, QUIET: 16, POISONED: 12}
+"""How often of a hundred a layer is of each mood. What is tiny, and what NaN and infinities do, is hidden by a bias and
+by most options, and shows in some activations only; so there are layers for them alone."""
+_WISHED: dict[str, dict[str, tuple[str, ...]]] = {
+    QUIET: {"bias": ("no bias",), "activations": ("softsign", "relu", "elu", "hard sigmoid")},
+    POISONED: {
+        "bias": ("no bias",),
+        "gate_clip": ("gate clip", "gate clip of all"),
+        "activations": ("softsign", "relu", "elu", "hard sigmoid"),
+    },
+}
+"""Mood -> levels that its layers have in about half of all cases."""
+_TELLING = {
+    USUAL: (),
+    QUIET: ("elu", "softplus", "scaled_tanh", "softsign"),
+    POISONED: ("relu", "hard_sigmoid", "thresholded_relu"),
+}
+"""Activations in which the mood shows most."""
 
 Refusal = Callable[[Case], str | None]
 
@@ -70,20 +89,21 @@ class Drawer:
         """
         random = Random(f"{self._seed}:{number}")
         for _ in range(_TRIES):
-            drawn = self._template(random)
-            if drawn is not None and (found := self._asked(number, *drawn, random)) is not None:
+            (mood,) = random.choices(list(_MOODS), list(_MOODS.values()))
+            drawn = self._template(mood, random)
+            if drawn is not None and (found := self._asked(number, mood, *drawn, random)) is not None:
                 return found
         raise LookupError("the adapter accepts none of the cases that were drawn; see: conformance smoke")
 
-    def _template(self, random: Random) -> tuple[Row, dict[str, Any]] | None:
+    def _template(self, mood: str, random: Random) -> tuple[Row, dict[str, Any]] | None:
         """A row of options and sizes, and the keys of its case but for those of single questions."""
         plain = mostly_plain(random, random.uniform(*_PLAIN))
-        row = completed({}, self._levels, random, plain, _affordable)
+        row = completed(self._wished(mood, random), self._levels, random, plain, _affordable)
         if row is None:
             return None
         keys = keys_of(row | {"numbers": PLAIN["numbers"]})
         if "activations" in keys:
-            keys["activations"] = self._activations(row, random)
+            keys["activations"] = self._activations(row, mood, random)
         for name, bound in (("gate_clip", 2.0), ("cell_clip", 2.0), ("projection_clip", 1.0)):
             if name in keys:
                 drawn = _short(bound * 2.0 ** random.uniform(-4.0, 1.0))
@@ -94,7 +114,16 @@ class Drawer:
             keys["padding"] = random.choice(magnitudes.PADDINGS)
         return row, keys
 
-    def _activations(self, row: Row, random: Random) -> list[dict[str, Any]]:
+    def _wished(self, mood: str, random: Random) -> Row:
+        """Levels that a layer of a mood has, of those that are accepted."""
+        found: Row = {}
+        for option, wanted in _WISHED.get(mood, {}).items():
+            accepted = [level for level in wanted if level in self._levels[option]]
+            if accepted and random.random() < 0.5:
+                found[option] = random.choice(accepted)
+        return found
+
+    def _activations(self, row: Row, mood: str, random: Random) -> list[dict[str, Any]]:
         """Activations that the interface accepts, one set or one for each direction."""
         support = self._capabilities.activations if self._capabilities is not None else None
         per_direction = row["direction"] == "bidirectional" and (support is None or support.per_direction)
@@ -103,7 +132,9 @@ class Drawer:
         found = []
         for _ in range(2 if per_direction and random.random() < 0.5 else 1):
             chosen: dict[str, Any] = {
-                position: _activation(None if support is None else getattr(support, position), by_default, random)
+                position: _activation(
+                    None if support is None else getattr(support, position), by_default, random, _TELLING[mood]
+                )
                 for position in ("gate", "cell", "hidden")
             }
             if random.random() < 0.4:  # one that is not usual shows more than three
@@ -114,7 +145,7 @@ class Drawer:
         return found
 
     def _asked(
-        self, number: int, row: Row, keys: dict[str, Any], random: Random
+        self, number: int, mood: str, row: Row, keys: dict[str, Any], random: Random
     ) -> tuple[Weights, list[Question]] | None:
         """The layer and its questions; None if the interface refuses one of them, or no case can be so."""
         generator = _generator(self._seed, number)
@@ -124,7 +155,7 @@ class Drawer:
         for index in range(QUESTIONS):
             own = {"B": row["B"] if index == 0 else _rows(row, random)}
             own |= OPTIONS["lengths"][row["lengths"]]({**row, **own}, random) if index else {}
-            poison = _poison(random) if row["gradients"] == PLAIN["gradients"] and not _lossy(row) else None
+            poison = _poison(mood, random) if row["gradients"] == PLAIN["gradients"] and not _lossy(row) else None
             name = f"fuzz/seed-{self._seed}-case-{number * QUESTIONS + index}"
             if first is None:
                 # `calls` is how questions are asked together, of whatever layer can be called more than once.
@@ -138,8 +169,8 @@ class Drawer:
             if self.refusal(case) is not None:
                 return None
             if weights is None:
-                weights = _weights(case, generator, random)
-            arrays = Arrays(weights, _inputs(case, generator, random, row))
+                weights = _weights(case, mood, generator, random)
+            arrays = Arrays(weights, _inputs(case, mood, generator, random))
             if poison is not None:
                 case, arrays = _poisoned(case, arrays, poison, random)
             questions.append(Question(number * QUESTIONS + index, case, arrays))
@@ -200,13 +231,20 @@ def _lossy(row: Row) -> bool:
     return "cross-entropy" in str(row["head"]) or row["head"] == "softmax"
 
 
-def _activation(accepted: ActivationSet | None, by_default: str | None, random: Random) -> dict[str, Any]:
-    """An activation of a set, with parameters or with a framework's default ones."""
+def _activation(
+    accepted: ActivationSet | None, by_default: str | None, random: Random, telling: Sequence[str]
+) -> dict[str, Any]:
+    """An activation of a set, with parameters or with a framework's default ones; of some that are telling, if any is.
+
+    These are chosen in half of all cases.
+    """
     names = sorted(accepted if accepted is not None else (*PARAMETERS, "sigmoid", "tanh", "relu", "softsign", "linear"))
+    if random.random() < 0.5:
+        names = [name for name in names if name in telling] or names
     name = random.choice(names)
     if by_default is not None:
         names = [name for name in names if name in DEFAULTS[by_default] or name not in (*PARAMETERS, "linear")]
-        name = random.choice(names)
+        name = random.choice(names or [name])
         if name in DEFAULTS[by_default]:
             return {"name": name, "defaults": by_default}
     known = accepted.get(name) if accepted is not None else None
@@ -229,22 +267,26 @@ def _generator(seed: int, number: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))
 
 
-def _weights(case: Case, generator: np.random.Generator, random: Random) -> Weights:
-    chosen = magnitudes.kind(random, magnitudes.OF_WEIGHTS)
-    bias = magnitudes.kind(random, magnitudes.OF_WEIGHTS)
+def _weights(case: Case, mood: str, generator: np.random.Generator, random: Random) -> Weights:
+    kinds = magnitudes.QUIET_WEIGHTS if mood == QUIET else magnitudes.OF_WEIGHTS
+    chosen, fill = magnitudes.drawn(random, kinds)
+    _, bias = magnitudes.drawn(random, magnitudes.QUIET_BIASES if mood == QUIET else magnitudes.OF_WEIGHTS)
     tensors = {
-        name: magnitudes.numbers(case, generator, bias if name.startswith("b") else chosen, shape, weight=True)
+        name: magnitudes.numbers(
+            case, generator, bias if name.startswith("b") else fill, shape, scaled=chosen not in ("whole", "subnormal")
+        )
         for name, shape in case.weight_shapes.items()
     }
     return Weights.from_tensors(tensors)
 
 
-def _inputs(case: Case, generator: np.random.Generator, random: Random, row: Row) -> Inputs:
-    common = magnitudes.kind(random, magnitudes.OF_INPUTS)
+def _inputs(case: Case, mood: str, generator: np.random.Generator, random: Random) -> Inputs:
+    kinds = magnitudes.QUIET_INPUTS if mood == QUIET else magnitudes.OF_INPUTS
+    _, common = magnitudes.drawn(random, kinds)
     given: dict[str, Array] = {}
     for name, shape in case.input_shapes.items():
-        chosen = common if random.random() < 0.7 else magnitudes.kind(random, magnitudes.OF_INPUTS)
-        given[name] = magnitudes.numbers(case, generator, chosen, shape)
+        fill = common if random.random() < 0.7 else magnitudes.drawn(random, kinds)[1]
+        given[name] = magnitudes.numbers(case, generator, fill, shape)
     if case.lengths is not None:
         given["lengths"] = np.array(case.lengths, np.int64)
     mask = _mask(case) if case.masked else None
@@ -267,8 +309,9 @@ def _mask(case: Case) -> Array:
     return mask
 
 
-def _poison(random: Random) -> float | None:
-    return random.choice(magnitudes.POISONS) if random.random() < _POISONED else None
+def _poison(mood: str, random: Random) -> float | None:
+    chance = 0.4 if mood == POISONED else _POISONED
+    return random.choice(magnitudes.POISONS) if random.random() < chance else None
 
 
 def _poisoned(case: Case, arrays: Arrays, value: float, random: Random) -> tuple[Case, Arrays]:

@@ -106,7 +106,7 @@ def surely(
     precision: str,
     contracts: Contracts,
     rough: Outputs | None,
-) -> Judged | None | Unclear:
+) -> Judged | Unclear | None:
     """The judgement as far as it is the same for any kappa that is possible; `UNCLEAR` if it is not.
 
     Args:

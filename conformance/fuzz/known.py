@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from conformance.case.model import Case
 from conformance.case.outcomes import Failed, Suspect
-from conformance.fuzz.approximated import explained, explained_within, spelled_out
+from conformance.fuzz.approximated import FINE, explained, explained_within, spelled_out
 from conformance.lstm.mistakes import BY_ID
 from conformance.results.deviations import Deviation
 from conformance.results.shared.conditions import options_of
@@ -44,9 +44,13 @@ class Known:
         self._recent: list[Mistakes] = sorted(self._written)
 
     def add(self, mistakes: Mistakes) -> None:
-        """Recognise these from now on, though no deviation has them."""
+        """Recognise these from now on, though no deviation has them; of approximations only the fine ones.
+
+        What a coarse one explains by its size may be anything.
+        """
         if mistakes not in self._recent:
             self._recent.insert(0, mistakes)
+        self._approximations = sorted({*self._approximations, *(FINE & set(mistakes))})
 
     def written(self, mistakes: Sequence[Mistakes]) -> bool:
         """Whether some of these sets is that of a known deviation, or made of known ones."""

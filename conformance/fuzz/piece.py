@@ -6,6 +6,7 @@ each kind, not yet reduced; conformance.fuzz.findings does that, where the piece
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -24,6 +25,7 @@ from conformance.fuzz.relations import worst
 from conformance.fuzz.rough import roughly
 from conformance.fuzz.sources import Source, Variant
 from conformance.golden.inputs import make_arrays
+from conformance.lstm.mistakes import BY_ID
 from conformance.results.deviations import load_deviations
 from conformance.results.shared.conditions import options_of
 from conformance.run.messages import Answer, Computed, Ending, Raised, Refused
@@ -68,7 +70,8 @@ class Findings:
     judged, refused, unjudgeable: cases; of the last, rounding alone explains any answer. known: wrong ones that
     deviations explain. wrong: those that nothing explains, by kind; failures: the first of each kind. unnamed: those
     not handed on. cleared: wrong by the quick test, right by the exact one. related: how many relations were tried.
-    next: where the piece ended, its end unless it was stopped.
+    next: where the piece ended, its end unless it was stopped. processor: seconds of processor time, with those of its
+    workers.
     """
 
     next: int
@@ -82,6 +85,7 @@ class Findings:
     wrong: dict[Kind, int] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     seconds: float = 0.0
+    processor: float = 0.0
     stopped: bool = False
 
 
@@ -107,7 +111,7 @@ def piece(
         AdapterUnavailable: the adapter cannot be made, or its process ended too often.
         LookupError: it accepts nothing of what was drawn.
     """
-    began = time.monotonic()
+    began, used = time.monotonic(), _processor_time()
     settings = settings or RunSettings(timeout=30.0)
     found = Findings(start)
     with Asker(label, settings) as asker:
@@ -116,8 +120,13 @@ def piece(
             judge.run(seed, start, stop, until)
         except KeyboardInterrupt:
             found.stopped = True
-    found.seconds = time.monotonic() - began
+    found.seconds, found.processor = time.monotonic() - began, _processor_time() - used
     return found
+
+
+def _processor_time() -> float:
+    """Of this process and of those that it has started and that have ended, in seconds."""
+    return sum(os.times()[:4])
 
 
 def known_of(label: str, asker: Asker, settings: RunSettings) -> Known:
@@ -228,7 +237,8 @@ class Piece:
         if self._known.written(found):
             self._found.known += 1
         elif found:
-            self._known.add(found[0])
+            if not any(BY_ID[each].approximate for each in found[0]):
+                self._known.add(found[0])  # of approximations, only what is confirmed explains others
             self._add(replace(failure, kind=(Failed.name, *found[0]), mistakes=found))
         else:
             stage = "" if where is None else where.stage

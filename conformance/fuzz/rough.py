@@ -17,7 +17,7 @@ import numpy as np
 from conformance.case.dtypes import UNIT_ROUNDOFF
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Arrays, Outputs
-from conformance.fuzz.questions import Bundle, Question, single, together
+from conformance.fuzz.questions import Bundle, Question, together
 from conformance.lstm.gradients import reference_of
 
 SAMPLES = 8
