@@ -16,7 +16,8 @@ from conformance.cli import options
 from conformance.cli.interrupts import interrupted
 
 if TYPE_CHECKING:
-    from conformance.fuzz.campaign import Campaign, Wanted
+    from conformance.fuzz.campaign import Campaign
+    from conformance.fuzz.pieces import Wanted
     from conformance.run.settings import RunSettings
 
 _MINUTES = 1.0
@@ -81,7 +82,8 @@ def fuzz(
 
     Exit code: 0 nothing new is wrong, 1 something is, 2 nothing could be asked.
     """
-    from conformance.fuzz.campaign import Wanted, carried_out
+    from conformance.fuzz.campaign import carried_out
+    from conformance.fuzz.pieces import Wanted
     from conformance.fuzz.shrinking import demand_hypothesis
 
     if minutes is not None and cases is not None:

@@ -130,7 +130,7 @@ class Drawer:
         by_default = random.choice(sorted(support.defaults)) if support is not None and support.defaults else None
         by_default = by_default if random.random() < 0.25 else None
         found = []
-        for _ in range(2 if per_direction and random.random() < 0.5 else 1):
+        for _ in range(2 if per_direction and random.random() < 0.8 else 1):
             chosen: dict[str, Any] = {
                 position: _activation(
                     None if support is None else getattr(support, position), by_default, random, _TELLING[mood]

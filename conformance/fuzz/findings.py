@@ -37,7 +37,9 @@ from conformance.verdict.inexact import is_inexact
 
 _MOST_ASKED = 400
 _MOST_ENDED = 40
-"""How often a reduction asks at most, in each of its four steps; the second where each time costs a process."""
+_MOST_HURRIED = 60
+"""How often a reduction asks at most, in each of its four steps; the second where each time costs a process, the last
+where somebody waits."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,12 @@ class Reducer:
 
     def __init__(self, asker: Asker, known: Known, seed: int) -> None:
         self._asker, self._known, self._seed = asker, known, seed
+        self._most = _MOST_ASKED
+
+    def hurry(self) -> None:
+        """Reduce less from now on; after an interruption, which may have left a question without its answer."""
+        self._most = _MOST_HURRIED
+        self._asker.begin_again()
 
     def finding(self, failure: Failure) -> Finding | None:
         """The finding that a failure becomes; None if it is not wrong, or known."""
@@ -103,7 +111,7 @@ class Reducer:
             small = failure.bundle.case, failure.bundle.arrays  # right by itself, wrong among other calls
             if not self._is_wrong(failure, small):
                 return None
-        most = _MOST_ENDED if failure.outcome in (Crashed.name, TimedOut.name) else _MOST_ASKED
+        most = _MOST_ENDED if failure.outcome in (Crashed.name, TimedOut.name) else self._most
         small = shrunk(small, lambda each: self._is_wrong(failure, each), most)
         return self._proven(failure, small)
 

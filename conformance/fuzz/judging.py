@@ -64,7 +64,7 @@ def reference(case: Case, arrays: Arrays) -> Outputs:
     working = _EXTENDED if case.dtype == "float64" else np.float64
     with np.errstate(all="ignore"):
         found = reference_of(case).run(arrays.in_dtype(working))
-    return {name: np.asarray(array, np.float64) for name, array in found.items()}
+        return {name: np.asarray(array, np.float64) for name, array in found.items()}
 
 
 def doubtful(bundle: Bundle, outputs: Mapping[str, Any], golden: Outputs, precision: str, contracts: Contracts

@@ -36,7 +36,8 @@ def _tiny(generator: Generator, shape: tuple[int, ...], tiny: float) -> Array:
 
 
 def _small(generator: Generator, shape: tuple[int, ...], tiny: float) -> Array:
-    return generator.uniform(-1.0, 1.0, shape) * 2.0 ** -float(generator.integers(6, 40))
+    scale: float = 2.0 ** -float(generator.integers(6, 40))
+    return generator.uniform(-1.0, 1.0, shape) * scale
 
 
 def _subnormal(generator: Generator, shape: tuple[int, ...], tiny: float) -> Array:
@@ -75,7 +76,7 @@ QUIET_INPUTS = OF_INPUTS | {
     "large": (10, _uniform(40.0)),
 }
 QUIET_BIASES: dict[str, tuple[int, Fill]] = {"zero": (50, _zeros), "small": (40, _small), "subnormal": (10, _subnormal)}
-QUIET_WEIGHTS = OF_WEIGHTS | {"small": (8, _small), "subnormal": (12, _subnormal)}
+QUIET_WEIGHTS = OF_WEIGHTS | {"small": (8, _small), "subnormal": (30, _subnormal)}
 """The same for quiet layers, in which what is small stays small: no bias hides what a function makes of it."""
 PADDINGS = (1e3, 1e3, 0.0, 1.0, -40.0, float("nan"), float("inf"))
 POISONS = (float("nan"), float("nan"), float("inf"), float("-inf"))

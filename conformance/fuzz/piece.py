@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import inf
+
+import numpy as np
 
 from conformance.case.dtypes import INTEGERS
 from conformance.case.load import load_spec
@@ -98,6 +101,7 @@ def piece(
     *,
     deviations: bool = True,
     until: float | None = None,
+    ended: Callable[[], bool] | None = None,
 ) -> Findings:
     """Judge cases `start` to `stop` - 1 of a seed.
 
@@ -106,6 +110,7 @@ def piece(
         settings: how it is run.
         deviations: whether known deviations are recognised, and not reported.
         until: by time.time(), when to stop early.
+        ended: whether to stop now.
 
     Raises:
         AdapterUnavailable: the adapter cannot be made, or its process ended too often.
@@ -117,11 +122,16 @@ def piece(
     with Asker(label, settings) as asker:
         judge = Piece(asker, known_of(label, asker, settings) if deviations else Known(()), found)
         try:
-            judge.run(seed, start, stop, until)
+            with np.errstate(all="ignore"):  # wrong answers may be any numbers
+                judge.run(seed, start, stop, until, ended)
         except KeyboardInterrupt:
             found.stopped = True
     found.seconds, found.processor = time.monotonic() - began, _processor_time() - used
     return found
+
+
+def _over(until: float | None) -> bool:
+    return until is not None and time.time() > until
 
 
 def _processor_time() -> float:
@@ -150,10 +160,17 @@ class Piece:
         self._asker, self._known, self._found = asker, known, found
         self._diagnosed = 0
 
-    def run(self, seed: int, start: int, stop: int, until: float | None = None) -> None:
+    def run(
+        self,
+        seed: int,
+        start: int,
+        stop: int,
+        until: float | None = None,
+        ended: Callable[[], bool] | None = None,
+    ) -> None:
         """Judge a range of cases."""
         drawer = Drawer(self._asker.capabilities, self._asker.refusal, seed, self._accepts)
-        self._source = Source(drawer, start, stop, until)
+        self._source = Source(drawer, start, stop, lambda: _over(until) or (ended is not None and ended()))
         for bundle, answer in self._asker.answers(self._source):
             if (variant := self._source.variants.pop(id(bundle), None)) is not None:
                 self._relate(variant, bundle, answer)
