@@ -9,7 +9,8 @@
     judging     a quick test that never passes a wrong answer, and the exact one for what it leaves
     rough       kappa of many questions at once, as float32 shows it
     relations   what has to be the same, which needs no right answer
-    known       failures that a known deviation, or an earlier failure, explains; approximated: what approximations lead to
+    known       failures that a known deviation, or an earlier failure, explains
+    approximated  what known mistakes lead to beyond their own digits
     piece       a range of case numbers of a seed: what is wrong there
     reductions  a smaller case made from a case; shrinking: the smallest that is still wrong
     findings    one for each kind of failure, proven; writing: the files of a finding

@@ -53,16 +53,16 @@ def explained(
     """
     trial = Trial(answer)
     coarse, sets = _variants(approximations), [_variants(each) for each in exact]
-    also = _variants(others) + ((_NanLost,) if "nan-lost-in-relu" in others else ())
+    also = _variants(others) + tuple(kind for name, kind in _ALIKE.items() if name in others)
     first: list[Variants] = [()] if not approximations else _coarse(approximations)
-    rest = [*([coarse] if coarse else []), *(each + coarse for each in sets)]
-    return any(
-        _is_like(trial, (*dtype, *before, *lost, *mistakes))
-        for mistakes in rest
+    forms = (
+        (*dtype, *before, *lost, *mistakes)
+        for mistakes in (coarse, *(each + coarse for each in sets))
         for dtype in _dtypes(answer.case)
         for before in first
-        for lost in ([(), also] if also else [()])
+        for lost in dict.fromkeys([(), also])
     )
+    return any(_is_like(trial, form) for form in forms if form)
 
 
 def _variants(mistakes: Sequence[str]) -> Variants:
@@ -96,6 +96,18 @@ class _NanLost(Reference):
     def activation(self, activation: Activation, z: Array) -> Array:
         found = super().activation(activation, z)
         return np.where(np.isnan(z), 0.0, found) if activation.name in _COMPARING else found
+
+
+class _Bounded(Reference):
+    """The reference, with the largest number where a gate's input is infinite."""
+
+    def clipped_gate(self, gate: int, z: Array) -> Array:
+        largest = float(np.finfo(np.float32).max)
+        return super().clipped_gate(gate, np.clip(z, -largest, largest))
+
+
+_ALIKE = {"nan-lost-in-relu": _NanLost, "nan-lost-in-gate-input": _Bounded}
+"""Mistake -> what is made with it where it cannot be made itself: in other activations, and without biases."""
 
 
 def _vanishing(names: Sequence[str], part: float) -> type[Reference]:

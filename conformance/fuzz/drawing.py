@@ -36,6 +36,8 @@ _MOST_OPERATIONS = 40_000
 _PLAIN = (0.35, 0.95)
 """An option has its plain level with a chance between these: layers with nearly all options, and with one or two."""
 _TRIES = 200
+_UNDIVIDED = 0.5
+"""So many layers are no streams, whose questions are asked one by one, which takes three times as long."""
 _CALLING = {"layout", "handed_over"}
 _ROWS = (1, 1, 1, 2, 2, 3, 4, 5, 8, 9)
 _POISONED = 0.01
@@ -117,6 +119,8 @@ class Drawer:
     def _wished(self, mood: str, random: Random) -> Row:
         """Levels that a layer of a mood has, of those that are accepted."""
         found: Row = {}
+        if random.random() < _UNDIVIDED:
+            found["division"] = PLAIN["division"]
         for option, wanted in _WISHED.get(mood, {}).items():
             accepted = [level for level in wanted if level in self._levels[option]]
             if accepted and random.random() < 0.5:

@@ -85,9 +85,10 @@ class Known:
         if can and approximated_by(answer, can):
             return True
         written = sorted(each for each in self._written if all(_exact(mistake, case) for mistake in each))
-        lost = sorted({m for each in written for m in each if BY_ID[m].axis == "non-finite"})
+        # They apply to the activations that they name, and what is like these loses NaN as well.
+        lost = sorted({m for each in self._written for m in each if BY_ID[m].axis == "non-finite"})
         exact = [each for each in written if not set(each) & set(lost)]
-        if not (can or exact):
+        if not (can or exact or lost):
             return False
         return any(explained(each, can, lost, exact) for each in (answer, *spelled_out(answer)))
 

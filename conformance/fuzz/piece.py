@@ -239,11 +239,13 @@ class Piece:
                 return
             self._add(replace(failure, kind=(Failed.name, *without_numbers(problems[0])), note=problems[0]))
             return
-        if (mistakes := self._known.reproduces(answer)) is not None:
-            self._count(mistakes)
-            return
-        if self._known.approximates(answer):
+        mistakes = self._known.reproduces(answer)
+        if (mistakes and self._known.written([mistakes])) or self._known.approximates(answer):
             self._found.known += 1
+            return
+        if mistakes:  # only met before; a small error may be that of many mistakes
+            kind = (Failed.name, *mistakes)
+            self._found.wrong[kind] = self._found.wrong.get(kind, 0) + 1
             return
         if self._diagnosed == _OF_A_BUNDLE:
             self._found.unnamed += 1
@@ -262,14 +264,6 @@ class Piece:
             kind = (Failed.name, UNNAMED, stage, *sorted(options_of(case)))
             note = failure.note or ("" if where is None else where.words())
             self._add(replace(failure, kind=kind, note=note))
-
-    def _count(self, mistakes: Mistakes) -> None:
-        """Count a failure by mistakes that are recognised."""
-        if self._known.written([mistakes]):
-            self._found.known += 1
-        else:
-            kind = (Failed.name, *mistakes)
-            self._found.wrong[kind] = self._found.wrong.get(kind, 0) + 1
 
     def _add(self, failure: Failure) -> None:
         named = bool(failure.mistakes)

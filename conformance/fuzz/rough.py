@@ -9,7 +9,7 @@ without limit. So it can say that an answer is right, and that one is wrong only
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,10 +25,26 @@ _OF_A_LOSS = 4
 """Samples where rows are combined, so that each is an evaluation of its own."""
 _MOVED = 2.0**-20
 """How far inputs are moved from sample to sample, relatively: enough for other roundings, and hardly another case."""
-_SMALLEST, _LARGEST = 1e-30, 1e30
-"""Outputs beyond these come of intermediate results that float32 may not hold."""
 _LINEAR = 2.0**-6
 """An error of this part of the largest output is no longer proportional to the roundoff."""
+
+
+@dataclass(frozen=True)
+class Formats:
+    """A format whose errors are looked at, and one that is exact beside it.
+
+    smallest: outputs that are smaller, or larger than its inverse, may come of numbers that the narrow one cannot hold.
+    """
+
+    narrow: type
+    wide: type
+    roundoff: float
+    smallest: float
+
+
+_FORMATS = [Formats(np.float32, np.float64, UNIT_ROUNDOFF["float32"], 1e-30)]
+if np.finfo(np.longdouble).nmant > 60:  # slower, for the tiny and the huge
+    _FORMATS.append(Formats(np.float64, np.longdouble, UNIT_ROUNDOFF["float64"], 1e-280))
 
 
 def roughly(bundle: Bundle, chosen: Sequence[int], golden: Outputs) -> dict[int, Outputs]:
@@ -37,30 +53,40 @@ def roughly(bundle: Bundle, chosen: Sequence[int], golden: Outputs) -> dict[int,
     Args:
         golden: of the bundle's case.
     """
-    generator = np.random.default_rng([each.number for each in bundle.questions])
-    questions = [bundle.questions[index] for index in chosen]
-    if bundle.case.has_loss or bundle.case.blocks is not None or len(bundle.questions) == 1:
-        squares = [_one_by_one(question, generator) for question in questions]
-    else:
-        squares = _together(questions, bundle.arrays.weights, generator)
-    found = {index: {n: np.sqrt(a) for n, a in each.items()} for index, each in zip(chosen, squares, strict=True)}
-    return {index: each for index, each in found.items() if _tells(bundle.case, each, bundle.outputs_of(index, golden))}
-
-
-def _one_by_one(question: Question, generator: np.random.Generator) -> Outputs:
-    """The mean squares of one question's errors."""
-    if question.case.has_loss:
-        runs = [_errors(question.case, _moved(question, generator).arrays) for _ in range(_OF_A_LOSS)]
-        return {name: np.mean([run[name] ** 2 for run in runs], axis=0) for name in runs[0]}
-    (found,) = _together([question], question.arrays.weights, generator)
+    found: dict[int, Outputs] = {}
+    for formats in _FORMATS:
+        left = [index for index in chosen if index not in found]
+        found |= _in_formats(bundle, left, golden, formats) if left else {}
     return found
 
 
-def _together(questions: Sequence[Question], weights: Any, generator: np.random.Generator) -> list[Outputs]:
+def _in_formats(bundle: Bundle, chosen: Sequence[int], golden: Outputs, formats: Formats) -> dict[int, Outputs]:
+    generator = np.random.default_rng([each.number for each in bundle.questions])
+    questions = [bundle.questions[index] for index in chosen]
+    if bundle.case.has_loss or bundle.case.blocks is not None or len(bundle.questions) == 1:
+        squares = [_one_by_one(question, generator, formats) for question in questions]
+    else:
+        squares = _together(questions, bundle.arrays.weights, generator, formats)
+    found = {index: {n: np.sqrt(a) for n, a in each.items()} for index, each in zip(chosen, squares, strict=True)}
+    return {index: each for index, each in found.items() if _tells(each, bundle.outputs_of(index, golden), formats)}
+
+
+def _one_by_one(question: Question, generator: np.random.Generator, formats: Formats) -> Outputs:
+    """The mean squares of one question's errors."""
+    if question.case.has_loss:
+        runs = [_errors(question.case, _moved(question, generator, formats).arrays, formats) for _ in range(_OF_A_LOSS)]
+        return {name: np.mean([run[name] ** 2 for run in runs], axis=0) for name in runs[0]}
+    (found,) = _together([question], question.arrays.weights, generator, formats)
+    return found
+
+
+def _together(
+    questions: Sequence[Question], weights: Any, generator: np.random.Generator, formats: Formats
+) -> list[Outputs]:
     """The mean squares of the errors of questions for one layer, whose samples are rows of one evaluation."""
-    samples = [_moved(question, generator) for _ in range(SAMPLES) for question in questions]
+    samples = [_moved(question, generator, formats) for _ in range(SAMPLES) for question in questions]
     joined = _in_rows(samples, weights)
-    errors = _errors(joined.case, joined.arrays)
+    errors = _errors(joined.case, joined.arrays, formats)
     parts = [joined.outputs_of(index, errors) for index in range(len(samples))]
     found = []
     for index in range(len(questions)):
@@ -80,39 +106,41 @@ def _in_rows(questions: Sequence[Question], weights: Any) -> Bundle:
     return replace(joined, case=joined.case.model_copy(update={"blocks": first.blocks}))
 
 
-def _moved(question: Question, generator: np.random.Generator) -> Question:
-    """The question in float32, with x and the initial states a little beside what they are."""
+def _moved(question: Question, generator: np.random.Generator, formats: Formats) -> Question:
+    """The question in the narrow format, with x and the initial states a little beside what they are."""
 
     def moved(array: Array | None) -> Any:
         if array is None:
             return None
         factors = 1.0 + _MOVED * generator.uniform(-1.0, 1.0, array.shape)
         with np.errstate(all="ignore"):
-            return (array.astype(np.float64) * factors).astype(np.float32)
+            return (array.astype(np.float64) * factors).astype(formats.narrow)
 
     inputs = question.arrays.inputs
     given = {name: moved(getattr(inputs, name)) for name in ("x", "h0", "c0")}
     return replace(question, arrays=Arrays(question.arrays.weights, replace(inputs, **given)))
 
 
-def _errors(case: Case, arrays: Arrays) -> Outputs:
-    """The errors of an evaluation in float32, in units of its roundoff; NaN where it gives no number."""
+def _errors(case: Case, arrays: Arrays, formats: Formats) -> Outputs:
+    """The errors of an evaluation in the narrow format, in units of its roundoff; 0 where that has no number."""
     with np.errstate(all="ignore"):
-        narrow = arrays.in_dtype(np.float32)
-        got, want = reference_of(case).run(narrow), reference_of(case).run(narrow.in_dtype(np.float64))
+        narrow = arrays.in_dtype(formats.narrow)
+        got, want = reference_of(case).run(narrow), reference_of(case).run(narrow.in_dtype(formats.wide))
         return {
-            name: np.where(np.isfinite(a), (got[name].astype(np.float64) - a) / UNIT_ROUNDOFF["float32"], 0.0)
+            name: np.where(np.isfinite(a), (got[name].astype(formats.wide) - a) / formats.roundoff, 0.0).astype(
+                np.float64
+            )
             for name, a in want.items()
         }
 
 
-def _tells(case: Case, rough: Mapping[str, Array], golden: Mapping[str, Array]) -> bool:
-    """Whether float32 holds everything there, and rounds something."""
+def _tells(rough: Mapping[str, Array], golden: Mapping[str, Array], formats: Formats) -> bool:
+    """Whether the narrow format holds everything there, and rounds something."""
     for name, array in rough.items():
         size = np.max(np.abs(golden[name]), initial=0.0, where=np.isfinite(golden[name]))
         most = np.max(array, initial=0.0)
-        if not np.isfinite(most) or (size and not _SMALLEST < size < _LARGEST):
+        if not np.isfinite(most) or (size and not formats.smallest < size < 1.0 / formats.smallest):
             return False
-        if case.dtype == "float64" and most * UNIT_ROUNDOFF["float32"] > _LINEAR * size:
+        if most * formats.roundoff > _LINEAR * size:
             return False
     return any(np.any(array) for array in rough.values())
