@@ -2,8 +2,10 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -95,3 +97,43 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("mine")
     result = conformance("fuzz", "--adapter", label("Right"), "--cases", 3, "-o", tmp_path)
     assert result.exit_code == 2 and "name another folder" in result.output
+
+
+def test_a_harness_is_asked_as_any_adapter(tmp_path: Path) -> None:
+    harness = Path(__file__).parents[2] / "examples" / "harnesses" / "python" / "harness.py"
+    result = conformance("fuzz", "--adapter", f"command:{harness}", *FEW, "-o", tmp_path / "none", "--json")
+    told = json.loads(result.stdout)
+    assert result.exit_code == 0 and told["judged"] > 100 and told["processor"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c_writes_what_was_found_until_then(tmp_path: Path, jobs: int) -> None:
+    """In the midst of pieces, which take much longer; the signal reaches the first process alone."""
+    out = tmp_path / "found"
+    words = [
+        "-c",
+        "from conformance.cli import main; main()",
+        "fuzz",
+        "--adapter",
+        label("NoLengths"),
+        "--seed",
+        "3",
+        "--minutes",
+        "10",
+    ]
+    running = subprocess.Popen(
+        [sys.executable, *words, "-j", str(jobs), "-o", out],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+    )
+    time.sleep(12.0)
+    running.send_signal(signal.SIGINT)
+    told, errors = running.communicate(timeout=120.0)
+    assert running.returncode == 130, errors
+    assert "lengths-ignored" in told and list(out.glob("lengths-ignored-*/finding.txt"))
+    following = re.search(r"interrupted; go on with: .* --from (\d+)", errors)
+    assert following is not None and 0 < int(following[1]) < 4096
