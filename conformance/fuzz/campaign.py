@@ -18,8 +18,9 @@ from conformance.case.outcomes import Failed
 from conformance.files import replace_file
 from conformance.fuzz.asking import Asker
 from conformance.fuzz.findings import Finding, Reducer
+from conformance.fuzz.found import Failure, Findings, Kind
 from conformance.fuzz.known import Known
-from conformance.fuzz.piece import Failure, Findings, Kind, known_of
+from conformance.fuzz.piece import known_of
 from conformance.fuzz.pieces import Pieces, Wanted
 from conformance.fuzz.writing import write
 from conformance.results.record import AdapterInfo

@@ -7,7 +7,6 @@ their parameters, bounds, the numbers.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
@@ -18,8 +17,10 @@ from pydantic import ValidationError
 from conformance.adapters.capabilities import ActivationSet, Capabilities
 from conformance.case.model import Case
 from conformance.case.options import DEFAULTS, PARAMETERS
-from conformance.case.tensors import Array, Arrays, Inputs, Weights
+from conformance.case.tensors import Arrays, Weights
 from conformance.fuzz import magnitudes
+from conformance.fuzz.filling import generator_of, inputs_of, poison_of, poisoned, weights_of
+from conformance.fuzz.moods import MOODS, TELLING, WISHED
 from conformance.fuzz.questions import Question
 from conformance.golden.design.arrays import levels
 from conformance.golden.design.choosing import mostly_plain
@@ -40,27 +41,6 @@ _UNDIVIDED = 0.5
 """So many layers are no streams, whose questions are asked one by one, which takes three times as long."""
 _CALLING = {"layout", "handed_over"}
 _ROWS = (1, 1, 1, 2, 2, 3, 4, 5, 8, 9)
-_POISONED = 0.01
-USUAL, QUIET, POISONED = "usual", "quiet", "poisoned"
-_MOODS = {USUAL: 72, QUIET: 16, POISONED: 12}
-"""How often of a hundred a layer is of each mood. What is tiny, and what NaN and infinities do, is hidden by a bias and
-by most options, and shows in some activations only; so there are layers for them alone."""
-_WISHED: dict[str, dict[str, tuple[str, ...]]] = {
-    QUIET: {"bias": ("no bias",), "activations": ("softsign", "relu", "elu", "hard sigmoid")},
-    POISONED: {
-        "bias": ("no bias",),
-        "gate_clip": ("gate clip", "gate clip of all"),
-        "activations": ("softsign", "relu", "elu", "hard sigmoid"),
-    },
-}
-"""Mood -> levels that its layers have in about half of all cases."""
-_TELLING = {
-    USUAL: (),
-    QUIET: ("elu", "softplus", "scaled_tanh", "softsign"),
-    POISONED: ("relu", "hard_sigmoid", "thresholded_relu"),
-}
-"""Activations in which the mood shows most."""
-
 Refusal = Callable[[Case], str | None]
 
 
@@ -91,7 +71,7 @@ class Drawer:
         """
         random = Random(f"{self._seed}:{number}")
         for _ in range(_TRIES):
-            (mood,) = random.choices(list(_MOODS), list(_MOODS.values()))
+            (mood,) = random.choices(list(MOODS), list(MOODS.values()))
             drawn = self._template(mood, random)
             if drawn is not None and (found := self._asked(number, mood, *drawn, random)) is not None:
                 return found
@@ -121,7 +101,7 @@ class Drawer:
         found: Row = {}
         if random.random() < _UNDIVIDED:
             found["division"] = PLAIN["division"]
-        for option, wanted in _WISHED.get(mood, {}).items():
+        for option, wanted in WISHED.get(mood, {}).items():
             accepted = [level for level in wanted if level in self._levels[option]]
             if accepted and random.random() < 0.5:
                 found[option] = random.choice(accepted)
@@ -137,7 +117,7 @@ class Drawer:
         for _ in range(2 if per_direction and random.random() < 0.8 else 1):
             chosen: dict[str, Any] = {
                 position: _activation(
-                    None if support is None else getattr(support, position), by_default, random, _TELLING[mood]
+                    None if support is None else getattr(support, position), by_default, random, TELLING[mood]
                 )
                 for position in ("gate", "cell", "hidden")
             }
@@ -152,14 +132,14 @@ class Drawer:
         self, number: int, mood: str, row: Row, keys: dict[str, Any], random: Random
     ) -> tuple[Weights, list[Question]] | None:
         """The layer and its questions; None if the interface refuses one of them, or no case can be so."""
-        generator = _generator(self._seed, number)
+        generator = generator_of(self._seed, number)
         questions: list[Question] = []
         weights: Weights | None = None
         first: Case | None = None
         for index in range(QUESTIONS):
             own = {"B": row["B"] if index == 0 else _rows(row, random)}
             own |= OPTIONS["lengths"][row["lengths"]]({**row, **own}, random) if index else {}
-            poison = _poison(mood, random) if row["gradients"] == PLAIN["gradients"] and not _lossy(row) else None
+            poison = poison_of(mood, random) if row["gradients"] == PLAIN["gradients"] and not _lossy(row) else None
             name = f"fuzz/seed-{self._seed}-case-{number * QUESTIONS + index}"
             if first is None:
                 # `calls` is how questions are asked together, of whatever layer can be called more than once.
@@ -173,10 +153,10 @@ class Drawer:
             if self.refusal(case) is not None:
                 return None
             if weights is None:
-                weights = _weights(case, mood, generator, random)
-            arrays = Arrays(weights, _inputs(case, mood, generator, random))
+                weights = weights_of(case, mood, generator, random)
+            arrays = Arrays(weights, inputs_of(case, mood, generator, random))
             if poison is not None:
-                case, arrays = _poisoned(case, arrays, poison, random)
+                case, arrays = poisoned(case, arrays, poison, random)
             questions.append(Question(number * QUESTIONS + index, case, arrays))
         assert weights is not None
         return weights, questions
@@ -264,72 +244,3 @@ def _activation(
 def _short(value: float) -> float:
     """A number of few bits, which every dtype has."""
     return float(np.float32(np.round(value * 64.0) / 64.0)) or 0.015625
-
-
-def _generator(seed: int, number: int) -> np.random.Generator:
-    key = hashlib.sha256(f"fuzz:{seed}:{number}".encode()).digest()[:16]
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))
-
-
-def _weights(case: Case, mood: str, generator: np.random.Generator, random: Random) -> Weights:
-    kinds = magnitudes.QUIET_WEIGHTS if mood == QUIET else magnitudes.OF_WEIGHTS
-    chosen, fill = magnitudes.drawn(random, kinds)
-    _, bias = magnitudes.drawn(random, magnitudes.QUIET_BIASES if mood == QUIET else magnitudes.OF_WEIGHTS)
-    tensors = {
-        name: magnitudes.numbers(
-            case, generator, bias if name.startswith("b") else fill, shape, scaled=chosen not in ("whole", "subnormal")
-        )
-        for name, shape in case.weight_shapes.items()
-    }
-    return Weights.from_tensors(tensors)
-
-
-def _inputs(case: Case, mood: str, generator: np.random.Generator, random: Random) -> Inputs:
-    kinds = magnitudes.QUIET_INPUTS if mood == QUIET else magnitudes.OF_INPUTS
-    _, common = magnitudes.drawn(random, kinds)
-    given: dict[str, Array] = {}
-    for name, shape in case.input_shapes.items():
-        fill = common if random.random() < 0.7 else magnitudes.drawn(random, kinds)[1]
-        given[name] = magnitudes.numbers(case, generator, fill, shape)
-    if case.lengths is not None:
-        given["lengths"] = np.array(case.lengths, np.int64)
-    mask = _mask(case) if case.masked else None
-    if mask is not None:
-        given["x"][~mask] = np.asarray(case.padding).astype(case.np_dtype)
-        if case.skip is not None:
-            given["mask"] = mask
-        if "dy" in given:
-            given["dy"] = np.where(mask[..., None], given["dy"], given["dy"].dtype.type(0))
-    if case.targets_shape is not None and case.head is not None:
-        targets = generator.integers(0, case.head.O, case.targets_shape, dtype=np.int64)
-        given["targets"] = targets if mask is None else np.where(mask, targets, -1)
-    return Inputs(**given)
-
-
-def _mask(case: Case) -> Array:
-    mask = np.zeros((case.T, case.B), np.bool_)
-    for row in range(case.B):
-        mask[case.valid_steps(row), row] = True
-    return mask
-
-
-def _poison(mood: str, random: Random) -> float | None:
-    chance = 0.4 if mood == POISONED else _POISONED
-    return random.choice(magnitudes.POISONS) if random.random() < chance else None
-
-
-def _poisoned(case: Case, arrays: Arrays, value: float, random: Random) -> tuple[Case, Arrays]:
-    """One number of the inputs, at a step that counts, replaced by NaN or infinity."""
-    names: Sequence[str] = [name for name, shape in case.input_shapes.items() if 0 not in shape]
-    name = random.choice(names)
-    array = getattr(arrays.inputs, name).copy()
-    at = tuple(random.randrange(size) for size in array.shape)
-    array[at] = value
-    flat = arrays.flat | {f"inputs.{name}": array}
-    return case.model_copy(update={"poison": _as_poison(name, at, value)}), Arrays.from_tensors(flat)
-
-
-def _as_poison(name: str, at: tuple[int, ...], value: float) -> Any:
-    from conformance.case.options import Poison
-
-    return Poison(tensor=name, at=at, value=value)

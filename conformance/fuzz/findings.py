@@ -18,9 +18,9 @@ from conformance.case.outcomes import Crashed, Failed, Outcome, TimedOut
 from conformance.case.tensors import Arrays
 from conformance.fuzz.answers import came_of, outputs_of, without_numbers
 from conformance.fuzz.asking import Asker
+from conformance.fuzz.found import UNNAMED, Failure, Kind
 from conformance.fuzz.judging import Judged, doubtful, exactly, reference, within_tolerance
 from conformance.fuzz.known import Known, Mistakes, of_suspects
-from conformance.fuzz.piece import UNNAMED, Failure, Kind
 from conformance.fuzz.questions import Question, single, with_id
 from conformance.fuzz.reductions import Small, padded
 from conformance.fuzz.shrinking import shrunk

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from math import inf
 
 import numpy as np
@@ -21,9 +21,10 @@ from conformance.case.outcomes import Failed, Passed
 from conformance.fuzz.answers import came_of, outputs_of, without_numbers
 from conformance.fuzz.asking import Asker
 from conformance.fuzz.drawing import QUESTIONS, Drawer
+from conformance.fuzz.found import UNNAMED, Failure, Findings
 from conformance.fuzz.judging import UNCLEAR, Judged, doubtful, exactly, reference, sampled, surely, within_tolerance
-from conformance.fuzz.known import Known, Mistakes, holding, of_suspects
-from conformance.fuzz.questions import Bundle, Question, single
+from conformance.fuzz.known import Known, holding, of_suspects
+from conformance.fuzz.questions import Bundle, single
 from conformance.fuzz.relations import worst
 from conformance.fuzz.rough import roughly
 from conformance.fuzz.sources import Source, Variant
@@ -46,50 +47,6 @@ _UNNAMED = 12
 """Most failures of a piece that no mistake explains and that are handed on; the others are counted."""
 _OF_A_BUNDLE = 2
 """Most failures of a bundle that are diagnosed: the same weights and options show the same mistake."""
-
-Kind = tuple[str, ...]
-"""What failures of one kind share: the outcome, and the mistakes or the place and options."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A case that is wrong. mistakes: what explains it, best first. note: what was said, or which relation broke.
-
-    bundle: what it was asked together with, if anything.
-    """
-
-    kind: Kind
-    outcome: str
-    question: Question
-    mistakes: tuple[Mistakes, ...] = ()
-    note: str = ""
-    bundle: Bundle | None = None
-
-
-@dataclass
-class Findings:
-    """What came of a piece.
-
-    judged, refused, unjudgeable: cases; of the last, rounding alone explains any answer. known: wrong ones that
-    deviations explain. wrong: those that nothing explains, by kind; failures: the first of each kind. unnamed: those
-    not handed on. cleared: wrong by the quick test, right by the exact one. related: how many relations were tried.
-    next: where the piece ended, its end unless it was stopped. processor: seconds of processor time, with those of its
-    workers.
-    """
-
-    next: int
-    judged: int = 0
-    refused: int = 0
-    unjudgeable: int = 0
-    known: int = 0
-    cleared: int = 0
-    unnamed: int = 0
-    related: int = 0
-    wrong: dict[Kind, int] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
-    seconds: float = 0.0
-    processor: float = 0.0
-    stopped: bool = False
 
 
 def piece(
@@ -304,6 +261,3 @@ class Piece:
                 judged = exactly(question, outputs, right, answer.precision, contracts)
                 self._found.judged += 1
                 self._take(Failure((), Failed.name, question, note=note), judged)
-
-
-UNNAMED = "explained by no mistake"

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conformance.fuzz.piece import SIZE, Findings, piece
+from conformance.fuzz.found import Findings
+from conformance.fuzz.piece import SIZE, piece
 from conformance.golden.work import spread
 from conformance.run.settings import RunSettings
 

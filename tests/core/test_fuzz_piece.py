@@ -7,7 +7,8 @@ import pytest
 from fuzzing import label
 
 from conformance.fuzz.drawing import QUESTIONS
-from conformance.fuzz.piece import Findings, piece
+from conformance.fuzz.found import Findings
+from conformance.fuzz.piece import piece
 from conformance.run.settings import RunSettings
 
 CASES = 8 * QUESTIONS
