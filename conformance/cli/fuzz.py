@@ -16,7 +16,8 @@ from conformance.cli import options
 from conformance.cli.interrupts import interrupted
 
 if TYPE_CHECKING:
-    from conformance.fuzz.campaign import Campaign, Wanted
+    from conformance.fuzz.campaign import Campaign
+    from conformance.fuzz.pieces import Wanted
     from conformance.run.settings import RunSettings
 
 _MINUTES = 1.0
@@ -81,7 +82,8 @@ def fuzz(
 
     Exit code: 0 nothing new is wrong, 1 something is, 2 nothing could be asked.
     """
-    from conformance.fuzz.campaign import Wanted, carried_out
+    from conformance.fuzz.campaign import carried_out
+    from conformance.fuzz.pieces import Wanted
     from conformance.fuzz.shrinking import demand_hypothesis
 
     if minutes is not None and cases is not None:
@@ -149,10 +151,12 @@ def _as_text(campaign: Campaign, wanted: Wanted) -> str:
         lines += [visible((path / "finding.txt").read_text(encoding="utf-8"), lines=True)]
     if any(finding.dangerous for finding, _ in campaign.findings):
         lines.append(WARNING + "\n")
-    rate = campaign.judged / campaign.seconds if campaign.seconds else 0.0
+    rate = campaign.judged / campaign.processor if campaign.processor else 0.0
+    doubtful = f", {campaign.unconfirmed:,} not confirmed" if campaign.unconfirmed else ""
     lines.append(
-        f"{counted(campaign.judged, 'case')} judged, {rate:,.0f} a second; {campaign.known:,} wrong as known, "
-        f"{campaign.wrong:,} wrong otherwise, {counted(len(campaign.findings), 'kind')} of it new"
+        f"{counted(campaign.judged, 'case')} judged, {rate:,.0f} a second of processor time; "
+        f"{campaign.known:,} wrong as known, {campaign.wrong:,} wrong otherwise{doubtful}, "
+        f"{counted(len(campaign.findings), 'kind')} of it new"
         + (f"; written to {wanted.output}" if campaign.findings else "")
     )
     lines.append(f"next: {_go_on(campaign, wanted)}")

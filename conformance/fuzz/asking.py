@@ -68,7 +68,7 @@ class Asker:
         """The answer to one case."""
         answer = self._worker.ask(case, arrays, self._settings.timeout)
         if is_last(answer):
-            self._begin_again()
+            self.begin_again()
         return answer
 
     def answers(self, bundles: Iterable[Bundle]) -> Iterator[tuple[Bundle, Answer | Ending]]:
@@ -85,7 +85,7 @@ class Asker:
             if not is_last(answer):
                 yield first, answer
                 continue
-            self._begin_again()
+            self.begin_again()
             if len(first.questions) > 1:
                 waiting.extendleft(single(each) for each in reversed(first.questions))
             else:
@@ -96,7 +96,8 @@ class Asker:
     def _send(self, bundle: Bundle) -> None:
         self._worker.send(bundle.case, bundle.arrays, self._settings.timeout)
 
-    def _begin_again(self) -> None:
+    def begin_again(self) -> None:
+        """Ask a new process from now on, whatever the one before is doing."""
         self._worker.close()
         self._ends += 1
         if self._ends > _MOST_ENDS:

@@ -1,55 +1,46 @@
-"""A campaign: pieces of a seed side by side, until the cases or the minutes are over, and the findings in them."""
+"""A campaign: the pieces of a seed until the cases or the minutes are over, and the findings in them."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from conformance.case.errors import ConformanceError
 from conformance.case.outcomes import Failed
 from conformance.files import replace_file
 from conformance.fuzz.asking import Asker
 from conformance.fuzz.findings import Finding, Reducer
+from conformance.fuzz.found import Failure, Findings, Kind
 from conformance.fuzz.known import Known
-from conformance.fuzz.piece import SIZE, Failure, Findings, Kind, known_of, piece
+from conformance.fuzz.piece import known_of
+from conformance.fuzz.pieces import Pieces, Wanted
 from conformance.fuzz.writing import write
-from conformance.golden.work import spread
 from conformance.results.record import AdapterInfo
-from conformance.run.settings import RunSettings
 
 if TYPE_CHECKING:
     from conformance.cluster.pool import ClusterPool
 
 _LIST = "findings.json"
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a campaign is to do.
-
-    start: the first case. cases: how many; None for as many as the seconds allow. deviations: whether known ones are
-    left out.
-    """
-
-    label: str
-    seed: int
-    start: int
-    cases: int | None
-    seconds: float | None
-    settings: RunSettings
-    deviations: bool
-    jobs: int
-    output: Path
+_COUNTED = ("judged", "refused", "unjudgeable", "cleared", "known", "related", "unnamed")
+"""What the parts of a campaign count as well."""
 
 
 @dataclass
 class Campaign:
-    """What came of a campaign. next: the case to go on with. again: kinds that the folder had before."""
+    """What came of a campaign.
+
+    next: the case to go on with. wrong: cases of the kinds that were found. unconfirmed: those of kinds that came to
+    nothing when their first case was looked into, because it is known or cannot be judged. processor: seconds of
+    processor time of the judging. again: kinds that the folder had before.
+    """
 
     next: int
     judged: int = 0
@@ -60,7 +51,9 @@ class Campaign:
     related: int = 0
     unnamed: int = 0
     wrong: int = 0
+    unconfirmed: int = 0
     seconds: float = 0.0
+    processor: float = 0.0
     interrupted: bool = False
     info: AdapterInfo = field(default_factory=AdapterInfo)
     findings: list[tuple[Finding, Path]] = field(default_factory=list)
@@ -68,10 +61,11 @@ class Campaign:
 
     def as_json(self) -> dict[str, Any]:
         """For `--json`."""
-        names = ("judged", "refused", "unjudgeable", "cleared", "known", "related", "unnamed", "wrong", "interrupted")
+        names = (*_COUNTED, "wrong", "unconfirmed", "interrupted")
         return {name: getattr(self, name) for name in names} | {
             "next": self.next,
             "seconds": round(self.seconds, 1),
+            "processor": round(self.processor, 1),
             "versions": self.info.versions,
             "findings": [
                 {
@@ -110,53 +104,106 @@ def carried_out(
         campaign.info = asker.info
         known = known_of(wanted.label, asker, wanted.settings) if wanted.deviations else Known(())
         collected = _Collected(wanted, campaign, Reducer(asker, known, wanted.seed), known)
-        try:
-            if pool is not None:
-                from conformance.cluster.adapters import demand_same
+        if pool is not None:
+            from conformance.cluster.adapters import demand_same
 
-                demand_same(pool, wanted.label, wanted.settings, asker.info)
-            for found in _pieces(wanted, until, pool):
-                collected.take(found)
-                report(campaign)
-                if interrupted():
-                    raise KeyboardInterrupt
-        except KeyboardInterrupt:
-            campaign.interrupted = True
+            demand_same(pool, wanted.label, wanted.settings, asker.info)
+        # Wrong answers may be any numbers.
+        with contextlib.closing(Pieces(wanted, until, pool)) as pieces, np.errstate(all="ignore"):
+            _take_all(pieces, collected, lambda: report(campaign), interrupted)
     campaign.seconds = time.monotonic() - began
     return campaign
+
+
+def _take_all(
+    pieces: Pieces, collected: _Collected, report: Callable[[], None], interrupted: Callable[[], bool]
+) -> None:
+    """Take all pieces; after Ctrl-C what they have until then, quickly, and after another nothing more."""
+    campaign = collected.campaign
+    while True:
+        try:
+            for found in pieces:
+                collected.take(found)
+                report()
+                if interrupted() and not campaign.interrupted:
+                    raise KeyboardInterrupt
+            collected.look_into_all()
+        except KeyboardInterrupt:
+            if campaign.interrupted:
+                return
+            campaign.interrupted = True
+            pieces.stop()
+            collected.hurry()
+            continue
+        campaign.interrupted = campaign.interrupted or pieces.interrupted
+        return
 
 
 class _Collected:
     """Takes pieces in the order of their numbers, and makes findings of the first failure of each kind."""
 
     def __init__(self, wanted: Wanted, campaign: Campaign, reducer: Reducer, known: Known) -> None:
-        self._wanted, self._campaign, self._reducer, self._known = wanted, campaign, reducer, known
-        self._seen: set[Kind] = set()
+        self.campaign = campaign
+        self._wanted, self._reducer, self._known = wanted, reducer, known
+        self._confirmed: dict[Kind, bool] = {}
+        self._waiting: deque[Findings] = deque()
+        self._stopped = False
         self._names = _listed(wanted.output)
 
     def take(self, found: Findings) -> None:
         """Count a piece, and look into its failures."""
-        campaign = self._campaign
-        campaign.next = found.next
-        for name in ("judged", "refused", "unjudgeable", "cleared", "known", "related", "unnamed"):
+        campaign = self.campaign
+        if not self._stopped:  # what is beyond a piece that stopped is asked again
+            campaign.next = found.next
+        self._stopped = self._stopped or found.stopped
+        for name in (*_COUNTED, "processor"):
             setattr(campaign, name, getattr(campaign, name) + getattr(found, name))
-        campaign.wrong += sum(found.wrong.values())
-        for failure in found.failures:
-            if failure.kind not in self._seen:
-                self._seen.add(failure.kind)
-                self._look_into(failure)
+        self._waiting.append(found)
+        self.look_into_all()
 
-    def _look_into(self, failure: Failure) -> None:
+    def look_into_all(self) -> None:
+        """Look into what has been taken; goes on where it was interrupted."""
+        while self._waiting:
+            found = self._waiting[0]
+            # What has a name is looked into first, for it may explain what has none.
+            for failure in sorted(found.failures, key=lambda each: not each.mistakes):
+                if failure.kind not in self._confirmed:
+                    self._confirmed[failure.kind] = self._look_into(failure)
+            for kind, count in found.wrong.items():
+                if self._is_confirmed(kind):
+                    self.campaign.wrong += count
+                else:
+                    self.campaign.unconfirmed += count
+            self._waiting.popleft()
+
+    def hurry(self) -> None:
+        """Reduce what is still to come less; after an interruption, for which somebody waits."""
+        self._reducer.hurry()
+
+    def _is_confirmed(self, kind: Kind) -> bool:
+        """Whether a kind is wrong; mistakes that were first met one by one have no failure where they are together."""
+        if kind in self._confirmed:
+            return self._confirmed[kind]
+        single = {
+            mistake for outcome, *mistakes in filter(self._confirmed.get, self._confirmed) for mistake in mistakes
+        }
+        return single >= set(kind[1:])
+
+    def _look_into(self, failure: Failure) -> bool:
+        """Make a finding of a failure, unless there is one like it; returns whether it is wrong, and not known."""
         finding = self._reducer.finding(failure)
-        if finding is None or any(each.kind == finding.kind for each, _ in self._campaign.findings):
-            return
-        self._seen.add(finding.kind)
+        if finding is None:
+            return False
+        if any(each.kind == finding.kind for each, _ in self.campaign.findings):
+            return True
+        self._confirmed[finding.kind] = True
         if finding.mistakes and finding.outcome.name == Failed.name:
             self._known.add(finding.mistakes[0])
-        path = write(self._wanted.output, finding, self._wanted.label, self._campaign.info.versions)
-        self._campaign.findings.append((finding, path))
+        path = write(self._wanted.output, finding, self._wanted.label, self.campaign.info.versions)
+        self.campaign.findings.append((finding, path))
         self._names[finding.name] = self._wanted.label
         replace_file(self._wanted.output / _LIST, json.dumps(self._names, indent=1) + "\n")
+        return True
 
 
 def _listed(folder: Path) -> dict[str, str]:
@@ -173,65 +220,3 @@ def _listed(folder: Path) -> dict[str, str]:
     except (OSError, ValueError) as error:
         raise ConformanceError(f"{folder}: holds something else than findings; name another folder") from error
     return dict(found)
-
-
-def _pieces(wanted: Wanted, until: float | None, cluster: ClusterPool | None) -> Iterator[Findings]:
-    """The pieces in the order of their numbers, `jobs` at a time, or as many as the cluster computes.
-
-    Pieces begin at multiples of their size, whatever the first case is, so that the same cases are always in one piece.
-    """
-    end = None if wanted.cases is None else wanted.start + wanted.cases
-    judged = _Judged(wanted, until if cluster is None else None)  # elsewhere it may be another time
-    ranges = _ranges(wanted.start, end)
-    if wanted.jobs == 1 and cluster is None:
-        for start, stop in ranges:
-            found = judged(start, stop)
-            yield found
-            if found.stopped:
-                return
-        return
-    with spread(wanted.jobs, cluster) as pool:
-        waiting: list[Future[Findings]] = []
-        stopped = False
-        try:
-            while True:
-                at_a_time = 2 * (wanted.jobs if cluster is None else cluster.slots)
-                while not stopped and len(waiting) < at_a_time and (part := next(ranges, None)) is not None:
-                    waiting.append(pool.submit(judged, *part))
-                if not waiting:
-                    return
-                wait(waiting[:1], return_when=FIRST_COMPLETED)
-                found = waiting.pop(0).result()
-                stopped = stopped or found.stopped or (until is not None and time.time() >= until)
-                yield found
-        finally:
-            if cluster is None:  # that one is its owner's to end
-                pool.shutdown(wait=False, cancel_futures=True)
-
-
-@dataclass(frozen=True)
-class _Judged:
-    """Judges a piece of a campaign, wherever it is sent."""
-
-    wanted: Wanted
-    until: float | None
-    __name__ = "fuzz"
-
-    def __call__(self, start: int, stop: int) -> Findings:
-        wanted = self.wanted
-        return piece(
-            wanted.label,
-            wanted.seed,
-            start,
-            stop,
-            wanted.settings,
-            deviations=wanted.deviations,
-            until=self.until,
-        )
-
-
-def _ranges(start: int, end: int | None) -> Iterator[tuple[int, int]]:
-    while end is None or start < end:
-        stop = (start // SIZE + 1) * SIZE
-        yield start, stop if end is None else min(stop, end)
-        start = stop

@@ -7,7 +7,6 @@ their parameters, bounds, the numbers.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
@@ -18,8 +17,10 @@ from pydantic import ValidationError
 from conformance.adapters.capabilities import ActivationSet, Capabilities
 from conformance.case.model import Case
 from conformance.case.options import DEFAULTS, PARAMETERS
-from conformance.case.tensors import Array, Arrays, Inputs, Weights
+from conformance.case.tensors import Arrays, Weights
 from conformance.fuzz import magnitudes
+from conformance.fuzz.filling import generator_of, inputs_of, poison_of, poisoned, weights_of
+from conformance.fuzz.moods import MOODS, TELLING, WISHED
 from conformance.fuzz.questions import Question
 from conformance.golden.design.arrays import levels
 from conformance.golden.design.choosing import mostly_plain
@@ -36,10 +37,10 @@ _MOST_OPERATIONS = 40_000
 _PLAIN = (0.35, 0.95)
 """An option has its plain level with a chance between these: layers with nearly all options, and with one or two."""
 _TRIES = 200
+_UNDIVIDED = 0.5
+"""So many layers are no streams, whose questions are asked one by one, which takes three times as long."""
 _CALLING = {"layout", "handed_over"}
 _ROWS = (1, 1, 1, 2, 2, 3, 4, 5, 8, 9)
-_POISONED = 0.02
-
 Refusal = Callable[[Case], str | None]
 
 
@@ -70,20 +71,21 @@ class Drawer:
         """
         random = Random(f"{self._seed}:{number}")
         for _ in range(_TRIES):
-            drawn = self._template(random)
-            if drawn is not None and (found := self._asked(number, *drawn, random)) is not None:
+            (mood,) = random.choices(list(MOODS), list(MOODS.values()))
+            drawn = self._template(mood, random)
+            if drawn is not None and (found := self._asked(number, mood, *drawn, random)) is not None:
                 return found
         raise LookupError("the adapter accepts none of the cases that were drawn; see: conformance smoke")
 
-    def _template(self, random: Random) -> tuple[Row, dict[str, Any]] | None:
+    def _template(self, mood: str, random: Random) -> tuple[Row, dict[str, Any]] | None:
         """A row of options and sizes, and the keys of its case but for those of single questions."""
         plain = mostly_plain(random, random.uniform(*_PLAIN))
-        row = completed({}, self._levels, random, plain, _affordable)
+        row = completed(self._wished(mood, random), self._levels, random, plain, _affordable)
         if row is None:
             return None
         keys = keys_of(row | {"numbers": PLAIN["numbers"]})
         if "activations" in keys:
-            keys["activations"] = self._activations(row, random)
+            keys["activations"] = self._activations(row, mood, random)
         for name, bound in (("gate_clip", 2.0), ("cell_clip", 2.0), ("projection_clip", 1.0)):
             if name in keys:
                 drawn = _short(bound * 2.0 ** random.uniform(-4.0, 1.0))
@@ -94,16 +96,29 @@ class Drawer:
             keys["padding"] = random.choice(magnitudes.PADDINGS)
         return row, keys
 
-    def _activations(self, row: Row, random: Random) -> list[dict[str, Any]]:
+    def _wished(self, mood: str, random: Random) -> Row:
+        """Levels that a layer of a mood has, of those that are accepted."""
+        found: Row = {}
+        if random.random() < _UNDIVIDED:
+            found["division"] = PLAIN["division"]
+        for option, wanted in WISHED.get(mood, {}).items():
+            accepted = [level for level in wanted if level in self._levels[option]]
+            if accepted and random.random() < 0.5:
+                found[option] = random.choice(accepted)
+        return found
+
+    def _activations(self, row: Row, mood: str, random: Random) -> list[dict[str, Any]]:
         """Activations that the interface accepts, one set or one for each direction."""
         support = self._capabilities.activations if self._capabilities is not None else None
         per_direction = row["direction"] == "bidirectional" and (support is None or support.per_direction)
         by_default = random.choice(sorted(support.defaults)) if support is not None and support.defaults else None
         by_default = by_default if random.random() < 0.25 else None
         found = []
-        for _ in range(2 if per_direction and random.random() < 0.5 else 1):
+        for _ in range(2 if per_direction and random.random() < 0.8 else 1):
             chosen: dict[str, Any] = {
-                position: _activation(None if support is None else getattr(support, position), by_default, random)
+                position: _activation(
+                    None if support is None else getattr(support, position), by_default, random, TELLING[mood]
+                )
                 for position in ("gate", "cell", "hidden")
             }
             if random.random() < 0.4:  # one that is not usual shows more than three
@@ -114,17 +129,17 @@ class Drawer:
         return found
 
     def _asked(
-        self, number: int, row: Row, keys: dict[str, Any], random: Random
+        self, number: int, mood: str, row: Row, keys: dict[str, Any], random: Random
     ) -> tuple[Weights, list[Question]] | None:
         """The layer and its questions; None if the interface refuses one of them, or no case can be so."""
-        generator = _generator(self._seed, number)
+        generator = generator_of(self._seed, number)
         questions: list[Question] = []
         weights: Weights | None = None
         first: Case | None = None
         for index in range(QUESTIONS):
             own = {"B": row["B"] if index == 0 else _rows(row, random)}
             own |= OPTIONS["lengths"][row["lengths"]]({**row, **own}, random) if index else {}
-            poison = _poison(random) if row["gradients"] == PLAIN["gradients"] and not _lossy(row) else None
+            poison = poison_of(mood, random) if row["gradients"] == PLAIN["gradients"] and not _lossy(row) else None
             name = f"fuzz/seed-{self._seed}-case-{number * QUESTIONS + index}"
             if first is None:
                 # `calls` is how questions are asked together, of whatever layer can be called more than once.
@@ -138,10 +153,10 @@ class Drawer:
             if self.refusal(case) is not None:
                 return None
             if weights is None:
-                weights = _weights(case, generator, random)
-            arrays = Arrays(weights, _inputs(case, generator, random, row))
+                weights = weights_of(case, mood, generator, random)
+            arrays = Arrays(weights, inputs_of(case, mood, generator, random))
             if poison is not None:
-                case, arrays = _poisoned(case, arrays, poison, random)
+                case, arrays = poisoned(case, arrays, poison, random)
             questions.append(Question(number * QUESTIONS + index, case, arrays))
         assert weights is not None
         return weights, questions
@@ -200,13 +215,20 @@ def _lossy(row: Row) -> bool:
     return "cross-entropy" in str(row["head"]) or row["head"] == "softmax"
 
 
-def _activation(accepted: ActivationSet | None, by_default: str | None, random: Random) -> dict[str, Any]:
-    """An activation of a set, with parameters or with a framework's default ones."""
+def _activation(
+    accepted: ActivationSet | None, by_default: str | None, random: Random, telling: Sequence[str]
+) -> dict[str, Any]:
+    """An activation of a set, with parameters or with a framework's default ones; of some that are telling, if any is.
+
+    These are chosen in half of all cases.
+    """
     names = sorted(accepted if accepted is not None else (*PARAMETERS, "sigmoid", "tanh", "relu", "softsign", "linear"))
+    if random.random() < 0.5:
+        names = [name for name in names if name in telling] or names
     name = random.choice(names)
     if by_default is not None:
         names = [name for name in names if name in DEFAULTS[by_default] or name not in (*PARAMETERS, "linear")]
-        name = random.choice(names)
+        name = random.choice(names or [name])
         if name in DEFAULTS[by_default]:
             return {"name": name, "defaults": by_default}
     known = accepted.get(name) if accepted is not None else None
@@ -222,67 +244,3 @@ def _activation(accepted: ActivationSet | None, by_default: str | None, random: 
 def _short(value: float) -> float:
     """A number of few bits, which every dtype has."""
     return float(np.float32(np.round(value * 64.0) / 64.0)) or 0.015625
-
-
-def _generator(seed: int, number: int) -> np.random.Generator:
-    key = hashlib.sha256(f"fuzz:{seed}:{number}".encode()).digest()[:16]
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))
-
-
-def _weights(case: Case, generator: np.random.Generator, random: Random) -> Weights:
-    chosen = magnitudes.kind(random, magnitudes.OF_WEIGHTS)
-    bias = magnitudes.kind(random, magnitudes.OF_WEIGHTS)
-    tensors = {
-        name: magnitudes.numbers(case, generator, bias if name.startswith("b") else chosen, shape, weight=True)
-        for name, shape in case.weight_shapes.items()
-    }
-    return Weights.from_tensors(tensors)
-
-
-def _inputs(case: Case, generator: np.random.Generator, random: Random, row: Row) -> Inputs:
-    common = magnitudes.kind(random, magnitudes.OF_INPUTS)
-    given: dict[str, Array] = {}
-    for name, shape in case.input_shapes.items():
-        chosen = common if random.random() < 0.7 else magnitudes.kind(random, magnitudes.OF_INPUTS)
-        given[name] = magnitudes.numbers(case, generator, chosen, shape)
-    if case.lengths is not None:
-        given["lengths"] = np.array(case.lengths, np.int64)
-    mask = _mask(case) if case.masked else None
-    if mask is not None:
-        given["x"][~mask] = np.asarray(case.padding).astype(case.np_dtype)
-        if case.skip is not None:
-            given["mask"] = mask
-        if "dy" in given:
-            given["dy"] = np.where(mask[..., None], given["dy"], given["dy"].dtype.type(0))
-    if case.targets_shape is not None and case.head is not None:
-        targets = generator.integers(0, case.head.O, case.targets_shape, dtype=np.int64)
-        given["targets"] = targets if mask is None else np.where(mask, targets, -1)
-    return Inputs(**given)
-
-
-def _mask(case: Case) -> Array:
-    mask = np.zeros((case.T, case.B), np.bool_)
-    for row in range(case.B):
-        mask[case.valid_steps(row), row] = True
-    return mask
-
-
-def _poison(random: Random) -> float | None:
-    return random.choice(magnitudes.POISONS) if random.random() < _POISONED else None
-
-
-def _poisoned(case: Case, arrays: Arrays, value: float, random: Random) -> tuple[Case, Arrays]:
-    """One number of the inputs, at a step that counts, replaced by NaN or infinity."""
-    names: Sequence[str] = [name for name, shape in case.input_shapes.items() if 0 not in shape]
-    name = random.choice(names)
-    array = getattr(arrays.inputs, name).copy()
-    at = tuple(random.randrange(size) for size in array.shape)
-    array[at] = value
-    flat = arrays.flat | {f"inputs.{name}": array}
-    return case.model_copy(update={"poison": _as_poison(name, at, value)}), Arrays.from_tensors(flat)
-
-
-def _as_poison(name: str, at: tuple[int, ...], value: float) -> Any:
-    from conformance.case.options import Poison
-
-    return Poison(tensor=name, at=at, value=value)

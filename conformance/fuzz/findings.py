@@ -18,9 +18,9 @@ from conformance.case.outcomes import Crashed, Failed, Outcome, TimedOut
 from conformance.case.tensors import Arrays
 from conformance.fuzz.answers import came_of, outputs_of, without_numbers
 from conformance.fuzz.asking import Asker
-from conformance.fuzz.judging import Judged, doubtful, exactly, reference
+from conformance.fuzz.found import UNNAMED, Failure, Kind
+from conformance.fuzz.judging import Judged, doubtful, exactly, reference, within_tolerance
 from conformance.fuzz.known import Known, Mistakes, of_suspects
-from conformance.fuzz.piece import UNNAMED, Failure, Kind
 from conformance.fuzz.questions import Question, single, with_id
 from conformance.fuzz.reductions import Small, padded
 from conformance.fuzz.shrinking import shrunk
@@ -37,7 +37,9 @@ from conformance.verdict.inexact import is_inexact
 
 _MOST_ASKED = 400
 _MOST_ENDED = 40
-"""How often a reduction asks at most, in each of its four steps; the second where each time costs a process."""
+_MOST_HURRIED = 60
+"""How often a reduction asks at most, in each of its four steps; the second where each time costs a process, the last
+where somebody waits."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,12 @@ class Reducer:
 
     def __init__(self, asker: Asker, known: Known, seed: int) -> None:
         self._asker, self._known, self._seed = asker, known, seed
+        self._most = _MOST_ASKED
+
+    def hurry(self) -> None:
+        """Reduce less from now on; after an interruption, which may have left a question without its answer."""
+        self._most = _MOST_HURRIED
+        self._asker.begin_again()
 
     def finding(self, failure: Failure) -> Finding | None:
         """The finding that a failure becomes; None if it is not wrong, or known."""
@@ -103,7 +111,7 @@ class Reducer:
             small = failure.bundle.case, failure.bundle.arrays  # right by itself, wrong among other calls
             if not self._is_wrong(failure, small):
                 return None
-        most = _MOST_ENDED if failure.outcome in (Crashed.name, TimedOut.name) else _MOST_ASKED
+        most = _MOST_ENDED if failure.outcome in (Crashed.name, TimedOut.name) else self._most
         small = shrunk(small, lambda each: self._is_wrong(failure, each), most)
         return self._proven(failure, small)
 
@@ -134,10 +142,12 @@ class Reducer:
     def _is_alike(self, failure: Failure, judged: Judged) -> bool:
         if not isinstance(judged.outcome, Failed):
             return False
-        within = all(each.within_tolerance for each in judged.outcome.differences)
+        within = within_tolerance(judged)
         if judged.answer is None or within or not failure.mistakes:
             first = judged.outcome.differences[0]
             if judged.answer is None or within:
+                if judged.answer is not None and self._known.approximates_within(judged.answer):
+                    return False
                 return without_numbers(f"{first.tensor} {first.problem}") == failure.kind[1:]
             return not self._explained(judged)
         if any(is_inexact(BY_ID[mistake]) for mistake in failure.mistakes[0]):

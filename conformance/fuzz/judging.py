@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import ml_dtypes
@@ -20,7 +21,7 @@ from conformance.case.errors import GenerationError
 from conformance.case.model import Case
 from conformance.case.outcomes import Failed, Passed
 from conformance.case.tensors import Array, Arrays, Outputs
-from conformance.fuzz.questions import Bundle, Question, together
+from conformance.fuzz.questions import Bundle, Question, single, together
 from conformance.golden.build import demand_judgeable
 from conformance.golden.vector import Vector
 from conformance.lstm.gradients import reference_of
@@ -33,11 +34,21 @@ from conformance.verdict.integers import not_judged
 from conformance.verdict.noise import error
 
 _SURELY = 0.999
-_FEW, _ROUGH = 2, 3.0
-"""So many samples give kappa to within this factor, mostly."""
-_MORE = 12
-"""The samples that decide where few do not; what they call wrong is judged by a vector's once it is reduced."""
+_LEAST, _MIDDLE, _MOST = 1 / 3, 1.6, 12.0
+"""kappa is between the first and the last of these multiples of what float32 shows of it (conformance.fuzz.rough), and
+mostly near the second."""
+_SAMPLES = 12
+"""The samples that decide where that does not; what they call wrong is judged by a vector's once it is reduced."""
 _EXTENDED = np.longdouble if np.finfo(np.longdouble).nmant > 60 else np.float64
+
+
+class Unclear(Enum):
+    """What is said where kappa has to be known better."""
+
+    UNCLEAR = "unclear"
+
+
+UNCLEAR = Unclear.UNCLEAR
 
 
 @dataclass(frozen=True)
@@ -53,7 +64,7 @@ def reference(case: Case, arrays: Arrays) -> Outputs:
     working = _EXTENDED if case.dtype == "float64" else np.float64
     with np.errstate(all="ignore"):
         found = reference_of(case).run(arrays.in_dtype(working))
-    return {name: np.asarray(array, np.float64) for name, array in found.items()}
+        return {name: np.asarray(array, np.float64) for name, array in found.items()}
 
 
 def doubtful(bundle: Bundle, outputs: Mapping[str, Any], golden: Outputs, precision: str, contracts: Contracts
@@ -88,14 +99,37 @@ def _worst(bundle: Bundle, values: Array) -> Array:
     return worst
 
 
-def roughly(bundle: Bundle, chosen: Sequence[int]) -> dict[int, Outputs]:
-    """kappa of some questions of a bundle, by index, from a few samples of all at once; {} where that says nothing."""
-    if bundle.case.has_loss:
-        return {}
-    (joined,) = together([bundle.questions[index] for index in chosen], bundle.arrays.weights)
-    with np.errstate(all="ignore"):
-        found = kappa(joined.case, joined.arrays, _FEW)
-    return {index: joined.outputs_of(n, found) for n, index in enumerate(chosen)}
+def surely(
+    question: Question,
+    outputs: Mapping[str, Any],
+    golden: Outputs,
+    precision: str,
+    contracts: Contracts,
+    rough: Outputs | None,
+) -> Judged | Unclear | None:
+    """The judgement as far as it is the same for any kappa that is possible; `UNCLEAR` if it is not.
+
+    Args:
+        rough: kappa as float32 shows it (conformance.fuzz.rough); None where it shows nothing.
+    """
+    if _too_large(question.case, golden):
+        return None
+    if rough is None:
+        return UNCLEAR
+
+    def judged(factor: float) -> Judged | None:
+        scale = {name: array * factor for name, array in rough.items()}
+        return _judged(question, outputs, golden, scale, precision, contracts)
+
+    least = judged(_LEAST)
+    if least is None or isinstance(least.outcome, Passed):
+        return least
+    if within_tolerance(least):
+        return UNCLEAR
+    most = judged(_MOST)
+    if most is None or isinstance(most.outcome, Passed) or within_tolerance(most):
+        return UNCLEAR
+    return judged(_MIDDLE)
 
 
 def exactly(
@@ -104,34 +138,36 @@ def exactly(
     golden: Outputs,
     precision: str,
     contracts: Contracts,
-    rough: Outputs | None = None,
+    scale: Outputs | None = None,
 ) -> Judged | None:
     """The judgement with kappa, as a run makes it, but with golden values that are not proven yet.
 
     Args:
-        rough: kappa from few samples; more are taken where that might decide otherwise.
+        scale: kappa (`sampled`); if it is not given, it is computed.
 
     Returns:
         None if rounding alone explains any answer, or if the right one is too large or too small for its dtype.
     """
-    case, arrays = question.case, question.arrays
-    if _too_large(case, golden):
+    if _too_large(question.case, golden):
         return None
-    if rough is not None:
-        low, high = ({name: array * factor for name, array in rough.items()} for factor in (1 / _ROUGH, _ROUGH))
-        judged = [_judged(question, outputs, golden, scale, precision, contracts) for scale in (low, high)]
-        if judged[0] is None or judged[1] is None:
-            return None
-        wrong = [isinstance(each.outcome, Failed) for each in judged if each is not None]
-        if wrong[0] == wrong[1] and not _within(judged[1]):
-            return judged[1]
+    if scale is None:
+        (scale,) = sampled(single(question), [0])
+    return _judged(question, outputs, golden, scale, precision, contracts)
+
+
+def sampled(bundle: Bundle, chosen: Sequence[int]) -> list[Outputs]:
+    """kappa of some questions of a bundle, from samples of all at once."""
+    if len(bundle.questions) == 1 or not chosen:
+        with np.errstate(all="ignore"):
+            return [kappa(bundle.case, bundle.arrays, _SAMPLES) for _ in chosen]
+    (joined,) = together([bundle.questions[index] for index in chosen], bundle.arrays.weights)
     with np.errstate(all="ignore"):
-        full = kappa(case, arrays, _MORE)
-    return _judged(question, outputs, golden, full, precision, contracts)
+        found = kappa(joined.case, joined.arrays, _SAMPLES)
+    return [joined.outputs_of(n, found) for n in range(len(chosen))]
 
 
-def _within(judged: Judged) -> bool:
-    """Whether what is wrong is within the tolerance: a mean error, or the sign of a zero."""
+def within_tolerance(judged: Judged) -> bool:
+    """Whether all that is wrong is within the tolerance: a mean error, or the sign of a zero."""
     outcome = judged.outcome
     return isinstance(outcome, Failed) and all(each.within_tolerance for each in outcome.differences)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from conformance.case.model import Case
 from conformance.case.outcomes import Failed, Suspect
+from conformance.fuzz.approximated import FINE, explained, explained_within, spelled_out
 from conformance.lstm.mistakes import BY_ID
 from conformance.results.deviations import Deviation
 from conformance.results.shared.conditions import options_of
@@ -43,9 +44,13 @@ class Known:
         self._recent: list[Mistakes] = sorted(self._written)
 
     def add(self, mistakes: Mistakes) -> None:
-        """Recognise these from now on, though no deviation has them."""
+        """Recognise these from now on, though no deviation has them; of approximations only the fine ones.
+
+        What a coarse one explains by its size may be anything.
+        """
         if mistakes not in self._recent:
             self._recent.insert(0, mistakes)
+        self._approximations = sorted({*self._approximations, *(FINE & set(mistakes))})
 
     def written(self, mistakes: Sequence[Mistakes]) -> bool:
         """Whether some of these sets is that of a known deviation, or made of known ones."""
@@ -56,6 +61,10 @@ class Known:
         """The known mistakes that give the same wrong answer; None if there are none."""
         candidates = list(dict.fromkeys(self._candidates(answer.case)))
         found = reproduced_by(answer, candidates) if candidates else None
+        if found is None:
+            with_defaults = [each for each in candidates if any(BY_ID[m].axis == "activation parameters" for m in each)]
+            others = spelled_out(answer) if with_defaults else ()
+            found = next((it for each in others if (it := reproduced_by(each, with_defaults)) is not None), None)
         if found in self._recent:  # what is frequent is tried first
             self._recent.remove(found)
             self._recent.insert(0, found)
@@ -71,10 +80,25 @@ class Known:
                 yield tuple(mistake for mistake in whole if mistake != left)
 
     def approximates(self, answer: Answer) -> bool:
-        """Whether the answer is no more wrong than the approximations that deviations name make it."""
-        case = answer.case
-        can = [each for each in self._approximations if BY_ID[each].applies(case)]
-        return bool(can) and approximated_by(answer, can)
+        """Whether the approximations that deviations name explain an answer, or make it no less wrong."""
+        case, can = answer.case, self._approximating(answer.case)
+        if can and approximated_by(answer, can):
+            return True
+        written = sorted(each for each in self._written if all(_exact(mistake, case) for mistake in each))
+        # They apply to the activations that they name, and what is like these loses NaN as well.
+        lost = sorted({m for each in self._written for m in each if BY_ID[m].axis == "non-finite"})
+        exact = [each for each in written if not set(each) & set(lost)]
+        if not (can or exact or lost):
+            return False
+        return any(explained(each, can, lost, exact) for each in (answer, *spelled_out(answer)))
+
+    def approximates_within(self, answer: Answer) -> bool:
+        """Whether they explain mean errors and signs of zeros, of an answer that is within the tolerance."""
+        can = self._approximating(answer.case)
+        return bool(can) and explained_within(answer, can)
+
+    def _approximating(self, case: Case) -> list[str]:
+        return [each for each in self._approximations if BY_ID[each].applies(case)]
 
     def without_a_name(self, case: Case, outcome: str) -> bool:
         """Whether a failure that no mistake explains may be a deviation that none explains, either.

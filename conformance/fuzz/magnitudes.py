@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
@@ -36,7 +36,16 @@ def _tiny(generator: Generator, shape: tuple[int, ...], tiny: float) -> Array:
 
 
 def _small(generator: Generator, shape: tuple[int, ...], tiny: float) -> Array:
-    return generator.uniform(-1.0, 1.0, shape) * 2.0 ** -generator.integers(6, 20).astype(np.float64)
+    scale: float = 2.0 ** -float(generator.integers(6, 40))
+    return generator.uniform(-1.0, 1.0, shape) * scale
+
+
+def _subnormal(generator: Generator, shape: tuple[int, ...], tiny: float) -> Array:
+    return generator.uniform(-1.0, 1.0, shape) * tiny
+
+
+def _zeros(generator: Generator, shape: tuple[int, ...], tiny: float) -> Array:
+    return np.zeros(shape)
 
 
 USUAL = "usual"
@@ -45,7 +54,7 @@ OF_INPUTS: dict[str, tuple[int, Fill]] = {
     "mixed": (7, _mixed),
     "sparse": (6, _sparse),
     "whole": (5, lambda generator, shape, tiny: generator.integers(-3, 4, shape).astype(np.float64)),
-    "zero": (4, lambda generator, shape, tiny: np.zeros(shape)),
+    "zero": (4, _zeros),
     "small": (4, _small),
     "tiny": (3, _tiny),
     "large": (3, _uniform(40.0)),
@@ -60,22 +69,30 @@ OF_WEIGHTS: dict[str, tuple[int, Fill]] = {
     "large": (3, _uniform(12.0)),
 }
 """The same for weights, where numbers are divided by the square root of how many are summed."""
+QUIET_INPUTS = OF_INPUTS | {
+    USUAL: (20, _uniform(2.0)),
+    "small": (30, _small),
+    "tiny": (20, _tiny),
+    "large": (10, _uniform(40.0)),
+}
+QUIET_BIASES: dict[str, tuple[int, Fill]] = {"zero": (50, _zeros), "small": (40, _small), "subnormal": (10, _subnormal)}
+QUIET_WEIGHTS = OF_WEIGHTS | {"small": (8, _small), "subnormal": (30, _subnormal)}
+"""The same for quiet layers, in which what is small stays small: no bias hides what a function makes of it."""
 PADDINGS = (1e3, 1e3, 0.0, 1.0, -40.0, float("nan"), float("inf"))
-POISONS = (float("nan"), float("inf"), float("-inf"))
+POISONS = (float("nan"), float("nan"), float("inf"), float("-inf"))
 
 
-def kind(random: Random, kinds: dict[str, tuple[int, Fill]]) -> str:
-    """A kind at random, as often as the table says."""
+def drawn(random: Random, kinds: Mapping[str, tuple[int, Fill]]) -> tuple[str, Fill]:
+    """A kind at random, as often as the table says, with its numbers."""
     (chosen,) = random.choices(list(kinds), [weight for weight, _ in kinds.values()])
-    return chosen
+    return chosen, kinds[chosen][1]
 
 
 def numbers(
-    case: Case, generator: Generator, chosen: str, shape: tuple[int, ...], *, weight: bool = False
+    case: Case, generator: Generator, fill: Fill, shape: tuple[int, ...], *, scaled: bool = False
 ) -> np.ndarray[Any, Any]:
-    """Numbers of a kind in the case's dtype; those of a matrix of weights are scaled to its width."""
-    _, fill = (OF_WEIGHTS if weight else OF_INPUTS)[chosen]
+    """Numbers in the case's dtype; scaled to the width of a matrix of weights, where they are to be."""
     found = fill(generator, shape, SMALLEST_NORMAL[case.dtype])
-    if weight and chosen != "whole" and len(shape) > 2:
+    if scaled and len(shape) > 2:
         found = found / np.sqrt(shape[-1])
     return found.astype(case.np_dtype)

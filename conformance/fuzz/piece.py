@@ -6,9 +6,13 @@ each kind, not yet reduced; conformance.fuzz.findings does that, where the piece
 
 from __future__ import annotations
 
+import os
 import time
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from math import inf
+
+import numpy as np
 
 from conformance.case.dtypes import INTEGERS
 from conformance.case.load import load_spec
@@ -17,12 +21,15 @@ from conformance.case.outcomes import Failed, Passed
 from conformance.fuzz.answers import came_of, outputs_of, without_numbers
 from conformance.fuzz.asking import Asker
 from conformance.fuzz.drawing import QUESTIONS, Drawer
-from conformance.fuzz.judging import Judged, doubtful, exactly, reference, roughly
-from conformance.fuzz.known import Known, Mistakes, holding, of_suspects
-from conformance.fuzz.questions import Bundle, Question, single
+from conformance.fuzz.found import UNNAMED, Failure, Findings
+from conformance.fuzz.judging import UNCLEAR, Judged, doubtful, exactly, reference, sampled, surely, within_tolerance
+from conformance.fuzz.known import Known, holding, of_suspects
+from conformance.fuzz.questions import Bundle, single
 from conformance.fuzz.relations import worst
+from conformance.fuzz.rough import roughly
 from conformance.fuzz.sources import Source, Variant
 from conformance.golden.inputs import make_arrays
+from conformance.lstm.mistakes import BY_ID
 from conformance.results.deviations import load_deviations
 from conformance.results.shared.conditions import options_of
 from conformance.run.messages import Answer, Computed, Ending, Raised, Refused
@@ -41,48 +48,6 @@ _UNNAMED = 12
 _OF_A_BUNDLE = 2
 """Most failures of a bundle that are diagnosed: the same weights and options show the same mistake."""
 
-Kind = tuple[str, ...]
-"""What failures of one kind share: the outcome, and the mistakes or the place and options."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A case that is wrong. mistakes: what explains it, best first. note: what was said, or which relation broke.
-
-    bundle: what it was asked together with, if anything.
-    """
-
-    kind: Kind
-    outcome: str
-    question: Question
-    mistakes: tuple[Mistakes, ...] = ()
-    note: str = ""
-    bundle: Bundle | None = None
-
-
-@dataclass
-class Findings:
-    """What came of a piece.
-
-    judged, refused, unjudgeable: cases; of the last, rounding alone explains any answer. known: wrong ones that
-    deviations explain. wrong: those that nothing explains, by kind; failures: the first of each kind. unnamed: those
-    not handed on. cleared: wrong by the quick test, right by the exact one. related: how many relations were tried.
-    next: where the piece ended, its end unless it was stopped.
-    """
-
-    next: int
-    judged: int = 0
-    refused: int = 0
-    unjudgeable: int = 0
-    known: int = 0
-    cleared: int = 0
-    unnamed: int = 0
-    related: int = 0
-    wrong: dict[Kind, int] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
-    seconds: float = 0.0
-    stopped: bool = False
-
 
 def piece(
     label: str,
@@ -93,6 +58,7 @@ def piece(
     *,
     deviations: bool = True,
     until: float | None = None,
+    ended: Callable[[], bool] | None = None,
 ) -> Findings:
     """Judge cases `start` to `stop` - 1 of a seed.
 
@@ -101,22 +67,33 @@ def piece(
         settings: how it is run.
         deviations: whether known deviations are recognised, and not reported.
         until: by time.time(), when to stop early.
+        ended: whether to stop now.
 
     Raises:
         AdapterUnavailable: the adapter cannot be made, or its process ended too often.
         LookupError: it accepts nothing of what was drawn.
     """
-    began = time.monotonic()
+    began, used = time.monotonic(), _processor_time()
     settings = settings or RunSettings(timeout=30.0)
     found = Findings(start)
     with Asker(label, settings) as asker:
         judge = Piece(asker, known_of(label, asker, settings) if deviations else Known(()), found)
         try:
-            judge.run(seed, start, stop, until)
+            with np.errstate(all="ignore"):  # wrong answers may be any numbers
+                judge.run(seed, start, stop, until, ended)
         except KeyboardInterrupt:
             found.stopped = True
-    found.seconds = time.monotonic() - began
+    found.seconds, found.processor = time.monotonic() - began, _processor_time() - used
     return found
+
+
+def _over(until: float | None) -> bool:
+    return until is not None and time.time() > until
+
+
+def _processor_time() -> float:
+    """Of this process and of those that it has started and that have ended, in seconds."""
+    return sum(os.times()[:4])
 
 
 def known_of(label: str, asker: Asker, settings: RunSettings) -> Known:
@@ -140,10 +117,17 @@ class Piece:
         self._asker, self._known, self._found = asker, known, found
         self._diagnosed = 0
 
-    def run(self, seed: int, start: int, stop: int, until: float | None = None) -> None:
+    def run(
+        self,
+        seed: int,
+        start: int,
+        stop: int,
+        until: float | None = None,
+        ended: Callable[[], bool] | None = None,
+    ) -> None:
         """Judge a range of cases."""
         drawer = Drawer(self._asker.capabilities, self._asker.refusal, seed, self._accepts)
-        self._source = Source(drawer, start, stop, until)
+        self._source = Source(drawer, start, stop, lambda: _over(until) or (ended is not None and ended()))
         for bundle, answer in self._asker.answers(self._source):
             if (variant := self._source.variants.pop(id(bundle), None)) is not None:
                 self._relate(variant, bundle, answer)
@@ -178,12 +162,17 @@ class Piece:
             wrong = sorted({0, *wrong})
         self._found.judged += len(bundle.questions)
         self._diagnosed = 0
-        rough = roughly(bundle, wrong) if wrong and answer.precision not in INTEGERS else {}
-        for index in wrong:
-            question, own = bundle.questions[index], bundle.outputs_of(index, outputs)
-            right, among = bundle.outputs_of(index, golden), bundle if len(bundle.questions) > 1 else None
-            judged = exactly(question, own, right, answer.precision, contracts, rough.get(index))
-            self._take(Failure((), Failed.name, question, bundle=among), judged)
+        rough = roughly(bundle, wrong, golden) if wrong and answer.precision not in INTEGERS else {}
+        told = {index: (bundle.outputs_of(index, outputs), bundle.outputs_of(index, golden)) for index in wrong}
+        rest = (answer.precision, contracts)
+        judged = {n: surely(bundle.questions[n], *told[n], *rest, rough.get(n)) for n in wrong}
+        unclear = [index for index in wrong if judged[index] is UNCLEAR]
+        for index, scale in zip(unclear, sampled(bundle, unclear), strict=True):
+            judged[index] = exactly(bundle.questions[index], *told[index], *rest, scale)
+        among = bundle if len(bundle.questions) > 1 else None
+        for index, each in judged.items():
+            assert each is not UNCLEAR
+            self._take(Failure((), Failed.name, bundle.questions[index], bundle=among), each)
         if first.number % QUESTIONS == 0 and 0 not in wrong:
             self._source.relate(first, bundle.outputs_of(0, outputs), answer.precision)
 
@@ -201,14 +190,19 @@ class Piece:
         case, answer = failure.question.case, judged.answer
         assert isinstance(judged.outcome, Failed)
         problems = [f"{each.tensor} {each.problem}" for each in judged.outcome.differences]
-        if answer is None or all(each.within_tolerance for each in judged.outcome.differences):
+        if answer is None or within_tolerance(judged):
+            if answer is not None and self._known.approximates_within(answer):
+                self._found.known += 1
+                return
             self._add(replace(failure, kind=(Failed.name, *without_numbers(problems[0])), note=problems[0]))
             return
-        if (mistakes := self._known.reproduces(answer)) is not None:
-            self._count(mistakes)
-            return
-        if self._known.approximates(answer):
+        mistakes = self._known.reproduces(answer)
+        if (mistakes and self._known.written([mistakes])) or self._known.approximates(answer):
             self._found.known += 1
+            return
+        if mistakes:  # only met before; a small error may be that of many mistakes
+            kind = (Failed.name, *mistakes)
+            self._found.wrong[kind] = self._found.wrong.get(kind, 0) + 1
             return
         if self._diagnosed == _OF_A_BUNDLE:
             self._found.unnamed += 1
@@ -219,21 +213,14 @@ class Piece:
         if self._known.written(found):
             self._found.known += 1
         elif found:
-            self._known.add(found[0])
+            if not any(BY_ID[each].approximate for each in found[0]):
+                self._known.add(found[0])  # of approximations, only what is confirmed explains others
             self._add(replace(failure, kind=(Failed.name, *found[0]), mistakes=found))
         else:
             stage = "" if where is None else where.stage
             kind = (Failed.name, UNNAMED, stage, *sorted(options_of(case)))
             note = failure.note or ("" if where is None else where.words())
             self._add(replace(failure, kind=kind, note=note))
-
-    def _count(self, mistakes: Mistakes) -> None:
-        """Count a failure by mistakes that are recognised."""
-        if self._known.written([mistakes]):
-            self._found.known += 1
-        else:
-            kind = (Failed.name, *mistakes)
-            self._found.wrong[kind] = self._found.wrong.get(kind, 0) + 1
 
     def _add(self, failure: Failure) -> None:
         named = bool(failure.mistakes)
@@ -274,6 +261,3 @@ class Piece:
                 judged = exactly(question, outputs, right, answer.precision, contracts)
                 self._found.judged += 1
                 self._take(Failure((), Failed.name, question, note=note), judged)
-
-
-UNNAMED = "explained by no mistake"

@@ -7,6 +7,7 @@ shrinker, which lowers numbers, makes the case simpler.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -81,7 +82,9 @@ def _found(strategy: SearchStrategy[Small | None], is_wrong: _Counted, otherwise
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     try:
-        found = hypothesis.find(strategy, is_wrong, settings=settings, random=Random(0))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", hypothesis.errors.HypothesisWarning)  # that a case is long to print
+            found = hypothesis.find(strategy, is_wrong, settings=settings, random=Random(0))
     except HypothesisException:  # nothing smaller is wrong
         return otherwise
     return found if found is not None else otherwise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,11 +41,11 @@ class Source:
     `next` gives more after it has given nothing, once there is more.
     """
 
-    def __init__(self, drawer: Drawer, start: int, stop: int, until: float | None) -> None:
+    def __init__(self, drawer: Drawer, start: int, stop: int, over: Callable[[], bool]) -> None:
         self.again: deque[Bundle] = deque()
         self.variants: dict[int, Variant] = {}
         self.stopped = False
-        self._drawer, self._start, self._stop, self._until = drawer, start, stop, until
+        self._drawer, self._start, self._stop, self._over = drawer, start, stop, over
         self._layers = iter(range(start // QUESTIONS, -(-stop // QUESTIONS)))
 
     def __iter__(self) -> Iterator[Bundle]:
@@ -54,7 +53,7 @@ class Source:
 
     def __next__(self) -> Bundle:
         while not self.again:
-            if self._until is not None and time.time() > self._until:
+            if self._over():
                 self.stopped = True
                 raise StopIteration
             weights, questions = self._drawer.layer(next(self._layers))

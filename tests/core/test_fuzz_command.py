@@ -1,9 +1,13 @@
 """`conformance fuzz`: exit codes, what is written, and what of it works without the campaign."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -95,3 +99,42 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("mine")
     result = conformance("fuzz", "--adapter", label("Right"), "--cases", 3, "-o", tmp_path)
     assert result.exit_code == 2 and "name another folder" in result.output
+
+
+def test_a_harness_is_asked_as_any_adapter(tmp_path: Path) -> None:
+    harness = Path(__file__).parents[2] / "examples" / "harnesses" / "python" / "harness.py"
+    result = conformance("fuzz", "--adapter", f"command:{harness}", *FEW, "-o", tmp_path / "none", "--json")
+    told = json.loads(result.stdout)
+    assert result.exit_code == 0 and told["judged"] > 100 and told["processor"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c_writes_what_was_found_until_then(tmp_path: Path, jobs: int) -> None:
+    """In the midst of pieces; the signal reaches the first process alone."""
+    out, notes = tmp_path / "found", tmp_path / "notes"
+    words = ["fuzz", "--adapter", label("Noting"), "--seed", "3", "--minutes", "10", "-j", str(jobs), "-o", out]
+    running = subprocess.Popen(
+        [sys.executable, "-c", "from conformance.cli import main; main()", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"NOTES": str(notes)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+    )
+
+    def at_work() -> bool:
+        """Whether each worker has been asked for more layers than wait for it."""
+        told = Counter(notes.read_text().split() if notes.exists() else ())
+        return sum(count >= 30 for count in told.values()) >= jobs
+
+    until = time.monotonic() + 100.0
+    while not at_work() and running.poll() is None and time.monotonic() < until:
+        time.sleep(0.1)
+    running.send_signal(signal.SIGINT)
+    told, errors = running.communicate(timeout=120.0)
+    assert running.returncode == 130, errors
+    assert "lengths-ignored" in told and list(out.glob("lengths-ignored-*/finding.txt"))
+    following = re.search(r"interrupted; go on with: .* --from (\d+)", errors)
+    assert following is not None and 0 < int(following[1]) < 4096

@@ -95,3 +95,15 @@ def test_a_loss_is_asked_alone(layers: list) -> None:
     assert losses
     for weights, questions in losses:
         assert [b.case for b in together(questions, weights)] == [single(each).case for each in questions]
+
+
+def test_there_are_layers_for_small_numbers_and_for_nan(layers: list) -> None:
+    """In which no bias hides what is small, and half of the questions have a NaN or an infinity."""
+
+    def largest(weights: dict, name: str) -> float:
+        return max((float(np.max(np.abs(a.astype(float)))) for n, a in weights.items() if name in n), default=0.0)
+
+    quiet = [each for each in layers if largest(each[0].flat, "b_w") < 0.02 and each[1][0].case.bias]
+    assert 1 < len(quiet) < LAYERS / 3
+    poisoned = [sum(each.case.poison is not None for each in questions) for _, questions in layers]
+    assert sum(count >= 3 for count in poisoned) > 1 and sum(count <= 1 for count in poisoned) > LAYERS / 2

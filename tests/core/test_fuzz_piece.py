@@ -7,7 +7,8 @@ import pytest
 from fuzzing import label
 
 from conformance.fuzz.drawing import QUESTIONS
-from conformance.fuzz.piece import Findings, piece
+from conformance.fuzz.found import Findings
+from conformance.fuzz.piece import piece
 from conformance.run.settings import RunSettings
 
 CASES = 8 * QUESTIONS
@@ -49,7 +50,7 @@ def test_nothing_is_wrong_with_what_is_right() -> None:
 @pytest.mark.slow
 def test_the_same_piece_is_the_same(without_lengths: Findings) -> None:
     again = found("NoLengths")
-    again.seconds = without_lengths.seconds
+    again.seconds, again.processor = without_lengths.seconds, without_lengths.processor
     assert pickle.dumps(again) == pickle.dumps(without_lengths)
 
 
