@@ -30,7 +30,10 @@ from conformance.golden.vector import Vector
 from conformance.lstm.mistakes import BY_ID
 from conformance.results.shared.conditions import options_of
 from conformance.run.assess import assess, of_outputs
-from conformance.run.messages import Answer, Computed, Ending, Refused
+from conformance.run.messages import Answer as Reply
+from conformance.run.messages import Computed, Ending, Refused
+from conformance.verdict.answer import Answer
+from conformance.verdict.compare import has_the_form
 from conformance.verdict.contracts import Contracts
 from conformance.verdict.diagnose import approximated_by, reproduced_by
 from conformance.verdict.inexact import is_inexact
@@ -143,6 +146,8 @@ class Reducer:
         if not isinstance(judged.outcome, Failed):
             return False
         within = within_tolerance(judged)
+        if not within and not failure.mistakes and failure.kind[1:2] not in ((), (UNNAMED,)):
+            return False  # what was within the tolerance, or had not the form, is not to become another failure
         if judged.answer is None or within or not failure.mistakes:
             first = judged.outcome.differences[0]
             if judged.answer is None or within:
@@ -178,7 +183,7 @@ class Reducer:
         if not isinstance(outcome, Failed):
             return None
         suspects = tuple(of_suspects(outcome.suspects))
-        if self._known.written(suspects):
+        if self._known.written(suspects) or self._is_known(case, vector, outputs, outcome, answer):
             return None
         mistakes = self._names(failure, suspects)
         kind = self._kind(failure, outcome, case, mistakes)
@@ -188,6 +193,19 @@ class Reducer:
             *(kind, failure.question.number, self._seed, case, vector.arrays, vector, outcome, mistakes, failure.note),
             answer=outputs,
         )
+
+    def _is_known(
+        self, case: Case, vector: Vector, outputs: Mapping[str, Any], outcome: Failed, answer: Computed
+    ) -> bool:
+        """Whether what is proven wrong is explained after all."""
+        if not has_the_form(case, outputs):
+            return False
+        contracts = Contracts(answer.padded_y, answer.empty_rows)
+        given = (case, vector.arrays, outputs, vector.golden, vector.kappa, answer.precision, contracts)
+        judged = Judged(outcome, Answer(*given))
+        if within_tolerance(judged):
+            return judged.answer is not None and self._known.approximates_within(judged.answer)
+        return self._explained(judged)
 
     def _names(self, failure: Failure, found: tuple[Mistakes, ...]) -> tuple[Mistakes, ...]:
         """What explains the case: of what explains the reduced one, that which explained the whole; else either.
@@ -206,7 +224,7 @@ class Reducer:
         options = sorted(options_of(case) - {f"the family {case.family}"})
         return (Failed.name, UNNAMED, outcome.where.stage, *options)
 
-    def _without_numbers(self, failure: Failure, small: Small, answer: Answer | Ending) -> Finding:
+    def _without_numbers(self, failure: Failure, small: Small, answer: Reply | Ending) -> Finding:
         case, arrays = small
         case = with_values(with_id(case, "finding"), padded(case, arrays))
         empty = Vector(arrays, {name: np.zeros(shape) for name, shape in case.outputs.items()}, {})

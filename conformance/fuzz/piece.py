@@ -39,7 +39,7 @@ from conformance.verdict.contracts import Contracts
 from conformance.verdict.diagnose import diagnose
 from conformance.verdict.locate import locate
 
-SIZE = 128 * QUESTIONS
+SIZE = 256 * QUESTIONS
 """Cases of a piece, where nobody says otherwise."""
 _EXACTLY_EACH = 61
 """Of so many layers one question is judged exactly, whatever the quick test says: for signs of zeros, and bias."""

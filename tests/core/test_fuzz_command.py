@@ -137,4 +137,4 @@ def test_ctrl_c_writes_what_was_found_until_then(tmp_path: Path, jobs: int) -> N
     assert running.returncode == 130, errors
     assert "lengths-ignored" in told and list(out.glob("lengths-ignored-*/finding.txt"))
     following = re.search(r"interrupted; go on with: .* --from (\d+)", errors)
-    assert following is not None and 0 < int(following[1]) < 4096
+    assert following is not None and 0 < int(following[1]) < 8192
