@@ -12,6 +12,7 @@ from types import TracebackType
 from conformance.adapters.capabilities import Capabilities
 from conformance.case.errors import AdapterUnavailable
 from conformance.case.model import Case
+from conformance.case.outcomes import Crashed, Errored, Outcome, TimedOut
 from conformance.case.tensors import Arrays
 from conformance.fuzz.questions import Bundle, single
 from conformance.results.record import AdapterInfo
@@ -63,6 +64,15 @@ class Asker:
     def refusal(self) -> Callable[[Case], str | None]:
         """Why the adapter refuses a case, as far as that is known without asking it."""
         return self._worker.refusal
+
+    def ending(self, outcome: str, said: str) -> Outcome | None:
+        """The outcome of this name, of what came without numbers; None if it has them."""
+        ways: dict[str, Outcome] = {
+            Crashed.name: Crashed(said),
+            Errored.name: Errored(said),
+            TimedOut.name: TimedOut(self._settings.timeout, said),
+        }
+        return ways.get(outcome)
 
     def ask(self, case: Case, arrays: Arrays) -> Answer | Ending:
         """The answer to one case."""

@@ -51,7 +51,8 @@ class Finding:
 
     kind: the same for the same failure in every campaign. number, seed: of the case in which it was met. case, arrays:
     reduced; `case` has its numbers in it. vector: the proven values; None where there are none to be had, as for a
-    crash. outcome: of the proven case. mistakes: what explains it, best first. answer: what was got, by tensor.
+    crash. outcome: of the proven case. mistakes: what explains it, best first. answer: what was got, by tensor. again:
+    whether it happens again when the case is asked by itself; else nothing of it is reduced.
     """
 
     kind: Kind
@@ -64,6 +65,7 @@ class Finding:
     mistakes: tuple[Mistakes, ...] = ()
     note: str = ""
     answer: Mapping[str, Any] = field(default_factory=dict)
+    again: bool = True
 
     @property
     def name(self) -> str:
@@ -106,17 +108,25 @@ class Reducer:
 
     def finding(self, failure: Failure) -> Finding | None:
         """The finding that a failure becomes; None if it is not wrong, or known."""
-        question = failure.question
-        small: Small = question.case, question.arrays
-        if not self._is_wrong(failure, small):
-            if failure.bundle is None:
-                return None
-            small = failure.bundle.case, failure.bundle.arrays  # right by itself, wrong among other calls
-            if not self._is_wrong(failure, small):
-                return None
+        tried: list[Small] = [(failure.question.case, failure.question.arrays)]
+        if failure.bundle is not None:  # what is right by itself may be wrong among other calls
+            tried.append((failure.bundle.case, failure.bundle.arrays))
+        small = next((each for each in tried if self._is_wrong(failure, each)), None)
+        if small is None:
+            return self._not_again(failure)
         most = _MOST_ENDED if failure.outcome in (Crashed.name, TimedOut.name) else self._most
         small = shrunk(small, lambda each: self._is_wrong(failure, each), most)
         return self._proven(failure, small)
+
+    def _not_again(self, failure: Failure) -> Finding | None:
+        """The finding of a process that ended, hung or raised, if only because of what it was asked before."""
+        outcome = self._asker.ending(failure.outcome, failure.note)
+        if outcome is None:
+            return None
+        question = failure.question
+        case = with_values(with_id(question.case, "finding"), padded(question.case, question.arrays))
+        kind = (failure.outcome, *without_numbers(failure.note))
+        return Finding(kind, question.number, self._seed, case, question.arrays, None, outcome, again=False)
 
     def _is_wrong(self, failure: Failure, small: Small) -> bool:
         """Whether a case is wrong in the way of a failure."""

@@ -33,7 +33,7 @@ def write(folder: Path, finding: Finding, label: str, versions: Mapping[str, str
     """Write a finding below a folder, in place of what was there of the same kind; returns its own folder."""
     own = folder / finding.name
     case = with_values(finding.case.model_copy(update={"id": f"{FAMILY}/{finding.name}"}), finding.arrays)
-    said = f"case {finding.number} of seed {finding.seed}, reduced; {label}"
+    said = f"case {finding.number} of seed {finding.seed}{', reduced' if finding.again else ''}; {label}"
     file = own / "specs" / f"{FAMILY}.yaml"
     replace_file(file, spec(case, said))
     (case,) = load_spec(file)
@@ -59,7 +59,12 @@ def text(finding: Finding, folder: Path, label: str, versions: Mapping[str, str]
         lines.append(WARNING)
     lines += [f"  {line}" for line in finding.outcome.story(None)]
     lines += [f"  noticed: {finding.note}"] if finding.note else []
-    lines.append(f"  reduced from case {finding.number} of seed {finding.seed}: {finding.case.summary()}")
+    origin = f"case {finding.number} of seed {finding.seed}: {finding.case.summary()}"
+    if finding.again:
+        lines.append(f"  reduced from {origin}")
+    else:
+        lines.append(f"  met in {origin}")
+        lines.append("  asked by itself, the case did not do it again: what the process was asked before may matter")
     lines.append(
         f"  again: {shlex.join(runs)}" if finding.vector is not None else "  no golden values: nothing came back"
     )

@@ -80,6 +80,21 @@ def test_what_ends_the_process_is_written_with_a_warning(tmp_path: Path) -> None
     assert "Report it to the vendor" in text.read_text()
 
 
+@pytest.mark.slow
+def test_what_ends_the_process_only_after_others_is_told_too(tmp_path: Path) -> None:
+    output = tmp_path / "e"
+    result = conformance("fuzz", "--adapter", label("WearsOut"), "--cases", 32, "--seed", 3, "-j", 1, "-o", output)
+    assert result.exit_code == 1
+    assert "exit code 4" in result.output
+    assert (
+        "asked by itself, the case did not do it again: what the process was asked before may matter" in result.output
+    )
+    assert "reduced" not in result.output
+    (script,) = output.glob("crashed-*/reproduce.py")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=True)
+    assert "has not answered: call it in engine()" in done.stdout
+
+
 REFUSED = {
     "both limits": (("--minutes", 1, "--cases", 3), "not both"),
     "another folder": (("--cases", 3, "-o", Path(__file__).parent / "broken_adapters"), "repository"),
