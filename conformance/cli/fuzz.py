@@ -141,8 +141,9 @@ def _demand_outside(folder: Path) -> None:
 
 def _go_on(campaign: Campaign, wanted: Wanted) -> str:
     hidden = () if wanted.deviations else ("--no-deviations",)
-    words = ["conformance", "fuzz", "--adapter", wanted.label, "--seed", str(wanted.seed), "--from", str(campaign.next)]
-    return visible(shlex.join([*words, *hidden, "-o", str(wanted.output)]))
+    words = ["conformance", "fuzz", "--adapter", wanted.label, *wanted.settings.again(wanted.label)]
+    words += ["--seed", str(wanted.seed), "--from", str(campaign.next), *hidden, "-o", str(wanted.output)]
+    return visible(shlex.join(words))
 
 
 def _as_text(campaign: Campaign, wanted: Wanted) -> str:
@@ -155,8 +156,10 @@ def _as_text(campaign: Campaign, wanted: Wanted) -> str:
         lines.append(WARNING + "\n")
     rate = campaign.judged / campaign.processor if campaign.processor else 0.0
     doubtful = f", {campaign.unconfirmed:,} not confirmed" if campaign.unconfirmed else ""
+    others = {"refused": campaign.refused, "where rounding alone explains any answer": campaign.unjudgeable}
+    not_judged = "".join(f", {count:,} {why}" for why, count in others.items() if count)
     lines.append(
-        f"{counted(campaign.judged, 'case')} judged, {rate:,.0f} a second of processor time; "
+        f"{counted(campaign.judged, 'case')} judged{not_judged}, {rate:,.0f} a second of processor time; "
         f"{campaign.known:,} wrong as known, {campaign.wrong:,} wrong otherwise{doubtful}, "
         f"{counted(len(campaign.findings), 'kind')} of it new"
         + (f"; written to {wanted.output}" if campaign.findings else "")

@@ -12,6 +12,8 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+from conformance.adapters import registry
+from conformance.adapters.harness import configuration
 from conformance.case.load import load_spec
 from conformance.case.text import visible
 from conformance.files import replace_file
@@ -51,8 +53,9 @@ def write(folder: Path, finding: Finding, label: str, versions: Mapping[str, str
 
 def text(finding: Finding, folder: Path, label: str, versions: Mapping[str, str]) -> str:
     """What there is to say of a finding."""
-    runs = ["conformance", "run", "--adapter", label, "--specs", str(folder / "specs"), "--vectors",
-            str(folder / "vectors")]  # fmt: skip
+    named = configuration.option_for(registry.parse(label).name)
+    own = ["--specs", str(folder / "specs"), "--vectors", str(folder / "vectors")]
+    runs = ["conformance", "run", "--adapter", label, *named, *own]
     package = ", ".join(f"{name} {version}" for name, version in versions.items())
     lines = [f"{finding.outcome.name.upper()} {FAMILY}/{finding.name} [{label}; {package}]"]
     if finding.dangerous:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -153,3 +154,13 @@ def test_ctrl_c_writes_what_was_found_until_then(tmp_path: Path, jobs: int) -> N
     assert "lengths-ignored" in told and list(out.glob("lengths-ignored-*/finding.txt"))
     following = re.search(r"interrupted; go on with: .* --from (\d+)", errors)
     assert following is not None and 0 < int(following[1]) < 8192
+
+
+def test_the_commands_it_tells_name_the_file_of_harnesses(tmp_path: Path) -> None:
+    harness = Path(__file__).parents[2] / "examples" / "harnesses" / "python" / "harness.py"
+    (tmp_path / "names.yaml").write_text(f"mine: {shlex.quote(sys.executable)} {harness}\n")
+    given = ("--harnesses", tmp_path / "names.yaml", "--timeout", 9)
+    result = conformance("fuzz", "--adapter", "mine", *given, "--cases", 16, "-j", 1, "-o", tmp_path / "none")
+    assert result.exit_code == 0, result.output
+    (following,) = re.findall("next: (.*)", result.stdout)
+    assert f"--harnesses {tmp_path / 'names.yaml'}" in following
