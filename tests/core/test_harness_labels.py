@@ -169,3 +169,31 @@ def test_smoke_waits_for_frames_that_are_wrong(folder: Path) -> None:
     assert "FAILED frames/describe\n" in done.stdout
     assert "do: docs/harness.md#describe" in done.stdout
     assert "10 waits" in done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("command", "pattern", "said"),
+    [
+        ("./nosuch", "frames/hello", "FAILED frames/describe\n  ./nosuch: there is no such command"),
+        ("./nosuch", "weights/*", "FAILED frames/describe\n  ./nosuch: there is no such command"),
+        ("./dies", "weights/W-?", "FAILED frames/answers\n  the harness ended before it answered: exit code 3"),
+    ],
+)
+def test_a_check_that_was_not_asked_for_is_told_if_others_wait_for_it(
+    folder: Path, command: str, pattern: str, said: str
+) -> None:
+    text = EXAMPLE.read_text().replace('if request["op"] == "call":', 'if request["op"] == "call":\n        sys.exit(3)')
+    (folder / "dies").write_text(f"#!{sys.executable}\n{text}")
+    (folder / "dies").chmod(0o755)
+    done = conformance("smoke", f"command:{command}", "--check", pattern)
+    assert done.exit_code == 1, done.output
+    assert said in done.stdout
+    done = conformance("smoke", f"command:{command}", "--check", pattern, "--json")
+    assert done.exit_code == 1, done.output
+    assert "failed" in {finding["outcome"] for finding in json.loads(done.stdout)["findings"]}
+
+
+def test_smoke_tells_the_file_of_names_again(folder: Path) -> None:
+    (folder / "mine.yaml").write_text("creek: ./nosuch\n")
+    done = conformance("smoke", "creek", "--harnesses", "mine.yaml")
+    assert "again: conformance smoke creek --check frames/describe --harnesses mine.yaml\n" in done.stdout

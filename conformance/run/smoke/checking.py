@@ -84,7 +84,7 @@ class Smoke:
     ) -> None:
         settings = settings or RunSettings()
         place = settings.place_of(adapter)
-        self._again_with = place.option
+        self._again_with = settings.again(adapter)
         self.adapter = adapter
         self._deviations = deviations or []
         self._found_versions: dict[str, str] | None = None
@@ -95,11 +95,17 @@ class Smoke:
         framed = framing.CHECKS if self._declared.harness else ()
         ids = [*framed, *_FIRST, *(check.id for check in every)]
         for pattern in patterns:
-            if not fnmatch.filter(ids, pattern):
+            # Of an adapter that declares nothing nobody knows all checks; the one that says why fails.
+            if self._declared.capabilities is not None and not fnmatch.filter(ids, pattern):
                 raise ConformanceError(f"no check matches {pattern!r}; conformance smoke {adapter} -v lists them")
         self._wanted = {i for i in ids if not patterns or any(fnmatch.fnmatchcase(i, p) for p in patterns)}
         self._every = [check for check in every if check.id in self._wanted]
         self.checks = [i for i in ids if i in self._wanted]
+
+    @property
+    def told_versions(self) -> dict[str, str]:
+        """`versions`, as far as the findings needed them; starts nothing."""
+        return self._found_versions or {}
 
     @property
     def versions(self) -> dict[str, str]:
@@ -117,24 +123,36 @@ class Smoke:
             return Declared((str(error),), harness=True)  # the first check says it
 
     def findings(self) -> Iterator[Finding]:
-        """A finding for each of `checks`, in order. Checks that depend on a failed one wait."""
+        """A finding for each of `checks`, in order.
+
+        Checks that depend on a failed one wait; that one is among the findings even if no pattern asked for it.
+        """
         stopped = ""
+        left = set(self.checks)
         try:
-            for finding in self._framing():
-                if finding.outcome == "failed":
-                    stopped = f"waits for {finding.check}"
-                if finding.check in self._wanted:
-                    yield finding
-            for name, check in _FIRST.items():
-                finding = Finding(name, _ABOUT[name], "waits", stopped) if stopped else check(self)
-                if finding.outcome == "failed" and name != "class/imports":
-                    stopped = f"waits for {name}"
-                if name in self._wanted:
+            for finding in self._prerequisites():
+                left.discard(finding.check)
+                stops = finding.outcome == "failed" and finding.check != "class/imports"
+                stopped = f"waits for {finding.check}" if stops else stopped
+                if finding.check in self._wanted or (stops and (left or not self.checks)):
                     yield finding
             for each in self._every:
                 yield Finding(each.id, each.about, "waits", stopped) if stopped else self._tried(each)
         finally:
             self._asker.close()
+
+    def _prerequisites(self) -> Iterator[Finding]:
+        """The findings that everything else depends on; after one that failed, the others wait for it."""
+        stopped = ""
+        for finding in self._framing():
+            if finding.outcome == "failed":
+                stopped = f"waits for {finding.check}"
+            yield finding
+        for name, check in _FIRST.items():
+            finding = Finding(name, _ABOUT[name], "waits", stopped) if stopped else check(self)
+            if finding.outcome == "failed" and name != "class/imports":
+                stopped = f"waits for {name}"
+            yield finding
 
     def _framing(self) -> Iterator[Finding]:
         """The findings about the frames of a harness; after one that failed, the others wait for it."""
