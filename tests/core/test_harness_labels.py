@@ -182,7 +182,8 @@ def test_smoke_waits_for_frames_that_are_wrong(folder: Path) -> None:
 def test_a_check_that_was_not_asked_for_is_told_if_others_wait_for_it(
     folder: Path, command: str, pattern: str, said: str
 ) -> None:
-    text = EXAMPLE.read_text().replace('if request["op"] == "call":', 'if request["op"] == "call":\n        sys.exit(3)')
+    call = 'if request["op"] == "call":'
+    text = EXAMPLE.read_text().replace(call, f"{call}\n        sys.exit(3)")
     (folder / "dies").write_text(f"#!{sys.executable}\n{text}")
     (folder / "dies").chmod(0o755)
     done = conformance("smoke", f"command:{command}", "--check", pattern)

@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from importlib.metadata import packages_distributions
-from typing import Any, get_args
+from typing import Any
 
 import execnet
 
@@ -18,10 +18,8 @@ from conformance.adapters import registry
 from conformance.adapters.base import Adapter
 from conformance.adapters.capabilities import ActivationSupport, Capabilities
 from conformance.adapters.harness.adapter import CommandAdapter
-from conformance.case.dtypes import DTypeName
+from conformance.adapters.words import faults_of, set_faults
 from conformance.case.errors import AdapterUnavailable
-from conformance.case.option_table import OPTIONS
-from conformance.case.options import DEFAULTS, PARAMETERS, Activation, ActivationName, Direction
 from conformance.run.places import HERE, Place
 from conformance.run.settings import LOAD_SECONDS
 
@@ -118,81 +116,11 @@ def faults(kind: Any, name: str) -> list[str]:
             found.append("name is not a text; messages call the adapter by it")
     elif getattr(kind, "name", None) != name:
         found.append(f"name is {getattr(kind, 'name', None)!r}; its entry point calls it {name!r}")
-    found += _set_faults("devices", kind.devices, None)
+    found += set_faults("devices", kind.devices, None)
     capabilities = getattr(kind, "capabilities", None)
     if not isinstance(capabilities, Capabilities):
         return [*found, f"capabilities is {capabilities!r}; it must be a Capabilities(...)"]
-    for field, allowed in _WORDS.items():
-        found += _set_faults(field, getattr(capabilities, field), allowed)
-    for field in ("dtypes", "directions"):
-        found += [f"{field} is empty: there is nothing to run"] if not getattr(capabilities, field) else []
-    found += _scalar_faults(capabilities)
-    return found + _activation_faults(capabilities.activations)
-
-
-_WORDS: dict[str, tuple[str, ...]] = {
-    "dtypes": get_args(DTypeName),
-    "directions": get_args(Direction),
-    **{name: option.words for name, option in OPTIONS.items() if option.words},
-}
-"""The capabilities that are sets of words, with the allowed words: those that cases use."""
-_LENGTHS = ("each", "common", "none")
-
-
-def _set_faults(field: str, given: Any, allowed: Iterable[str] | None) -> list[str]:
-    if not isinstance(given, (set, frozenset)):
-        return [f"{field} is {given!r}; it must be a frozenset, like frozenset({{'...'}})"]
-    return [
-        f"{field} has {word!r}; allowed: {', '.join(allowed)}"
-        for word in sorted(given, key=repr)
-        if allowed is not None and word not in allowed
-    ]
-
-
-def _scalar_faults(capabilities: Capabilities) -> list[str]:
-    found = []
-    if capabilities.lengths not in _LENGTHS:
-        found.append(f"lengths is {capabilities.lengths!r}; allowed: {', '.join(_LENGTHS)}")
-    for field in dataclasses.fields(Capabilities):
-        value = getattr(capabilities, field.name)
-        if isinstance(field.default, bool) and not isinstance(value, bool):
-            found.append(f"{field.name} is {value!r}; it must be True or False")
-    for name, least in (("max_layers", 1), ("max_steps", 1), ("min_length", 0)):
-        value = getattr(capabilities, name)
-        if not (isinstance(value, int) and value >= least) and not (value is None and name.startswith("max")):
-            found.append(f"{name} is {value!r}; it must be a whole number of at least {least}")
-    return found
-
-
-def _activation_faults(support: Any) -> list[str]:
-    if not isinstance(support, ActivationSupport):
-        return [f"activations is {support!r}; it must be an ActivationSupport(...)"]
-    found = _set_faults("activations.defaults", support.defaults, DEFAULTS)
-    known = get_args(ActivationName)
-    for position in ("gate", "cell", "hidden"):
-        accepted = getattr(support, position)
-        if not isinstance(accepted, Mapping) or not accepted:
-            found.append(f"activations.{position} is {accepted!r}; it must be any_of(...) or exactly(...)")
-            continue
-        for name, pairs in accepted.items():
-            where = f"activations.{position}"
-            if name not in known:
-                found.append(f"{where} has {name!r}; allowed: {', '.join(known)}")
-            elif pairs is not None:
-                found += _pair_faults(where, name, pairs)
-    return found
-
-
-def _pair_faults(where: str, name: str, pairs: Any) -> list[str]:
-    found = []
-    for pair in pairs:
-        try:
-            alpha, beta = pair
-            Activation(name=name, alpha=alpha, beta=beta)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            takes = " and ".join(PARAMETERS.get(name, ())) or "no parameters"
-            found.append(f"{where}: {name} with {pair!r}; it takes {takes}, as (alpha, beta), None for one it lacks")
-    return found
+    return found + faults_of(capabilities)
 
 
 def _plain(name: str) -> str:
