@@ -1,6 +1,7 @@
 """A command is a label, a name for it is another, and both work wherever an adapter does."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -198,3 +199,16 @@ def test_smoke_tells_the_file_of_names_again(folder: Path) -> None:
     (folder / "mine.yaml").write_text("creek: ./nosuch\n")
     done = conformance("smoke", "creek", "--harnesses", "mine.yaml")
     assert "again: conformance smoke creek --check frames/describe --harnesses mine.yaml\n" in done.stdout
+
+
+def test_a_run_says_that_everything_was_refused(folder: Path, suite: Suite) -> None:
+    text = EXAMPLE.read_text().replace('"float32", "float64"', '"float16"')
+    (folder / "acme-engine.py").write_text(f"#!{sys.executable}\n{text}")
+    done = conformance("run", "--adapter", "acme", "--case", "tiny/[plr]*", *suite.folders)
+    assert done.exit_code == 0, done.output
+    assert re.search(
+        r"^acme: refused all \d+ cases, so nothing was checked; the reason of \d+: plain-loop computes in float16, not "
+        "in float32$",
+        done.stdout,
+        re.MULTILINE,
+    ), done.stdout
