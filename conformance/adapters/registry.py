@@ -146,7 +146,7 @@ def demand(label: Label, known: Sequence[str] | None = None) -> None:
     if label.file:
         from_file.demand_file(label.file)
     elif label.installed:
-        check(label.name, known)
+        check(label.name, known if known is None else sorted({*known, *configuration.commands()}))
 
 
 def make(spec: str) -> Adapter:

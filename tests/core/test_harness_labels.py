@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from command_line import conformance
-from harness import ROOT, Suite, make_suite
+from harness import ROOT, Suite, gone, make_suite
 from plugin_sessions import Project
 
 from conformance.adapters import registry
@@ -72,6 +72,10 @@ def test_a_gate_takes_a_command_for_the_same_wherever_it_is(folder: Path) -> Non
         ("[tool.lstm-conformance.harness]\n'a b' = 'x'\n", "'a b' is no name"),
         ("[tool.lstm-conformance]\nharness = 'x'\n", "like acme ="),
         ("[tool.lstm-conformance.harness\n", "pyproject.toml: "),
+        (
+            "[tool.lstm-conformance.harnesses]\nacme = './x'\n",
+            "no [tool.lstm-conformance.harnesses]; it is called [tool.lstm-conformance.harness]",
+        ),
         ("[tool.lstm-conformance.harness]\ntorch = './x'\n", "two adapters are called 'torch'"),
     ],
 )
@@ -86,6 +90,8 @@ def test_a_name_that_is_not_there_is_told_beside_those_that_are(folder: Path) ->
     assert {"acme", "brook", "numpy"} <= set(registry.available())
     with pytest.raises(AdapterUnavailable, match="did you mean 'brook'"):
         registry.demand(registry.parse("brok"))
+    with pytest.raises(AdapterUnavailable, match=r"no adapter 'nobody'; installed: acme, .*brook, .*numpy"):
+        registry.demand(registry.parse("nobody"), ["numpy"])
     (folder / "pyproject.toml").write_text("[project]\nname = 'x'\n")
     assert "brook" not in registry.available()
 
@@ -158,8 +164,8 @@ def test_the_frames_are_looked_at_in_order_and_what_is_wrong_first_is_named(fold
     (folder / "acme-engine.py").write_text(f"#!{sys.executable}\n{text.replace(old, new)}")
     found = list(framing.problems("acme", RunSettings(timeout=20)))
     until = framing.CHECKS if check in framing.TOLERATED else framing.CHECKS[: list(BREAKS).index(check) + 1]
-    assert [name for name, _ in found] == list(until)
-    assert [name for name, problem in found if problem] == [check], found
+    assert [name for name, *_ in found] == list(until)
+    assert [name for name, problem, _ in found if problem] == [check], found
 
 
 @pytest.mark.slow
@@ -212,3 +218,43 @@ def test_a_run_says_that_everything_was_refused(folder: Path, suite: Suite) -> N
         done.stdout,
         re.MULTILINE,
     ), done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            'del layers[request["handle"]]',
+            "sys.exit(3)",
+            "handles\n  the harness ended before it answered: exit code 3\n  do: have it go on and answer; ",
+        ),
+        (
+            'del layers[request["handle"]]',
+            "import time; print('thinking', file=sys.stderr, flush=True); time.sleep(600)",
+            "handles\n  no answer within 4 s; it last printed:\n  thinking\n  do: have it go on and answer; ",
+        ),
+        (
+            "while line := requests.readline():",
+            "while line := requests.readline() or __import__('time').sleep(600):",
+            "end-of-input\n  at the end of its input it did not end within 1.5 s\n  do: end with exit code 0",
+        ),
+    ],
+)
+def test_the_remedy_is_that_of_what_is_wrong(folder: Path, old: str, new: str, said: str) -> None:
+    text = EXAMPLE.read_text()
+    assert text.count(old) == 1
+    (folder / "acme-engine.py").write_text(f"#!{sys.executable}\n{text.replace(old, new)}")
+    done = conformance("smoke", "acme", "--check", "frames/*", "--timeout", "4")
+    assert done.exit_code == 1
+    assert f"FAILED frames/{said}" in done.stdout, done.stdout
+
+
+@pytest.mark.slow
+def test_a_command_that_does_not_end_when_it_describes_itself_is_ended(folder: Path) -> None:
+    (folder / "acme-engine.py").write_text(f"#!/bin/sh\necho $$ >> {folder}/pids\nexec sleep 600\n")
+    done = conformance("smoke", "acme", "--load-timeout", "15")
+    assert "FAILED frames/describe\n  no answer within 15 s\n" in done.stdout
+    pids = (folder / "pids").read_text().split()
+    assert pids
+    assert all(gone(int(pid)) for pid in pids)

@@ -117,7 +117,7 @@ class Reader:
 
     def _skippable(self) -> int:
         """How many bytes of a line without an end yet are noise, and cannot become a frame or what is meant as one."""
-        if self._kept[:_INDENTED].lstrip()[:1] in _OPENING and len(self._kept) <= MOST_HEADER:
+        if bytes(self._kept[:_INDENTED]).lstrip()[:1] in _OPENING and len(self._kept) <= MOST_HEADER:
             return 0
         return max(len(self._kept) - len(START) + 1, 0)
 

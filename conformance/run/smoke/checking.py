@@ -160,8 +160,8 @@ class Smoke:
             return
         left = dict.fromkeys(framing.CHECKS)
         last = ""
-        for last, problem in framing.problems(self.adapter, self._settings):
-            about, remedy = framing.about(last)
+        for last, problem, remedy in framing.problems(self.adapter, self._settings):
+            about = framing.about(last)
             del left[last]
             if problem:
                 outcome: Outcome = "noted" if last in framing.TOLERATED else "failed"
@@ -169,7 +169,7 @@ class Smoke:
             else:
                 yield Finding(last, about, "passed")
         for name in left:
-            yield Finding(name, framing.about(name)[0], "waits", f"waits for {last}")
+            yield Finding(name, framing.about(name), "waits", f"waits for {last}")
 
     def _first(self, name: str, problem: str, remedy: str) -> Finding:
         if not problem:

@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
 from importlib.metadata import packages_distributions
 from typing import Any
-
-import execnet
 
 from conformance.adapters import registry
 from conformance.adapters.base import Adapter
@@ -20,10 +19,12 @@ from conformance.adapters.capabilities import ActivationSupport, Capabilities
 from conformance.adapters.harness.adapter import CommandAdapter
 from conformance.adapters.words import faults_of, set_faults
 from conformance.case.errors import AdapterUnavailable
+from conformance.run.confine import confine
+from conformance.run.connection import END, CannotStart, Connection
 from conformance.run.places import HERE, Place
 from conformance.run.settings import LOAD_SECONDS
 
-_BOOTSTRAP = "from conformance.run.smoke.declared import describe\ndescribe(channel)\n"
+_PROGRAM = "from conformance.run.smoke.declared import describe\ndescribe(channel)\n"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,21 +61,16 @@ def declared(adapter: str, place: Place = HERE, seconds: float = LOAD_SECONDS) -
     label = registry.parse(adapter)
     name = label.here
     registry.demand(label, place.adapters)
-    group = execnet.Group()
+    connection = Connection(place, _PROGRAM)
+    connection.send({"name": name})
     try:
-        channel = group.makegateway(place.gateway).remote_exec(place.preamble + _BOOTSTRAP)
-        channel.send(name)
-        try:
-            told = channel.receive(seconds)
-        except channel.TimeoutError as error:
-            problem = f"its class did not load within {seconds:g} s (--load-timeout)"
-            raise AdapterUnavailable(f"{name}: {problem}") from error
-        except (EOFError, channel.RemoteError) as error:
-            raise AdapterUnavailable(f"{name}: the process that loads its class gave no answer: {error}") from error
-    except (OSError, AssertionError, execnet.HostNotFound) as error:
-        raise AdapterUnavailable(f"{name}: no process can be started there: {error!r}") from error
+        connection.open()
+        connection.wait_until_started(seconds)
+        told = _told(connection, label, seconds)
+    except CannotStart as error:
+        raise AdapterUnavailable(f"{name}: {error}") from error
     finally:
-        group.terminate(timeout=2.0)
+        connection.close(at_work=True)  # with what it has started: a command may hang when it is to describe itself
     if "unavailable" in told:
         raise AdapterUnavailable(told["unavailable"])
     fields = told["capabilities"]
@@ -83,9 +79,28 @@ def declared(adapter: str, place: Place = HERE, seconds: float = LOAD_SECONDS) -
     return Declared(told["faults"], fields, told["imported"], told["harness"])
 
 
+def _told(connection: Connection, label: registry.Label, seconds: float) -> Any:
+    """What `describe` sends."""
+    deadline = connection.began + seconds
+    for first in (True, False):
+        came, told = connection.receive(deadline)
+        if came > deadline:
+            what = "it did not describe itself" if label.command else "its class did not load"
+            printed = "".join(f"\n{line}" for line in connection.kill().splitlines())
+            raise AdapterUnavailable(f"{label.here}: {what} within {seconds:g} s (--load-timeout){printed}")
+        if told is END or not isinstance(told, dict):
+            said = connection.last_words()
+            raise AdapterUnavailable(f"{label.here}: the process that loads its class gave no answer: {said}")
+        if first:
+            connection.known_as(**told)
+    return told
+
+
 def describe(channel: Any) -> None:
     """Load the class and send what is wrong with it, or else what it declares."""
-    name = channel.receive()
+    name = channel.receive()["name"]
+    log, mark = confine()
+    channel.send({"pid": os.getpid(), "log": log, "mark": mark})
     before = set(sys.modules)
     try:
         kind = registry.load(name)
