@@ -63,7 +63,8 @@ class Stop(_Message):
 
 
 _Named = Annotated[dict[str, str], Field(min_length=1)]
-_Pairs = Annotated[tuple[tuple[str, str], ...], Field(min_length=1)]
+_Pair = Annotated[list[str], Field(min_length=2, max_length=2)]
+_Pairs = Annotated[list[_Pair], Field(min_length=1)]
 
 
 class Loaded(_Message):
