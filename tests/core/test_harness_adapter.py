@@ -121,6 +121,7 @@ def test_a_layer_that_is_lost_in_the_middle_of_a_request_is_dropped_before_the_n
         ("says-far-too-many", HarnessFault, "1,000,000,000,000 bytes are announced"),
         ("prints-a-lot", HarnessFault, "more than 1,048,576 bytes on standard output that are no frame"),
         ("closes-its-output", HarnessFault, "it closed its standard output and did not end"),
+        ("sorts-its-fields", HarnessFault, 'the line of a frame must begin with {"op": and hold all of it'),
         ("no-json", HarnessFault, "a line begins like a frame and is not JSON"),
         ("unknown", HarnessFault, "the answer to call is"),
         ("more-fields", HarnessFault, "confidence: Extra inputs are not permitted"),

@@ -258,3 +258,16 @@ def test_a_command_that_does_not_end_when_it_describes_itself_is_ended(folder: P
     pids = (folder / "pids").read_text().split()
     assert pids
     assert all(gone(int(pid)) for pid in pids)
+
+
+def test_a_tensor_under_another_name_is_told_with_the_one_that_is_missing(folder: Path, suite: Suite) -> None:
+    text = EXAMPLE.read_text().replace('"h_n": np', '"hn": np')
+    (folder / "acme-engine.py").write_text(f"#!{sys.executable}\n{text}")
+    done = conformance("run", "--adapter", "acme", "--case", "tiny/[plr]*", *suite.folders)
+    assert "  h_n: not returned; returned without being asked for: hn\n" in done.stdout, done.stdout
+
+
+def test_a_conversation_with_nobody_is_told(folder: Path, suite: Suite) -> None:
+    done = conformance("run", "--adapter", "numpy", "--case", "tiny/[plr]*", *suite.folders, "--trace", "t")
+    assert done.exit_code == 0
+    assert "warning: t is empty: nothing was said to a harness (command:PATH)" in done.output
