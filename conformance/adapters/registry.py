@@ -146,7 +146,7 @@ def demand(label: Label, known: Sequence[str] | None = None) -> None:
     if label.file:
         from_file.demand_file(label.file)
     elif label.installed:
-        check(label.name, known)
+        check(label.name, known if known is None else sorted({*known, *configuration.commands()}))
 
 
 def make(spec: str) -> Adapter:
@@ -156,6 +156,8 @@ def make(spec: str) -> Adapter:
         AdapterUnavailable: unknown name, framework not installed or not importable, no such device, not an adapter.
     """
     from conformance.adapters.base import Adapter
+    from conformance.adapters.capabilities import Capabilities
+    from conformance.adapters.words import faults_of
 
     label = parse(spec)
     if label.place:
@@ -172,6 +174,8 @@ def make(spec: str) -> Adapter:
         raise AdapterUnavailable(f"{label.here} cannot load: {type(adapter).__name__}.name is not a text")
     if not hasattr(adapter, "capabilities"):
         raise AdapterUnavailable(f"{label.here} cannot load: {type(adapter).__name__} has no capabilities")
+    if isinstance(adapter.capabilities, Capabilities) and (faults := faults_of(adapter.capabilities)):
+        raise AdapterUnavailable("\n".join([f"{label.here} cannot load: its capabilities are wrong:", *faults]))
     return adapter
 
 

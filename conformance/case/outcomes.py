@@ -164,8 +164,15 @@ class TimedOut(Outcome, name="timed out", junit="error", wrong=True, gone=True):
 
     def story(self, allowed: float | None) -> list[str]:
         """The time it had, and where it was."""
-        where = _quoted(_lines(self.detail))
-        return [f"no answer within {self.seconds:g} s; the worker was killed" + (" here:" if where else ""), *where]
+        told = f"no answer within {self.seconds:g} s; the worker was killed{killed_at(self.detail)}"
+        return [told, *_quoted(_lines(self.detail))]
+
+
+def killed_at(text: str) -> str:
+    """What introduces the end of a killed worker's output: where it was, if a stack is there, else what it printed."""
+    if not text:
+        return ""
+    return " here:" if "(most recent call first):" in text else "; it last printed:"
 
 
 _LONGEST = 1000

@@ -191,7 +191,11 @@ def settings(command: Callable[..., None]) -> Callable[..., None]:
 
             with writing(file):
                 file.write_text("")
-        command(settings=RunSettings(**values), **given)
+        try:
+            command(settings=RunSettings(**values), **given)
+        finally:
+            if file is not None and file.is_file() and not file.stat().st_size:
+                click.echo(f"warning: {file} is empty: nothing was said to a harness (command:PATH)", err=True)
 
     return taken
 

@@ -98,6 +98,7 @@ def run(
     records = ran.records
     _print(records, ran.adapters, verbose=verbose, wide=wide)
     _print_shared(ran.shared)
+    _print_refused(records, ran.adapters)
     for warning in ran.warnings:
         click.echo(f"warning: {warning}", err=True)
     unexpected, passes = (
@@ -115,6 +116,23 @@ def _print_shared(shared: list[Shared]) -> None:
 
     for each in shared:
         click.echo(as_text(each))
+
+
+def _print_refused(records: list[Record], adapters: list[str]) -> None:
+    """Name each adapter that has refused everything, which passes for a run without a failure."""
+    from collections import Counter
+
+    from conformance.case.outcomes import Unsupported
+
+    for adapter in adapters:
+        own = [record for record in records if record.adapter == adapter]
+        if own and all(record.outcome == Unsupported.name for record in own):
+            reasons = Counter((record.message or "").splitlines()[1].strip() for record in own)
+            (reason, often), *_ = reasons.most_common(1)
+            click.echo(
+                f"{adapter}: refused {'the only case' if len(own) == 1 else f'all {len(own):,} cases'}, so nothing was "
+                f"checked; the reason of {often:,}: {reason}"
+            )
 
 
 def _print(records: list[Record], adapters: list[str], *, verbose: bool, wide: bool) -> None:

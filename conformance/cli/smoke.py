@@ -57,7 +57,7 @@ def smoke(
             progress.advance(task)
     if as_json:
         listed = [asdict(finding) for finding in findings]
-        click.echo(json.dumps({"adapter": adapter, "versions": checks.versions, "findings": listed}, indent=1))
+        click.echo(json.dumps({"adapter": adapter, "versions": checks.told_versions, "findings": listed}, indent=1))
     else:
         lines = [view.each(finding) for finding in findings] if verbose else view.groups(findings)
         click.echo("\n".join(lines))

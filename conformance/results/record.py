@@ -164,7 +164,8 @@ class Shared(_Line):
     """What cases that failed with an adapter have in common and those that passed lack.
 
     outcomes: of the former, which `failing` counts. passed: how many passed. explained: for how many of the failing
-    ones some of the conditions hold. conditions: empty where no case passed.
+    ones some of the conditions hold. conditions: empty where no case passed, or where none tells them apart. mistakes,
+    named: what most of the failures look like and how many do, where there are no conditions that say so of their own.
     """
 
     adapter: Name
@@ -173,6 +174,8 @@ class Shared(_Line):
     passed: Count
     explained: Count = 0
     conditions: tuple[SharedConditions, ...] = ()
+    mistakes: tuple[Text, ...] = ()
+    named: Count = 0
 
 
 class Footer(_Line):

@@ -20,6 +20,7 @@ _TAIL_LINES = 20
 _SPEAK_SECONDS = 0.3
 _ALONE_SECONDS = 30.0
 _WORKER = "conformance/run/worker.py"
+_HARNESS = "conformance/adapters/harness/"
 
 
 _MARK = 10
@@ -216,10 +217,15 @@ def kill(pid: int, log: str, mark: int, *, dump_stack: bool = False) -> str:
 
 
 def _end(lines: list[str]) -> list[str]:
-    """The last lines; of a traceback, which begins with the innermost call, the adapter's calls and those below."""
+    """The last lines; of a traceback, which begins with the innermost call, the adapter's calls and those below.
+
+    None of one that waits for a harness: where that is, the calls of this process do not say.
+    """
     heads = [n for n, line in enumerate(lines) if line.endswith("(most recent call first):")]
     if not heads:
         return lines[-_TAIL_LINES:]
     before, calls = lines[: heads[-1] + 1], lines[heads[-1] + 1 :]
+    if any(_HARNESS in line.replace("\\", "/") for line in calls):
+        return before[:-1][-_TAIL_LINES:]
     ours = (n for n, line in enumerate(calls) if _WORKER in line.replace("\\", "/"))
     return [*before[-_TAIL_LINES // 2 :], *calls[: min(next(ours, len(calls)), _TAIL_LINES)]]

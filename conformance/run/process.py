@@ -141,7 +141,9 @@ class Worker:
             case Died(text):
                 raise self._unavailable(f"the worker ended while it loaded: {text}")
             case Silent(text):
-                where = f"; it was killed here:\n{text}" if text else ""
+                from conformance.case.outcomes import killed_at
+
+                where = f"; it was killed{killed_at(text)}\n{text}" if text else ""
                 raise self._unavailable(f"did not load{self._in_time()}{where}")
             case _:
                 raise self._unavailable(_NO_ANSWER.text)

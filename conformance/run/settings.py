@@ -120,7 +120,7 @@ class RunSettings:
         return str(self.trace.absolute())
 
     def again(self, label: str) -> tuple[str, ...]:
-        """What `conformance run` has to be given, beside the adapter's label, to run its cases so again."""
+        """What `conformance run` or `smoke` has to be given, beside the adapter's label, to run its cases so again."""
         from conformance.adapters import registry
         from conformance.adapters.harness import configuration
 

@@ -55,6 +55,7 @@ from conformance.run.messages import (
 )
 from conformance.run.variables import variables
 
+_MOST_OTHERS = 5
 _ALLOCATION = re.compile(r"(?i)out of memory|\bOOM\b|bad.?alloc|RESOURCE_EXHAUSTED|can.?t allocate|cannot allocate|"
                          r"failed to allocate|unable to allocate|can't start new thread")  # fmt: skip
 """How frameworks report that memory has run out."""
@@ -262,7 +263,10 @@ def _declared(adapter: Adapter, case: Case) -> tuple[str, str, str]:
 
 
 def split(outputs: Any, case: Case) -> tuple[dict[str, Array], dict[str, str]]:
-    """The requested outputs that are arrays of a known dtype, and a description of each that is not."""
+    """The requested outputs that are arrays of a known dtype, and a description of each that is not.
+
+    If one is missing, the first of those that were not asked for are described, too: it may be there by another name.
+    """
     if not isinstance(outputs, dict):
         raise TypeError(f"the adapter returned {type(outputs).__name__}; it must return a dict of arrays")
     arrays: dict[str, Array] = {}
@@ -277,6 +281,9 @@ def split(outputs: Any, case: Case) -> tuple[dict[str, Array], dict[str, str]]:
             strange[name] = f"an array of dtype {value.dtype}"
         else:
             arrays[name] = value
+    if not case.outputs.keys() <= outputs.keys():
+        others = [shortened(str(name)) for name in outputs if name not in case.outputs]
+        strange |= dict.fromkeys(others[:_MOST_OTHERS], "not asked for")
     return arrays, strange
 
 

@@ -45,7 +45,7 @@ def judge(
     differences: list[Difference] = []
     worst, biased, first_wrong = 0.0, 0.0, None
     for name, shape in case.outputs.items():
-        problem = _form_problem(outputs.get(name), shape, case)
+        problem = _form_problem(name, outputs, shape, case)
         if problem is not None:
             differences.append(Difference(name, problem))
             continue
@@ -84,15 +84,20 @@ def has_the_form(case: Case, outputs: Mapping[str, Any]) -> bool:
 
 
 def form_problems(case: Case, outputs: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the form of the outputs (presence, type, shape, dtype), one line per output."""
-    found = ((name, _form_problem(outputs.get(name), shape, case)) for name, shape in case.outputs.items())
+    """What is wrong with the form of the outputs (presence, type, shape, dtype), one line per output.
+
+    outputs: a name that the case does not ask for may be another name of one that is missing.
+    """
+    found = ((name, _form_problem(name, outputs, shape, case)) for name, shape in case.outputs.items())
     return [f"{name}: {problem}" for name, problem in found if problem is not None]
 
 
-def _form_problem(got: Any, shape: tuple[int, ...], case: Case) -> str | None:
+def _form_problem(name: str, outputs: Mapping[str, Any], shape: tuple[int, ...], case: Case) -> str | None:
     """What is wrong with the form of an output; None if nothing is."""
+    got = outputs.get(name)
     if got is None:
-        return "not returned"
+        others = [other for other in outputs if other not in case.outputs]
+        return "not returned" + (f"; returned without being asked for: {', '.join(others)}" if others else "")
     if not isinstance(got, np.ndarray):
         return f"is {got}, needs to be a NumPy array of {case.dtype}"
     if got.shape != shape:

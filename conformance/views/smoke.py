@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import get_args
 
 from conformance.case.text import visible
-from conformance.run.smoke.checking import Finding, Outcome
+from conformance.run.smoke.finding import Finding, Outcome
 
 _WIDTH = 14
 

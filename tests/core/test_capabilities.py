@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from conformance.adapters import registry
 from conformance.adapters.capabilities import ActivationSupport, Capabilities, any_of, exactly
 from conformance.adapters.numpy_reference import NumpyReference
-from conformance.case.errors import UnsupportedOption
+from conformance.case.errors import AdapterUnavailable, UnsupportedOption
 from conformance.case.model import Case
 from conformance.case.options import Activation
 from conformance.golden.inputs import make_arrays
@@ -279,3 +280,15 @@ def test_an_adapter_refuses_by_name_before_its_framework_is_asked():
     arrays = make_arrays(case)
     with pytest.raises(UnsupportedOption, match=r"^only-forward runs forward, not reverse$"):
         OnlyForward().run(case, arrays.weights, arrays.inputs)
+
+
+def test_an_adapter_whose_words_no_case_uses_is_refused(tmp_path):
+    (tmp_path / "typo.py").write_text(
+        "from dataclasses import replace\n"
+        "from conformance.adapters.numpy_reference import NumpyReference\n"
+        "class Typo(NumpyReference):\n"
+        "    name = 'typo'\n"
+        "    capabilities = replace(NumpyReference.capabilities, directions=frozenset({'forwards'}))\n"
+    )
+    with pytest.raises(AdapterUnavailable, match=r"directions has 'forwards'; .*; did you mean 'forward'"):
+        registry.make(f"{tmp_path / 'typo.py'}:Typo")

@@ -42,9 +42,37 @@ def test_a_frame_is_found_whatever_is_printed_before_it(size: int, noise: bytes)
 
 
 def test_the_order_of_fields_and_spaces_are_those_of_any_json_but_op_is_first() -> None:
-    pipe = Pipe(b'{"id": 3, "op": "ok", "bytes": 0}\n{"op": "ok", "bytes": 0, "id": 3}\n')
+    pipe = Pipe(b'{"op": "ok", "bytes": 0, "id": 3}\n')
     assert pipe.reader.next(0).header == OK | {"bytes": 0}
-    assert pipe.noise == b'{"id": 3, "op": "ok", "bytes": 0}\n'
+
+
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"bytes":0,"id":3,"op":"ok"}\n',
+        b'{ "op": "ok", "id": 3, "bytes": 0}\n',
+        b' {\n  "op" : "ok",\n  "id": 3,\n  "bytes": 0\n}\n',
+    ],
+)
+def test_an_answer_in_another_form_is_named_at_once(size: int, line: bytes) -> None:
+    def never() -> bytes:
+        raise AssertionError("it waits")
+
+    pipe = Pipe(b"loading\n" + line, size)
+    reader = frames.Reader(lambda: pipe.more() or never(), pipe.take)
+    with pytest.raises(HarnessFault) as raised:
+        reader.next(1000)
+    assert 'this looks like an answer; the line of a frame must begin with {"op":' in str(raised.value)
+    assert "docs/harness.md#frames" in str(raised.value)
+
+
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+@pytest.mark.parametrize("noise", [b'{"level": "info", "ops": 3}\n', b"[1]\n", b"{unfinished", b'{"op" }\n'])
+def test_other_json_beside_frames_is_noise(size: int, noise: bytes) -> None:
+    pipe = Pipe(noise + RIGHT, size)
+    assert pipe.reader.next(1000).header == OK | {"bytes": SIZE}
+    assert pipe.noise == noise
 
 
 def announced(size: object) -> bytes:

@@ -1,12 +1,13 @@
 """A command is a label, a name for it is another, and both work wherever an adapter does."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
 import pytest
 from command_line import conformance
-from harness import ROOT, Suite, make_suite
+from harness import ROOT, Suite, gone, make_suite
 from plugin_sessions import Project
 
 from conformance.adapters import registry
@@ -71,6 +72,10 @@ def test_a_gate_takes_a_command_for_the_same_wherever_it_is(folder: Path) -> Non
         ("[tool.lstm-conformance.harness]\n'a b' = 'x'\n", "'a b' is no name"),
         ("[tool.lstm-conformance]\nharness = 'x'\n", "like acme ="),
         ("[tool.lstm-conformance.harness\n", "pyproject.toml: "),
+        (
+            "[tool.lstm-conformance.harnesses]\nacme = './x'\n",
+            "no [tool.lstm-conformance.harnesses]; it is called [tool.lstm-conformance.harness]",
+        ),
         ("[tool.lstm-conformance.harness]\ntorch = './x'\n", "two adapters are called 'torch'"),
     ],
 )
@@ -85,6 +90,8 @@ def test_a_name_that_is_not_there_is_told_beside_those_that_are(folder: Path) ->
     assert {"acme", "brook", "numpy"} <= set(registry.available())
     with pytest.raises(AdapterUnavailable, match="did you mean 'brook'"):
         registry.demand(registry.parse("brok"))
+    with pytest.raises(AdapterUnavailable, match=r"no adapter 'nobody'; installed: acme, .*brook, .*numpy"):
+        registry.demand(registry.parse("nobody"), ["numpy"])
     (folder / "pyproject.toml").write_text("[project]\nname = 'x'\n")
     assert "brook" not in registry.available()
 
@@ -157,8 +164,8 @@ def test_the_frames_are_looked_at_in_order_and_what_is_wrong_first_is_named(fold
     (folder / "acme-engine.py").write_text(f"#!{sys.executable}\n{text.replace(old, new)}")
     found = list(framing.problems("acme", RunSettings(timeout=20)))
     until = framing.CHECKS if check in framing.TOLERATED else framing.CHECKS[: list(BREAKS).index(check) + 1]
-    assert [name for name, _ in found] == list(until)
-    assert [name for name, problem in found if problem] == [check], found
+    assert [name for name, *_ in found] == list(until)
+    assert [name for name, problem, _ in found if problem] == [check], found
 
 
 @pytest.mark.slow
@@ -169,3 +176,98 @@ def test_smoke_waits_for_frames_that_are_wrong(folder: Path) -> None:
     assert "FAILED frames/describe\n" in done.stdout
     assert "do: docs/harness.md#describe" in done.stdout
     assert "10 waits" in done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("command", "pattern", "said"),
+    [
+        ("./nosuch", "frames/hello", "FAILED frames/describe\n  ./nosuch: there is no such command"),
+        ("./nosuch", "weights/*", "FAILED frames/describe\n  ./nosuch: there is no such command"),
+        ("./dies", "weights/W-?", "FAILED frames/answers\n  the harness ended before it answered: exit code 3"),
+    ],
+)
+def test_a_check_that_was_not_asked_for_is_told_if_others_wait_for_it(
+    folder: Path, command: str, pattern: str, said: str
+) -> None:
+    call = 'if request["op"] == "call":'
+    text = EXAMPLE.read_text().replace(call, f"{call}\n        sys.exit(3)")
+    (folder / "dies").write_text(f"#!{sys.executable}\n{text}")
+    (folder / "dies").chmod(0o755)
+    done = conformance("smoke", f"command:{command}", "--check", pattern)
+    assert done.exit_code == 1, done.output
+    assert said in done.stdout
+    done = conformance("smoke", f"command:{command}", "--check", pattern, "--json")
+    assert done.exit_code == 1, done.output
+    assert "failed" in {finding["outcome"] for finding in json.loads(done.stdout)["findings"]}
+
+
+def test_smoke_tells_the_file_of_names_again(folder: Path) -> None:
+    (folder / "mine.yaml").write_text("creek: ./nosuch\n")
+    done = conformance("smoke", "creek", "--harnesses", "mine.yaml")
+    assert "again: conformance smoke creek --check frames/describe --harnesses mine.yaml\n" in done.stdout
+
+
+def test_a_run_says_that_everything_was_refused(folder: Path, suite: Suite) -> None:
+    text = EXAMPLE.read_text().replace('"float32", "float64"', '"float16"')
+    (folder / "acme-engine.py").write_text(f"#!{sys.executable}\n{text}")
+    done = conformance("run", "--adapter", "acme", "--case", "tiny/[plr]*", *suite.folders)
+    assert done.exit_code == 0, done.output
+    assert re.search(
+        r"^acme: refused all \d+ cases, so nothing was checked; the reason of \d+: plain-loop computes in float16, not "
+        "in float32$",
+        done.stdout,
+        re.MULTILINE,
+    ), done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            'del layers[request["handle"]]',
+            "sys.exit(3)",
+            "handles\n  the harness ended before it answered: exit code 3\n  do: have it go on and answer; ",
+        ),
+        (
+            'del layers[request["handle"]]',
+            "import time; print('thinking', file=sys.stderr, flush=True); time.sleep(600)",
+            "handles\n  no answer within 4 s; it last printed:\n  thinking\n  do: have it go on and answer; ",
+        ),
+        (
+            "while line := requests.readline():",
+            "while line := requests.readline() or __import__('time').sleep(600):",
+            "end-of-input\n  at the end of its input it did not end within 1.5 s\n  do: end with exit code 0",
+        ),
+    ],
+)
+def test_the_remedy_is_that_of_what_is_wrong(folder: Path, old: str, new: str, said: str) -> None:
+    text = EXAMPLE.read_text()
+    assert text.count(old) == 1
+    (folder / "acme-engine.py").write_text(f"#!{sys.executable}\n{text.replace(old, new)}")
+    done = conformance("smoke", "acme", "--check", "frames/*", "--timeout", "4")
+    assert done.exit_code == 1
+    assert f"FAILED frames/{said}" in done.stdout, done.stdout
+
+
+@pytest.mark.slow
+def test_a_command_that_does_not_end_when_it_describes_itself_is_ended(folder: Path) -> None:
+    (folder / "acme-engine.py").write_text(f"#!/bin/sh\necho $$ >> {folder}/pids\nexec sleep 600\n")
+    done = conformance("smoke", "acme", "--load-timeout", "15")
+    assert "FAILED frames/describe\n  no answer within 15 s\n" in done.stdout
+    pids = (folder / "pids").read_text().split()
+    assert pids
+    assert all(gone(int(pid)) for pid in pids)
+
+
+def test_a_tensor_under_another_name_is_told_with_the_one_that_is_missing(folder: Path, suite: Suite) -> None:
+    text = EXAMPLE.read_text().replace('"h_n": np', '"hn": np')
+    (folder / "acme-engine.py").write_text(f"#!{sys.executable}\n{text}")
+    done = conformance("run", "--adapter", "acme", "--case", "tiny/[plr]*", *suite.folders)
+    assert "  h_n: not returned; returned without being asked for: hn\n" in done.stdout, done.stdout
+
+
+def test_a_conversation_with_nobody_is_told(folder: Path, suite: Suite) -> None:
+    done = conformance("run", "--adapter", "numpy", "--case", "tiny/[plr]*", *suite.folders, "--trace", "t")
+    assert done.exit_code == 0
+    assert "warning: t is empty: nothing was said to a harness (command:PATH)" in done.output

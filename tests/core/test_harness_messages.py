@@ -1,7 +1,10 @@
 """The messages are what docs/harness.md says: its examples fit the schemas, its tables name every field."""
 
 import json
+import os
 import re
+import sys
+from subprocess import PIPE, Popen
 from typing import get_args
 
 import jsonschema
@@ -14,11 +17,14 @@ from harness import shipped_cases
 from conformance.adapters.harness import messages
 from conformance.adapters.harness.describe import Contracts, Description, parsed
 from conformance.adapters.harness.errors import HarnessFault
+from conformance.adapters.harness.frames import Reader
+from conformance.adapters.harness.frames import to_bytes as frame_to_bytes
 from conformance.adapters.harness.resolved import ResolvedCase, resolved
 from conformance.adapters.harness.weights import sent_weights
 from conformance.adapters.layouts import KERAS, ONE_PER_GATE, TORCH, unpack
 from conformance.case.model import Case
 from conformance.case.tensor_table import HEAD_WEIGHTS, INPUTS, LAYER_WEIGHTS
+from conformance.case.tensors import from_bytes, to_bytes
 from conformance.golden.inputs import make_arrays
 
 DOCUMENT = ROOT / "docs" / "harness.md"
@@ -31,7 +37,7 @@ def examples() -> list[tuple[str, str]]:
     found = []
     decoder = json.JSONDecoder()
     for kind, text in FENCE.findall(TEXT):
-        if kind.startswith("json "):
+        if kind.startswith("json ") and kind != "json safetensors":
             rest = text.strip()
             while rest:
                 _, end = decoder.raw_decode(rest)
@@ -60,11 +66,76 @@ def test_each_example_fits_its_schema_and_nothing_more_does(kind: str, text: str
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(told | {"colour": "red"}, schema_of(kind))
     if kind == "describe":
-        assert parsed(text.encode(), "the example").name == "acme"
+        assert parsed(text.encode(), "the example").name in ("acme", "acme-small")
     if kind.startswith("answer to "):
         assert messages.answer_of(kind.removeprefix("answer to "), told).id == told["id"]
         with pytest.raises(HarnessFault, match="the answer to hello is"):
             messages.answer_of("hello", told | {"op": "done"})
+
+
+def transcript() -> list[tuple[str, str, str]]:
+    """Who speaks, the line, and the description of what follows, of each frame in the conversation in the document."""
+    (text,) = [text for kind, text in FENCE.findall(TEXT) if kind == "text transcript"]
+    return re.findall(r"^(suite|harness): +(.*)⏎\n((?: .*\n)*)", text, re.MULTILINE)
+
+
+def demand_described(payload: bytes, described: str) -> None:
+    """A payload is as the document describes it, byte for byte but for its numbers."""
+    assert bool(payload) == bool(described)
+    if payload:
+        size, header, numbers = re.split(r"^  \+ ", described, flags=re.MULTILINE)[1:]
+        length, _, line = header.partition(" bytes: ")
+        assert payload[:8] == bytes.fromhex(size)
+        shown = json.loads("".join(line.split()).partition(",filled")[0])
+        assert json.loads(payload[8 : 8 + int(length)]) == shown
+        assert len(payload) == 8 + int(length) + int(numbers.partition(" ")[0])
+
+
+def test_the_conversation_in_the_document_is_what_is_said() -> None:
+    case = Case.model_validate({"id": "cell/tiny", "T": 1, "B": 1, "I": 1, "H": 1, "h0": None, "c0": None, "seed": 1})
+    arrays = make_arrays(case)
+    tensors = {"prepare": to_bytes(arrays.weights.flat), "call": to_bytes(arrays.inputs.flat)}
+    spoken = transcript()
+    assert [sender for sender, _, _ in spoken] == ["suite", "harness"] * 4
+    with Popen([sys.executable, ROOT / "examples/harnesses/python/harness.py"], stdin=PIPE, stdout=PIPE) as process:
+        assert process.stdin is not None and process.stdout is not None
+        reader = Reader(lambda: os.read(process.stdout.fileno(), 1 << 16), lambda noise: None)
+        for (_, line, follows), (_, answer, described) in zip(spoken[::2], spoken[1::2], strict=True):
+            request = json.loads(line.replace(", ...}", "}"))
+            payload = tensors.get(request["op"], b"")
+            demand_described(payload, follows)
+            if "case" in request:
+                whole = resolved(case)
+                assert request["case"].items() <= whole.items()
+                request["case"] = whole
+            assert request["bytes"] == len(payload)
+            process.stdin.write(frame_to_bytes({k: v for k, v in request.items() if k != "bytes"}, payload))
+            process.stdin.flush()
+            told, found = reader.next(10_000)
+            told.pop("settings", None)
+            shown = json.loads(answer)
+            if "versions" in told:
+                assert shown["versions"].keys() == told.pop("versions").keys()
+                del shown["versions"]
+            assert told == shown
+            demand_described(found, described)
+        process.stdin.close()
+        assert process.wait(20) == 0
+
+
+def test_the_header_in_the_document_is_one() -> None:
+    (text,) = [text.strip() for kind, text in FENCE.findall(TEXT) if kind == "json safetensors"]
+    payload = len(text).to_bytes(8, "little") + text.encode() + np.float32(0.5).tobytes()
+    assert from_bytes(payload)["x"].tolist() == [[[0.5]]]
+
+
+def test_versions_may_be_pairs_in_an_order_that_stays() -> None:
+    told = {"op": "ok", "id": 1, "bytes": 0}
+    answer = messages.answer_of("hello", told | {"versions": [["runtime", "2"], ["blas", "1"]]})
+    assert list(dict(answer.versions).items()) == [("runtime", "2"), ("blas", "1")]
+    for wrong in ([], {}, [["runtime"]], [["runtime", 2]]):
+        with pytest.raises(HarnessFault, match="versions"):
+            messages.answer_of("hello", told | {"versions": wrong})
 
 
 def rows(heading: str) -> set[str]:

@@ -90,6 +90,9 @@ def test_an_output_that_is_missing_altogether_fails_and_one_too_many_does_not():
     outputs = answer(case, golden) | {"attention": np.zeros(3)}
     assert judge(case, outputs, golden, kappa, precision="float32") == Passed(0.0)
     del outputs["h_n"]
+    told = difference(judge(case, outputs, golden, kappa, precision="float32"), "h_n")
+    assert told == "not returned; returned without being asked for: attention"
+    del outputs["attention"]
     assert difference(judge(case, outputs, golden, kappa, precision="float32"), "h_n") == "not returned"
 
 

@@ -102,6 +102,30 @@ def test_where_nothing_passes_nothing_tells_the_failures_apart(run):
     )
 
 
+def test_what_most_failures_look_like_is_said_where_no_condition_tells_them_apart(tmp_path):
+    ran = tmp_path / "r.jsonl"
+    (tmp_path / "swaps.py").write_text(
+        "from dataclasses import replace\n"
+        "from conformance.adapters.numpy_reference import NumpyReference\n"
+        "class Swaps(NumpyReference):\n"
+        "    name = 'swaps'\n"
+        "    def run(self, case, weights, inputs):\n"
+        "        found = super().run(case, weights, inputs)\n"
+        "        return found | {'h_n': found['c_n'], 'c_n': found['h_n']}\n"
+    )
+    arguments = ["run", "--adapter", f"{tmp_path / 'swaps.py'}:Swaps", "--in-process", "-o", str(ran)]
+    done = CliRunner().invoke(main, [*arguments, "--case", "sequence/short-*", "--case", "batch/*f32*"])
+    assert re.search(
+        r"all \d+ cases failed; none passed, so nothing tells them apart\n  all of these look", done.stdout
+    )
+    assert "final-h-and-c-swapped" in done.stdout
+    (shared,) = read_results(ran).footer.shared
+    assert shared.named == shared.failing
+    some = shared.model_copy(update={"passed": 2, "named": 4, "failing": 7})
+    assert as_text(some).splitlines()[0].endswith("no condition tells the 7 cases that failed from the 2 that passed")
+    assert as_text(some).splitlines()[1].startswith("  4 of these look like ")
+
+
 def test_of_one_failure_nothing_is_said(run):
     ran = run("wrong-once")
     assert ran.told("wrong-once") == ""

@@ -61,7 +61,7 @@ def with_capabilities(**fields: object) -> type:
         ),
         (
             with_capabilities(activations=ActivationSupport(hidden={})),
-            "activations.hidden is {}; it must be any_of(...) or ",
+            "activations.hidden is empty; it must name the activations there",
         ),
         (
             with_capabilities(activations=ActivationSupport(defaults=frozenset({"torch"}))),

@@ -64,8 +64,14 @@ def _of_pyproject(path: Path, changed: int) -> dict[str, str]:
         told: Any = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConformanceError(f"{path}: {error}") from error
-    for key in TABLE.split("."):
+    *above, last = TABLE.split(".")
+    for key in above:
         told = told.get(key, {}) if isinstance(told, dict) else {}
+    if isinstance(told, dict) and (others := [key for key in told if key != last]):
+        raise ConformanceError(
+            f"{path}: there is no [{'.'.join(above)}.{shortened(others[0])}]; it is called [{TABLE}]"
+        )
+    told = told.get(last, {}) if isinstance(told, dict) else {}
     return _checked(told, f"{path}: [{TABLE}]", 'acme = "./acme-harness"')
 
 

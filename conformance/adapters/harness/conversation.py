@@ -22,7 +22,8 @@ _STDERR: Final = 2
 _LOOK_SECONDS: Final = 0.25
 _DRAIN_SECONDS: Final = 0.5
 """After the process has ended: for what is still under way, and no longer, as its children may hold its output open."""
-_END_SECONDS: Final = 1.5
+END_SECONDS: Final = 1.5
+"""In which a harness must have ended after its input has."""
 _NOISE_KEPT: Final = 1000
 _PIECE: Final = MEBIBYTE
 _POSIX: Final = os.name == "posix"
@@ -39,6 +40,7 @@ class Conversation:
 
     Attributes:
         noise: the beginning of what it has printed beside its frames.
+        killed: whether it did not end by itself in time, after its input had.
 
     Raises:
         AdapterUnavailable: it cannot be started.
@@ -61,6 +63,7 @@ class Conversation:
         if _POSIX:
             os.set_blocking(self._in, False)
         self.noise = b""
+        self.killed = False
         self._trace = Trace(label)
         self._reader = Reader(self._more, self._take_noise)
         self._numbers = count(1)
@@ -111,10 +114,11 @@ class Conversation:
             assert self._process.stdin is not None
             self._process.stdin.close()
         try:
-            self._process.wait(_END_SECONDS)
+            self._process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+            self.killed = True
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._trace.end(ending(self._process.returncode))
@@ -146,7 +150,7 @@ class Conversation:
 
     def _ended(self, doing: str) -> HarnessDied:
         try:
-            code = self._process.wait(_END_SECONDS)
+            code = self._process.wait(END_SECONDS)
         except subprocess.TimeoutExpired as error:
             raise HarnessFault("it closed its standard output and did not end") from error
         self._trace.end(ending(code))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Final, Literal
+from typing import IO, Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
 from conformance.adapters.base import EmptyRows, PaddedY
-from conformance.adapters.capabilities import Capabilities
+from conformance.adapters.capabilities import ActivationSupport, Capabilities
 from conformance.adapters.harness.errors import ending
 from conformance.adapters.layouts import Layout
+from conformance.adapters.words import faults_of, instead_of
 from conformance.case.dtypes import DTypeName, Precision
 from conformance.case.errors import AdapterUnavailable
 from conformance.case.options import Frozen
@@ -72,13 +74,44 @@ def parsed(text: bytes, where: str) -> Description:
             f"{PROTOCOL}"
         )
     try:
-        return Description.model_validate_json(text)
+        description = Description.model_validate_json(text)
+        problems = [f"capabilities.{fault}" for fault in faults_of(description.capabilities)]
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:_SHOWN]]
-        raise AdapterUnavailable(
-            f"{where} does not describe a harness (docs/harness.md#describe):\n"
-            + visible("\n".join(problems), lines=True)
-        ) from error
+        problems = _problems(error, told)
+    if not problems:
+        return description
+    raise AdapterUnavailable(
+        f"{where} does not describe a harness (docs/harness.md#describe):\n"
+        + visible("\n".join(problems[:_SHOWN]), lines=True)
+    )
+
+
+_KEYS: Final = {
+    (): tuple(Description.model_fields),
+    ("capabilities",): tuple(each.name for each in dataclasses.fields(Capabilities)),
+    ("capabilities", "activations"): tuple(each.name for each in dataclasses.fields(ActivationSupport)),
+    ("contracts",): tuple(Contracts.model_fields),
+    ("weights",): tuple(each.name for each in dataclasses.fields(Layout)),
+}
+_UNKNOWN_KEY: Final = ("extra_forbidden", "unexpected_keyword_argument")
+
+
+def _problems(error: ValidationError, told: Any) -> list[str]:
+    """What the model found wrong, a line each; of a key that it does not know, with those that it does."""
+    found = []
+    for each in error.errors():
+        where = each["loc"]
+        if where[0] == "weights" and len(where) > 1:  # a word or a layout: what is wrong with the one that is meant
+            if (where[1] == Layout.__name__) == isinstance(told.get("weights"), str):
+                continue
+            where = (where[0], *where[2:])
+        key = where[-1] if where else ""
+        if each["type"] in _UNKNOWN_KEY and where[:-1] in _KEYS:
+            message = f"no such field; {instead_of(key, _KEYS[where[:-1]])}"  # type: ignore[index]
+        else:
+            message = each["msg"]
+        found.append(f"{'.'.join(map(str, where))}: {message}")
+    return found
 
 
 def asked(words: Sequence[str], environment: Mapping[str, str] | None = None) -> Description:
@@ -113,6 +146,8 @@ def asked(words: Sequence[str], environment: Mapping[str, str] | None = None) ->
             raise AdapterUnavailable(f"{command} ended with {ending(code)}{_last_lines(said)}")
         printed.seek(0)
         text = printed.read(_MOST_BYTES + 1)
+    if not text.strip():
+        raise AdapterUnavailable(f"{command} printed nothing; it must print what docs/harness.md#describe has")
     if len(text) > _MOST_BYTES:
         raise AdapterUnavailable(f"{command} printed more than {_MOST_BYTES:,} bytes")
     return parsed(text, command)
@@ -122,12 +157,21 @@ def cannot_start(words: Sequence[str], error: OSError) -> str:
     """Why a command cannot be started, and what to do."""
     name = shortened(words[0])
     if isinstance(error, FileNotFoundError):
+        if Path(words[0]).is_file():
+            return f"{name}: what its first line names to run it is not there{_first_line(Path(words[0]))}"
         return f"{name}: there is no such command"
     if Path(words[0]).is_dir():
         return f"{name}: is a folder; name the file in it that is to be run"
     if isinstance(error, PermissionError):
         return f"{name}: is not executable; chmod +x it, or name what runs it, as in command:'python3 {name}'"
     return f"{name}: cannot be started: {error.strerror}"
+
+
+def _first_line(path: Path) -> str:
+    """The first line of a script, with a colon before it; nothing of a program, whose loader is missing."""
+    with path.open("rb") as file:
+        line = file.readline(_MOST_SAID)
+    return f": {shortened(line.decode(errors='replace').rstrip())}" if line.startswith(b"#!") else ""
 
 
 def _last_lines(file: IO[bytes]) -> str:

@@ -1,12 +1,14 @@
 """Frames: one line of JSON that begins with `{"op":`, then as many bytes as its `bytes` says.
 
-What is on a line before that, and every line without it, is noise: whatever an engine prints to standard output.
+What is on a line before that, and every line without it, is noise: whatever an engine prints to standard output. Only a
+line that is an answer but for its beginning is none: who waits for the right one waits for ever.
 Everything that is read is bounded.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -19,6 +21,10 @@ MOST_HEADER: Final = MEBIBYTE
 MOST_NOISE: Final = MEBIBYTE
 """The most bytes of a header, and of what is printed beside the frames before one answer."""
 _TENSORS_AT: Final = 8
+_INDENTED: Final = 64
+_OPENING: Final = (b"", b"{", b'"')
+_FIELD: Final = re.compile(rb'\s*"op"\s*:')
+"""How the line of an object begins that is written over several lines."""
 
 
 class Frame(NamedTuple):
@@ -87,14 +93,15 @@ class Reader:
         while True:
             end = self._kept.find(b"\n")
             start = self._kept.find(START, 0, end if end >= 0 else len(self._kept))
-            # What may still become the beginning of a frame is kept.
-            skipped = start if start >= 0 else end + 1 if end >= 0 else max(len(self._kept) - len(START) + 1, 0)
+            skipped = start if start >= 0 else end + 1 if end >= 0 else self._skippable()
             if skipped:
                 noise += skipped
                 if noise > MOST_NOISE:
                     raise HarnessFault(f"more than {MOST_NOISE:,} bytes on standard output that are no frame")
-                self._noise(bytes(self._kept[:skipped]))
+                beside = bytes(self._kept[:skipped])
+                self._noise(beside)
                 del self._kept[:skipped]
+                _demand_no_answer(beside)
             elif start == 0 and end >= 0:
                 line = bytes(self._kept[:end])
                 del self._kept[: end + 1]
@@ -107,6 +114,12 @@ class Reader:
                 except EndOfFile:
                     self._noise(bytes(self._kept))
                     raise
+
+    def _skippable(self) -> int:
+        """How many bytes of a line without an end yet are noise, and cannot become a frame or what is meant as one."""
+        if bytes(self._kept[:_INDENTED]).lstrip()[:1] in _OPENING and len(self._kept) <= MOST_HEADER:
+            return 0
+        return max(len(self._kept) - len(START) + 1, 0)
 
     def _payload(self, size: int) -> bytes:
         """The bytes after a line, looked at as they come: one that waits for bytes nobody sends would wait for ever."""
@@ -143,6 +156,25 @@ def _extent(header: bytes) -> int:
         return int(max(ends, default=0))
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise HarnessFault(f"what follows a header is not safetensors: {type(error).__name__}: {error}") from error
+
+
+def _demand_no_answer(beside: bytes) -> None:
+    """Raises HarnessFault if a line that is no frame is meant as one: an object with `op`, or the line of one."""
+    if not beside.endswith(b"\n") or (_FIELD.match(beside) is None and not _is_object_with_op(beside)):
+        return
+    raise HarnessFault(
+        f"this looks like an answer; the line of a frame must begin with {START.decode()} and hold all of it "
+        f"(docs/harness.md#frames): {_shown(beside.strip())}"
+    )
+
+
+def _is_object_with_op(line: bytes) -> bool:
+    if not (line.lstrip().startswith(b"{") and b'"op"' in line):
+        return False
+    try:
+        return "op" in parse_json(line)
+    except ValueError:
+        return False
 
 
 def _shown(line: bytes) -> str:

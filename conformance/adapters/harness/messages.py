@@ -62,12 +62,18 @@ class Stop(_Message):
     op: Literal["stop"]
 
 
+_Named = Annotated[dict[str, str], Field(min_length=1)]
+_Pair = Annotated[list[str], Field(min_length=2, max_length=2)]
+_Pairs = Annotated[list[_Pair], Field(min_length=1)]
+
+
 class Loaded(_Message):
     """The answer to hello: the engine is there."""
 
     op: Literal["ok"]
-    versions: dict[str, str] = Field(
-        min_length=1, description="of each package whose code computes the answer, the deciding one first"
+    versions: _Named | _Pairs = Field(
+        description="of each package whose code computes the answer, the deciding one first; as pairs of name and "
+        "version where the order of an object cannot be chosen"
     )
     settings: dict[str, str] = Field(default={}, description="what decides about precision and kernels")
 

@@ -65,8 +65,10 @@ def _shared(
         return None
     outcomes = tuple(dict.fromkeys(record.outcome for record in failing))
     share = Shared(adapter=adapter, outcomes=outcomes, failing=len(failing), passed=len(passed))
+    mistakes, named = _likeness(failing)
+    alike = {"mistakes": mistakes, "named": named}
     if not passed:
-        return share.model_copy(update={"explained": len(failing)})
+        return share.model_copy(update={"explained": len(failing)} | alike)
     records = [*failing, *passed]
     known = conditions.table([record.case for record in records])
     if known is None:
@@ -75,7 +77,7 @@ def _shared(
     penalties, keys = ([getattr(c, name) for c in known.conditions] for name in ("penalty", "key"))
     found = conjunctions(known.holds, wrong, penalties, keys)
     if not found:
-        return None
+        return share.model_copy(update=alike) if mistakes else None
     explained = np.any([each.holds(known.holds) for each in found], axis=0) & wrong
     return share.model_copy(
         update={

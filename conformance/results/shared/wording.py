@@ -26,12 +26,19 @@ def statements(shared: Shared) -> list[Statement]:
     """What is to be said, the most important first."""
     ended = _or([*shared.outcomes])
     if not shared.conditions:
-        return [Statement(f"all {shared.failing:,} cases {ended}; none {Passed.name}, so nothing tells them apart")]
+        return [Statement(_undivided(shared, ended), tuple(_likeness(shared, shared.failing)))]
     found = [Statement(_sentence(each, shared, ended), tuple(_details(each, shared))) for each in shared.conditions]
     if left := shared.failing - shared.explained:
         others = "the other one is" if left == 1 else f"the other {left:,} are"
         found.append(Statement(f"{others} left unexplained"))
     return found
+
+
+def _undivided(shared: Shared, ended: str) -> str:
+    if shared.passed:
+        failing = f"the {shared.failing:,} cases that {ended}"
+        return f"no condition tells {failing} from the {shared.passed:,} that {Passed.name}"
+    return f"all {shared.failing:,} cases {ended}; none {Passed.name}, so nothing tells them apart"
 
 
 def as_text(shared: Shared) -> str:
@@ -69,13 +76,17 @@ def _details(each: SharedConditions, shared: Shared) -> Iterator[str]:
         facts.append(f"{others}{_and(borders)}")
     if facts:
         yield f"of those that {Passed.name}, {'; '.join(facts)}"
-    if each.mistakes:
-        count = "all" if each.named == each.failing else f"{each.named:,}"
-        yield f"{count} of these look like {_or(_first(each.mistakes))}"
+    yield from _likeness(each, each.failing)
     if each.alternatives:
         fit = [_and([*texts]) for texts in each.alternatives]
         more = f", and {len(fit) - _ALTERNATIVES_NAMED} more" if len(fit) > _ALTERNATIVES_NAMED else ""
         yield f"these fit as well: {'; '.join(fit[:_ALTERNATIVES_NAMED])}{more}"
+
+
+def _likeness(each: Shared | SharedConditions, failing: int) -> Iterator[str]:
+    if each.mistakes:
+        count = "all" if each.named == failing else f"{each.named:,}"
+        yield f"{count} of these look like {_or(_first(each.mistakes))}"
 
 
 def _first(names: Sequence[str]) -> list[str]:

@@ -9,11 +9,13 @@ should change nothing must leave it as it is.
     options.py, tensors.py, conduct.py    the checks that an adapter's `Capabilities` call for
     crossed.py      those of options together with calls, blocks, lengths and directions
     asker.py        puts questions to the adapter's worker
+    finding.py      `Finding`: what was found with one check
     checking.py     `Smoke`: runs the checks in order, with one `Finding` each
 """
 
 from __future__ import annotations
 
-from conformance.run.smoke.checking import Finding, Smoke
+from conformance.run.smoke.checking import Smoke
+from conformance.run.smoke.finding import Finding
 
 __all__ = ["Finding", "Smoke"]

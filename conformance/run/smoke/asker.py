@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.case.outcomes import Crashed, Errored, Failed, Outcome, TimedOut, Unsupported
+from conformance.case.outcomes import Crashed, Errored, Failed, Outcome, TimedOut, Unsupported, killed_at
 from conformance.case.tensors import Array, from_bytes, to_bytes
 from conformance.run.messages import AtFault, Computed, Died, Raised, Refused, Silent, is_last
 from conformance.run.process import Worker
@@ -90,14 +90,14 @@ class Asker:
         match told:
             case Died(text):
                 raise NoAnswer(Crashed, ["the process ended: " + text])
-            case Silent(_, seconds):
-                raise NoAnswer(TimedOut, [f"no answer within {seconds:g} s"])
+            case Silent(printed, seconds):
+                raise NoAnswer(TimedOut, [f"no answer within {seconds:g} s{killed_at(printed)}", *printed.splitlines()])
             case AtFault(text):
                 raise NoAnswer(Errored, [text])
             case Refused(reason):
                 raise NoAnswer(Unsupported, [f"declared, but refused: {reason}"])
             case Raised(text, traceback):
-                raise NoAnswer(Errored, [text, *_place(traceback)])
+                raise NoAnswer(Errored, [text, *_place(text, traceback)])
             case Computed():
                 return self._of_numbers(question, told)
 
@@ -113,14 +113,18 @@ class Asker:
         return Answer({name: outputs[name] for name in case.outputs}, told.precision)
 
 
-def _place(trace: str) -> list[str]:
-    """Where it was raised: the lines of a traceback starting at the adapter's own."""
+def _place(text: str, trace: str) -> list[str]:
+    """Where it was raised: the lines of a traceback starting at the adapter's own; what a harness says of it."""
+    if _HARNESS in trace.replace("\\", "/"):
+        _, _, noted = trace.rpartition(f"{text}\n")
+        return noted.splitlines() if noted != trace else []
     lines = trace.splitlines()[1:-1]
     starts = [n for n, line in enumerate(lines) if line.startswith('  File "')]
     own = [n for n in starts if not any(path in lines[n].replace("\\", "/") for path in _OURS)]
     return [line.removeprefix("  ") for line in lines[own[0] :]] if own else []
 
 
+_HARNESS = "conformance/adapters/harness/"
 _OURS = ("conformance/run/worker.py", "conformance/adapters/base.py")
 
 

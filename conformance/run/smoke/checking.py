@@ -5,8 +5,7 @@ from __future__ import annotations
 import fnmatch
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,9 +21,8 @@ from conformance.run.settings import RunSettings
 from conformance.run.smoke import conduct, crossed, framing, options, tensors
 from conformance.run.smoke.asker import Answer, Asker, NoAnswer
 from conformance.run.smoke.declared import Declared, declared
+from conformance.run.smoke.finding import Finding, Outcome
 from conformance.run.smoke.questions import Check, Question, distance, plain
-
-Outcome = Literal["passed", "failed", "known", "refused", "noted", "waits"]
 
 DIFFER = 2.0
 """In unit roundoffs of the largest number of a tensor: an ignored option leaves the numbers identical, or within this
@@ -33,31 +31,6 @@ SAME = 2.0
 """As a multiple of the noise allowed: two correct computations of the same may err in opposite directions."""
 
 _NARROWER = {"float64": "float32", "float32": "bfloat16", "float16": "bfloat16"}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check.
-
-    outcome: `known` is a failure that a known deviation describes; `refused`: declared, but the adapter raises
-    UnsupportedOption; `noted`: a run tolerates it; `waits`: cannot be decided before other checks pass.
-    text: what was found; remedy: what to do about it. Both are plain sentences, and empty for `passed`.
-    """
-
-    check: str
-    about: str
-    outcome: Outcome
-    text: str = ""
-    remedy: str = ""
-    again: str = ""
-
-    def message(self) -> str:
-        """The finding as text: the check, what was found, what to do, how to run it again."""
-        lines = [f"{self.outcome.upper()} {self.check}"]
-        lines += [f"  {line}" for line in self.text.splitlines() if line.strip()]
-        lines += [f"  do: {self.remedy}"] if self.remedy else []
-        lines += [f"  again: {self.again}"] if self.again else []
-        return "\n".join(lines)
 
 
 class Smoke:
@@ -84,7 +57,7 @@ class Smoke:
     ) -> None:
         settings = settings or RunSettings()
         place = settings.place_of(adapter)
-        self._again_with = place.option
+        self._again_with = settings.again(adapter)
         self.adapter = adapter
         self._deviations = deviations or []
         self._found_versions: dict[str, str] | None = None
@@ -95,11 +68,17 @@ class Smoke:
         framed = framing.CHECKS if self._declared.harness else ()
         ids = [*framed, *_FIRST, *(check.id for check in every)]
         for pattern in patterns:
-            if not fnmatch.filter(ids, pattern):
+            # Of an adapter that declares nothing nobody knows all checks; the one that says why fails.
+            if self._declared.capabilities is not None and not fnmatch.filter(ids, pattern):
                 raise ConformanceError(f"no check matches {pattern!r}; conformance smoke {adapter} -v lists them")
         self._wanted = {i for i in ids if not patterns or any(fnmatch.fnmatchcase(i, p) for p in patterns)}
         self._every = [check for check in every if check.id in self._wanted]
         self.checks = [i for i in ids if i in self._wanted]
+
+    @property
+    def told_versions(self) -> dict[str, str]:
+        """`versions`, as far as the findings needed them; starts nothing."""
+        return self._found_versions or {}
 
     @property
     def versions(self) -> dict[str, str]:
@@ -117,24 +96,36 @@ class Smoke:
             return Declared((str(error),), harness=True)  # the first check says it
 
     def findings(self) -> Iterator[Finding]:
-        """A finding for each of `checks`, in order. Checks that depend on a failed one wait."""
+        """A finding for each of `checks`, in order.
+
+        Checks that depend on a failed one wait; that one is among the findings even if no pattern asked for it.
+        """
         stopped = ""
+        left = set(self.checks)
         try:
-            for finding in self._framing():
-                if finding.outcome == "failed":
-                    stopped = f"waits for {finding.check}"
-                if finding.check in self._wanted:
-                    yield finding
-            for name, check in _FIRST.items():
-                finding = Finding(name, _ABOUT[name], "waits", stopped) if stopped else check(self)
-                if finding.outcome == "failed" and name != "class/imports":
-                    stopped = f"waits for {name}"
-                if name in self._wanted:
+            for finding in self._prerequisites():
+                left.discard(finding.check)
+                stops = finding.outcome == "failed" and finding.check != "class/imports"
+                stopped = f"waits for {finding.check}" if stops else stopped
+                if finding.check in self._wanted or (stops and (left or not self.checks)):
                     yield finding
             for each in self._every:
                 yield Finding(each.id, each.about, "waits", stopped) if stopped else self._tried(each)
         finally:
             self._asker.close()
+
+    def _prerequisites(self) -> Iterator[Finding]:
+        """The findings that everything else depends on; after one that failed, the others wait for it."""
+        stopped = ""
+        for finding in self._framing():
+            if finding.outcome == "failed":
+                stopped = f"waits for {finding.check}"
+            yield finding
+        for name, check in _FIRST.items():
+            finding = Finding(name, _ABOUT[name], "waits", stopped) if stopped else check(self)
+            if finding.outcome == "failed" and name != "class/imports":
+                stopped = f"waits for {name}"
+            yield finding
 
     def _framing(self) -> Iterator[Finding]:
         """The findings about the frames of a harness; after one that failed, the others wait for it."""
@@ -142,8 +133,8 @@ class Smoke:
             return
         left = dict.fromkeys(framing.CHECKS)
         last = ""
-        for last, problem in framing.problems(self.adapter, self._settings):
-            about, remedy = framing.about(last)
+        for last, problem, remedy in framing.problems(self.adapter, self._settings):
+            about = framing.about(last)
             del left[last]
             if problem:
                 outcome: Outcome = "noted" if last in framing.TOLERATED else "failed"
@@ -151,7 +142,7 @@ class Smoke:
             else:
                 yield Finding(last, about, "passed")
         for name in left:
-            yield Finding(name, framing.about(name)[0], "waits", f"waits for {last}")
+            yield Finding(name, framing.about(name), "waits", f"waits for {last}")
 
     def _first(self, name: str, problem: str, remedy: str) -> Finding:
         if not problem:
@@ -190,7 +181,8 @@ class Smoke:
             if error.outcome is not Unsupported:
                 finding = self._wrong(check, str(error))
             else:
-                finding = Finding(check.id, check.about, "refused", str(error), _REFUSED, self._again(check.id))
+                remedy = _REFUSED + self._or_undeclared(check)
+                finding = Finding(check.id, check.about, "refused", str(error), remedy, self._again(check.id))
         else:
             finding = self._wrong(check, problem) if problem else Finding(check.id, check.about, "passed")
         return self._tried_apart(check, finding) if check.parts and finding.outcome != "passed" else finding
@@ -210,7 +202,16 @@ class Smoke:
             if set(deviation.mistake) & set(check.mistakes) and deviation.holds_for(self.versions):
                 text = f"known deviation: {deviation.reason} ({deviation.where})"
                 return Finding(check.id, check.about, "known", text)
-        return Finding(check.id, check.about, "failed", problem, check.remedy, self._again(check.id))
+        remedy = check.remedy + self._or_undeclared(check)
+        return Finding(check.id, check.about, "failed", problem, remedy, self._again(check.id))
+
+    def _or_undeclared(self, check: Check) -> str:
+        """What a harness that has not the option must say, where it has it by default."""
+        if not self._declared.harness:
+            return ""
+        return "".join(
+            f"; without it: {_WITHOUT[part]} in capabilities" for part in check.id.split("/") if part in _WITHOUT
+        )
 
     def _again(self, name: str) -> str:
         return shlex.join(("conformance", "smoke", self.adapter, "--check", name, *self._again_with))
@@ -228,6 +229,9 @@ _ABOUT = {
     "class/imports": "no framework imported with the class",
     "class/plain-case": "an answer of the right form to the plainest case",
 }
+_WITHOUT = {"blocks": '"blocks": false', "layers": '"max_layers": 1'}
+_WITHOUT |= dict.fromkeys(("head", "W_y", "b_y"), '"head": false')
+"""What leaves out an option that is declared by default, by a part of the ids of its checks."""
 _REFUSED = "remove it from the capabilities, unless only this device or version lacks it"
 
 

@@ -6,26 +6,25 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
 from importlib.metadata import packages_distributions
-from typing import Any, get_args
-
-import execnet
+from typing import Any
 
 from conformance.adapters import registry
 from conformance.adapters.base import Adapter
 from conformance.adapters.capabilities import ActivationSupport, Capabilities
 from conformance.adapters.harness.adapter import CommandAdapter
-from conformance.case.dtypes import DTypeName
+from conformance.adapters.words import faults_of, set_faults
 from conformance.case.errors import AdapterUnavailable
-from conformance.case.option_table import OPTIONS
-from conformance.case.options import DEFAULTS, PARAMETERS, Activation, ActivationName, Direction
+from conformance.run.confine import confine
+from conformance.run.connection import END, CannotStart, Connection
 from conformance.run.places import HERE, Place
 from conformance.run.settings import LOAD_SECONDS
 
-_BOOTSTRAP = "from conformance.run.smoke.declared import describe\ndescribe(channel)\n"
+_PROGRAM = "from conformance.run.smoke.declared import describe\ndescribe(channel)\n"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,21 +61,16 @@ def declared(adapter: str, place: Place = HERE, seconds: float = LOAD_SECONDS) -
     label = registry.parse(adapter)
     name = label.here
     registry.demand(label, place.adapters)
-    group = execnet.Group()
+    connection = Connection(place, _PROGRAM)
+    connection.send({"name": name})
     try:
-        channel = group.makegateway(place.gateway).remote_exec(place.preamble + _BOOTSTRAP)
-        channel.send(name)
-        try:
-            told = channel.receive(seconds)
-        except channel.TimeoutError as error:
-            problem = f"its class did not load within {seconds:g} s (--load-timeout)"
-            raise AdapterUnavailable(f"{name}: {problem}") from error
-        except (EOFError, channel.RemoteError) as error:
-            raise AdapterUnavailable(f"{name}: the process that loads its class gave no answer: {error}") from error
-    except (OSError, AssertionError, execnet.HostNotFound) as error:
-        raise AdapterUnavailable(f"{name}: no process can be started there: {error!r}") from error
+        connection.open()
+        connection.wait_until_started(seconds)
+        told = _told(connection, label, seconds)
+    except CannotStart as error:
+        raise AdapterUnavailable(f"{name}: {error}") from error
     finally:
-        group.terminate(timeout=2.0)
+        connection.close(at_work=True)  # with what it has started: a command may hang when it is to describe itself
     if "unavailable" in told:
         raise AdapterUnavailable(told["unavailable"])
     fields = told["capabilities"]
@@ -85,9 +79,28 @@ def declared(adapter: str, place: Place = HERE, seconds: float = LOAD_SECONDS) -
     return Declared(told["faults"], fields, told["imported"], told["harness"])
 
 
+def _told(connection: Connection, label: registry.Label, seconds: float) -> Any:
+    """What `describe` sends."""
+    deadline = connection.began + seconds
+    for first in (True, False):
+        came, told = connection.receive(deadline)
+        if came > deadline:
+            what = "it did not describe itself" if label.command else "its class did not load"
+            printed = "".join(f"\n{line}" for line in connection.kill().splitlines())
+            raise AdapterUnavailable(f"{label.here}: {what} within {seconds:g} s (--load-timeout){printed}")
+        if told is END or not isinstance(told, dict):
+            said = connection.last_words()
+            raise AdapterUnavailable(f"{label.here}: the process that loads its class gave no answer: {said}")
+        if first:
+            connection.known_as(**told)
+    return told
+
+
 def describe(channel: Any) -> None:
     """Load the class and send what is wrong with it, or else what it declares."""
-    name = channel.receive()
+    name = channel.receive()["name"]
+    log, mark = confine()
+    channel.send({"pid": os.getpid(), "log": log, "mark": mark})
     before = set(sys.modules)
     try:
         kind = registry.load(name)
@@ -118,81 +131,11 @@ def faults(kind: Any, name: str) -> list[str]:
             found.append("name is not a text; messages call the adapter by it")
     elif getattr(kind, "name", None) != name:
         found.append(f"name is {getattr(kind, 'name', None)!r}; its entry point calls it {name!r}")
-    found += _set_faults("devices", kind.devices, None)
+    found += set_faults("devices", kind.devices, None)
     capabilities = getattr(kind, "capabilities", None)
     if not isinstance(capabilities, Capabilities):
         return [*found, f"capabilities is {capabilities!r}; it must be a Capabilities(...)"]
-    for field, allowed in _WORDS.items():
-        found += _set_faults(field, getattr(capabilities, field), allowed)
-    for field in ("dtypes", "directions"):
-        found += [f"{field} is empty: there is nothing to run"] if not getattr(capabilities, field) else []
-    found += _scalar_faults(capabilities)
-    return found + _activation_faults(capabilities.activations)
-
-
-_WORDS: dict[str, tuple[str, ...]] = {
-    "dtypes": get_args(DTypeName),
-    "directions": get_args(Direction),
-    **{name: option.words for name, option in OPTIONS.items() if option.words},
-}
-"""The capabilities that are sets of words, with the allowed words: those that cases use."""
-_LENGTHS = ("each", "common", "none")
-
-
-def _set_faults(field: str, given: Any, allowed: Iterable[str] | None) -> list[str]:
-    if not isinstance(given, (set, frozenset)):
-        return [f"{field} is {given!r}; it must be a frozenset, like frozenset({{'...'}})"]
-    return [
-        f"{field} has {word!r}; allowed: {', '.join(allowed)}"
-        for word in sorted(given, key=repr)
-        if allowed is not None and word not in allowed
-    ]
-
-
-def _scalar_faults(capabilities: Capabilities) -> list[str]:
-    found = []
-    if capabilities.lengths not in _LENGTHS:
-        found.append(f"lengths is {capabilities.lengths!r}; allowed: {', '.join(_LENGTHS)}")
-    for field in dataclasses.fields(Capabilities):
-        value = getattr(capabilities, field.name)
-        if isinstance(field.default, bool) and not isinstance(value, bool):
-            found.append(f"{field.name} is {value!r}; it must be True or False")
-    for name, least in (("max_layers", 1), ("max_steps", 1), ("min_length", 0)):
-        value = getattr(capabilities, name)
-        if not (isinstance(value, int) and value >= least) and not (value is None and name.startswith("max")):
-            found.append(f"{name} is {value!r}; it must be a whole number of at least {least}")
-    return found
-
-
-def _activation_faults(support: Any) -> list[str]:
-    if not isinstance(support, ActivationSupport):
-        return [f"activations is {support!r}; it must be an ActivationSupport(...)"]
-    found = _set_faults("activations.defaults", support.defaults, DEFAULTS)
-    known = get_args(ActivationName)
-    for position in ("gate", "cell", "hidden"):
-        accepted = getattr(support, position)
-        if not isinstance(accepted, Mapping) or not accepted:
-            found.append(f"activations.{position} is {accepted!r}; it must be any_of(...) or exactly(...)")
-            continue
-        for name, pairs in accepted.items():
-            where = f"activations.{position}"
-            if name not in known:
-                found.append(f"{where} has {name!r}; allowed: {', '.join(known)}")
-            elif pairs is not None:
-                found += _pair_faults(where, name, pairs)
-    return found
-
-
-def _pair_faults(where: str, name: str, pairs: Any) -> list[str]:
-    found = []
-    for pair in pairs:
-        try:
-            alpha, beta = pair
-            Activation(name=name, alpha=alpha, beta=beta)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            takes = " and ".join(PARAMETERS.get(name, ())) or "no parameters"
-            found.append(f"{where}: {name} with {pair!r}; it takes {takes}, as (alpha, beta), None for one it lacks")
-    return found
+    return found + faults_of(capabilities)
 
 
 def _plain(name: str) -> str:

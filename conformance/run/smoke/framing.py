@@ -15,6 +15,7 @@ from typing import Any, Final
 from conformance.adapters import registry
 from conformance.adapters.harness import trace
 from conformance.adapters.harness.adapter import CommandAdapter
+from conformance.adapters.harness.conversation import END_SECONDS
 from conformance.adapters.harness.describe import asked
 from conformance.adapters.harness.errors import EngineError, HarnessDied, ending
 from conformance.case.errors import AdapterUnavailable, ConformanceError
@@ -51,11 +52,19 @@ class _Checked:
             self._adapter = self.kind(self.device)
         return self._adapter
 
-    def ended(self) -> int:
-        """How the process of the adapter ends at the end of its input; the next one is another."""
+    def demand_end(self, when: str) -> None:
+        """Have the process of the adapter end at the end of its input; the next one is another.
+
+        Raises:
+            _Wrong: it does not, or not as it should.
+        """
         adapter, self._adapter = self.adapter, None
         self.noise += adapter.conversation.noise
-        return adapter.conversation.close()
+        code = adapter.conversation.close()
+        if adapter.conversation.killed:
+            raise _Wrong(f"{when} it did not end within {END_SECONDS:g} s")
+        if code:
+            raise _Wrong(f"{when} it ended with {ending(code)}, not with exit code 0")
 
 
 def _describe(checked: _Checked) -> None:
@@ -110,14 +119,12 @@ def _stop(checked: _Checked) -> None:
         raise _Wrong("after stop it answers as before")
     except HarnessDied:
         pass
-    if code := checked.ended():
-        raise _Wrong(f"after stop it ended with {ending(code)}, not with exit code 0")
+    checked.demand_end("after stop")
 
 
 def _end_of_input(checked: _Checked) -> None:
     _answers(checked)
-    if code := checked.ended():
-        raise _Wrong(f"at the end of its input it ended with {ending(code)}, not with exit code 0")
+    checked.demand_end("at the end of its input")
 
 
 def _noise(checked: _Checked) -> None:
@@ -131,21 +138,27 @@ _CHECKS: Final[dict[str, tuple[Callable[[_Checked], None], str, str]]] = {
     "frames/answers": (_answers, "the plainest case is answered", "docs/harness.md#requests"),
     "frames/handles": (_handles, "two layers at a time, and none that was dropped", "keep layers by their handle"),
     "frames/stop": (_stop, "stop is answered, and ends it", "docs/harness.md#stop"),
-    "frames/end-of-input": (_end_of_input, "the end of its input ends it", "return when reading a line gives nothing"),
+    "frames/end-of-input": (
+        _end_of_input,
+        "the end of its input ends it",
+        "end with exit code 0 when there is nothing left to read",
+    ),
     "frames/noise": (_noise, "nothing else on standard output", "give standard output to the frames alone"),
 }
 CHECKS: Final = tuple(_CHECKS)
+_GO_ON: Final = "have it go on and answer; --trace FILE shows the request that it did not answer"
+"""The remedy where it is not what the check looks at that is wrong."""
 TOLERATED: Final = ("frames/noise",)
 """What a run skips and a smoke only tells."""
 
 
-def about(check: str) -> tuple[str, str]:
-    """What a check looks at, and the remedy."""
-    return _CHECKS[check][1:]
+def about(check: str) -> str:
+    """What a check looks at."""
+    return _CHECKS[check][1]
 
 
-def problems(adapter: str, settings: RunSettings) -> Iterator[tuple[str, str]]:
-    """Each check with what is wrong, empty if nothing is; the first that fails is the last.
+def problems(adapter: str, settings: RunSettings) -> Iterator[tuple[str, str, str]]:
+    """Each check with what is wrong, empty if nothing is, and the remedy; the first that fails is the last.
 
     Args:
         adapter: the label of a harness.
@@ -161,22 +174,26 @@ def problems(adapter: str, settings: RunSettings) -> Iterator[tuple[str, str]]:
     try:
         connection.open()
         connection.wait_until_started(settings.load_timeout)
-        deadline = time.monotonic() + settings.load_timeout
+        seconds = settings.load_timeout
+        deadline = time.monotonic() + seconds
         for check in ("", *CHECKS):
             came, told = connection.receive(deadline)
             if came > deadline:
-                yield check or CHECKS[0], f"no answer in time; the last it printed:\n{connection.kill()}"
+                printed = connection.kill()
+                said = f"; it last printed:\n{printed}" if printed else ""
+                yield check or CHECKS[0], f"no answer within {seconds:g} s{said}", _remedy(check, gone=True)
                 return
             if told is END or not isinstance(told, dict):
-                yield check or CHECKS[0], f"the process that checks it ended: {connection.last_words()}"
+                yield check or CHECKS[0], f"the process that checks it ended: {connection.last_words()}", _GO_ON
                 return
             if not check:
                 connection.known_as(**told)
                 continue
-            yield check, told["problem"]
+            yield check, told["problem"], _remedy(check, gone=told["gone"])
             if told["problem"] and check not in TOLERATED:
                 return
-            deadline = time.monotonic() + (settings.load_timeout if check == "frames/describe" else settings.timeout)
+            seconds = settings.load_timeout if check == "frames/describe" else settings.timeout
+            deadline = time.monotonic() + seconds
     except CannotStart as error:
         raise AdapterUnavailable(f"{adapter}: {error}") from error
     finally:
@@ -192,19 +209,25 @@ def serve(channel: Any) -> None:
     checked = _Checked(asked_for["name"], asked_for["device"])
     try:
         for check, *_ in _CHECKS.values():
-            problem = ""
+            problem, gone = "", False
             try:
                 check(checked)
             except (_Wrong, ConformanceError) as error:
-                problem = str(error)
+                problem, gone = str(error), isinstance(error, HarnessDied)
             except Exception as error:  # an engine's
                 problem = f"{type(error).__name__}: {registry.said(error)}"
-            channel.send({"problem": problem + (_said(log) if problem else "")})
+            channel.send({"problem": problem + (_said(log) if problem else ""), "gone": gone})
     finally:
         with contextlib.suppress(OSError):
             Path(log).unlink()
         end_others(mark)
     os._exit(0)
+
+
+def _remedy(check: str, *, gone: bool) -> str:
+    """gone: whether there was no answer that could be looked at."""
+    remedy = _CHECKS[check or CHECKS[0]][2]
+    return _GO_ON if gone and not remedy.startswith("docs/") else remedy
 
 
 def _said(log: str) -> str:

@@ -99,6 +99,11 @@ def no_json(request, right):
     say(b'{"op": "ok", "id": nan}\n')
 
 
+def sorts_its_fields(request, right):
+    line, end, payload = right.partition(b"\n")
+    say(json.dumps(json.loads(line), sort_keys=True).encode() + end + payload)
+
+
 def unknown(request, right):
     say(frame({"op": "maybe", "id": request["id"]}))
 
@@ -132,7 +137,7 @@ WAYS = {
     for each in (
         *(right, prints, prints_a_lot, answers_another, says_too_many, says_too_few, says_far_too_many, half_a_frame),
         *(half_a_line, exits, exits_silently, segfaults, hangs, leaves_a_child, closes_its_output, no_json, unknown),
-        *(more_fields, no_tensors, nothing, raises, refuses),
+        *(more_fields, no_tensors, nothing, raises, refuses, sorts_its_fields),
     )
 }
 
