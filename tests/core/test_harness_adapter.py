@@ -19,7 +19,12 @@ from conformance.adapters.harness.errors import EngineError, HarnessDied, Harnes
 from conformance.adapters.numpy_reference import NumpyReference
 from conformance.case.errors import AdapterUnavailable, UnsupportedOption
 from conformance.case.model import Case
+from conformance.case.tensors import Arrays
 from conformance.golden.inputs import make_arrays
+from conformance.run import worker
+from conformance.run.messages import Answer, Ask
+from conformance.run.smoke.asker import Asker, NoAnswer
+from conformance.run.smoke.questions import Question
 
 EXAMPLE = ROOT / "examples" / "harnesses" / "python" / "harness.py"
 MISBEHAVING = Path(__file__).parent / "harnesses" / "misbehaving.py"
@@ -290,3 +295,16 @@ class Acme(ShippedHarness):
     assert (acme.Acme.name, acme.Acme.devices) == ("acme", {"npu"})  # nothing was started
     assert acme.Acme.words() == [sys.executable, str(tmp_path / "harness.py")]
     assert answer(acme.Acme("npu")).keys() == {"y", "h_n", "c_n"}
+
+
+def test_of_an_error_smoke_shows_what_the_harness_says_of_it_and_nothing_of_the_suite() -> None:
+    adapter = made(MISBEHAVING)
+
+    class Here:
+        def ask(self, case: Case, arrays: Arrays, timeout: float) -> Answer:
+            return worker.answer(adapter, Ask.of(case, arrays, timeout))
+
+    asker = Asker(Here, 1.0)  # type: ignore[arg-type]
+    with pytest.raises(NoAnswer) as raised:
+        asker.ask(Question(SIZES | {"id": "ways/raises"}))
+    assert str(raised.value) == "EngineError: out of registers\nat lstm.c:88"
