@@ -66,8 +66,8 @@ def test_a_second_worker_takes_cases_from_the_end_and_each_is_run_once(twenty, n
     others = [case_id for case_id, pid in begun if pid != first]
     assert own == list(twenty.cases)[: len(own)]
     assert others == list(twenty.cases)[: len(own) - 1 : -1]
-    # What was sent ahead is the first one's; the other one lost a process to `exits`.
-    assert len({pid for _, pid in begun}) == 3 and len(others) >= 8
+    # The first one waited until the other one had lost a process to `exits`, the fourth from the end.
+    assert len({pid for _, pid in begun}) == 3 and len(others) > 4
     assert runners["helped"].import_seconds > runners["helped"].loading
     assert {result.adapter for result in results} == {"helped"}
 

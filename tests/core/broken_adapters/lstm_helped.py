@@ -11,7 +11,7 @@ SECONDS = 60.0
 
 
 class Helped(Noting):
-    """In the case `waits` it waits until another process of it has begun with a case."""
+    """In the case `waits` it waits until another process of it has ended in a case, and a third has begun."""
 
     name = "helped"
     devices = frozenset({"cpu", "board"})
@@ -26,7 +26,7 @@ class Helped(Noting):
         return model
 
     def seen(self) -> bool:
-        return any(" in " in line and not line.endswith(f" {os.getpid()}") for line in self.notes())
+        return sum(line.startswith("start") for line in self.notes()) > 2
 
     def notes(self) -> list[str]:
         return Path(os.environ["LSTM_BROKEN_NOTES"]).read_text().splitlines()
