@@ -24,7 +24,13 @@ REFUSED = {
 }
 """What the framework itself refuses; a later release may accept it."""
 
-RAISES = {
+_ONNXRUNTIME_INT8 = {
+    "lengths/padding",
+    *(f"activations/{place}-thresholded_relu-defaults-onnx" for place in ("gate", "cell", "hidden")),
+}
+UNTOLD = {
+    "onnxruntime-int8": _ONNXRUNTIME_INT8,
+    "onnxruntime-int8-by-row": _ONNXRUNTIME_INT8,
     "opencv": {
         *("bias/absent", "crossed/blocks", "crossed/reverse", "crossed/reverse-2", "crossed/reverse-3"),
         *("crossed/second-direction-2", "crossed/second-direction-3"),
@@ -34,7 +40,9 @@ RAISES = {
         "crossed/second-direction",
     },
 }
-"""What fails because of a known deviation that no mistake stands for: the framework raises on a valid case."""
+"""What fails because of a known deviation that smoke cannot tell: the framework raises on a valid case, or no case of the
+kind is judged in the adapter's precision, or no mistake stands for it (the scale of x found over the padding, too).
+"""
 
 COMPILED = (
     *("keras-jax", "torch-dynamo-onnxruntime", "torch-torchscript-onnxruntime", "keras-onnxruntime"),
@@ -60,5 +68,7 @@ def test_is_sound(adapter: str) -> None:
     except AdapterUnavailable as error:
         pytest.skip(str(error))
     wrong = {finding.check: finding.message() for finding in findings if finding.outcome in ("failed", "waits")}
-    assert wrong.keys() == RAISES.get(adapter, set()), "\n\n".join(["", *wrong.values()])
+    if "not installed: conformance engines install" in wrong.get("frames/describe", ""):
+        pytest.skip(wrong["frames/describe"].splitlines()[1].strip())
+    assert wrong.keys() == UNTOLD.get(adapter, set()), "\n\n".join(["", *wrong.values()])
     assert {finding.check for finding in findings if finding.outcome == "refused"} == REFUSED.get(adapter, set())
