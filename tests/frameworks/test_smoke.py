@@ -40,8 +40,8 @@ UNTOLD = {
         "crossed/second-direction",
     },
 }
-"""What fails because of a known deviation that smoke cannot tell: the framework raises on a valid case, or no case of the
-kind is judged in the adapter's precision, or no mistake stands for it (the scale of x found over the padding, too).
+"""What fails because of a known deviation that smoke cannot tell: the framework raises on a valid case, no case of the
+kind is judged in the adapter's precision, or no mistake stands for it (the scale of x is found over the padding, too).
 """
 
 COMPILED = (
