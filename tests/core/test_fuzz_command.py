@@ -17,6 +17,8 @@ from fuzzing import label
 
 from conformance.case.load import load_spec
 
+pytestmark = pytest.mark.slow  # campaigns, each with workers of its own
+
 FEW = ("--cases", 160, "--seed", 3, "-j", 1)
 
 
@@ -56,7 +58,6 @@ def test_the_script_needs_nothing_of_the_suite(campaign: tuple[Path, dict]) -> N
     assert right.split() != engine.split()
 
 
-@pytest.mark.slow
 def test_the_same_campaign_finds_the_same(campaign: tuple[Path, dict], tmp_path: Path) -> None:
     again = conformance("fuzz", "--adapter", label("NoLengths"), *FEW, "-o", tmp_path / "again", "--json")
     assert {each["name"] for each in json.loads(again.stdout)["findings"]} == {
@@ -73,7 +74,6 @@ def test_nothing_wrong_is_exit_code_0(tmp_path: Path) -> None:
     assert "0 kinds of it new" in result.output and "--from 160" in result.output
 
 
-@pytest.mark.slow
 def test_what_ends_the_process_is_written_with_a_warning(tmp_path: Path) -> None:
     result = conformance("fuzz", "--adapter", label("Exits"), "--cases", 32, "--seed", 3, "-j", 1, "-o", tmp_path / "e")
     assert result.exit_code == 1 and "do not publish it" in result.output
@@ -81,7 +81,6 @@ def test_what_ends_the_process_is_written_with_a_warning(tmp_path: Path) -> None
     assert "Report it to the vendor" in text.read_text()
 
 
-@pytest.mark.slow
 def test_what_ends_the_process_only_after_others_is_told_too(tmp_path: Path) -> None:
     output = tmp_path / "e"
     result = conformance("fuzz", "--adapter", label("WearsOut"), "--cases", 32, "--seed", 3, "-j", 1, "-o", output)
@@ -124,7 +123,6 @@ def test_a_harness_is_asked_as_any_adapter(tmp_path: Path) -> None:
     assert result.exit_code == 0 and told["judged"] > 100 and told["processor"] > 0
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_ctrl_c_writes_what_was_found_until_then(tmp_path: Path, jobs: int) -> None:

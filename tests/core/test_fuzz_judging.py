@@ -86,6 +86,7 @@ def test_an_answer_without_its_form_is_doubtful_throughout(bundles: list[Bundle]
     assert doubtful(bundle, outputs, golden, "float32", DEFAULTS) == list(range(len(bundle.questions)))
 
 
+@pytest.mark.slow
 def test_what_float32_shows_of_kappa_is_near_it(bundles: list[Bundle]) -> None:
     """Where it is larger than the outputs are, so that it is what decides."""
     ratios = []

@@ -33,6 +33,7 @@ def test_a_mistake_is_found_and_named(without_lengths: Findings) -> None:
     assert without_lengths.related > 2
 
 
+@pytest.mark.slow
 def test_a_range_is_a_part_of_the_whole(without_lengths: Findings) -> None:
     settings = RunSettings(timeout=20.0)
     parts = [piece(label("NoLengths"), 3, *ends, settings) for ends in ((0, 70), (70, CASES))]
@@ -54,6 +55,7 @@ def test_the_same_piece_is_the_same(without_lengths: Findings) -> None:
     assert pickle.dumps(again) == pickle.dumps(without_lengths)
 
 
+@pytest.mark.slow
 def test_a_known_deviation_is_not_reported(tmp_path: Path) -> None:
     entry = "- {cases: ['lengths/*'], reason: known, mistake: lengths-ignored, versions: {numpy: '>=1'}}\n"
     (tmp_path / "lstm_fuzzed.yaml").write_text(entry)

@@ -178,6 +178,7 @@ def test_smoke_waits_for_frames_that_are_wrong(folder: Path) -> None:
     assert "10 waits" in done.stdout.splitlines()[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "pattern", "said"),
     [

@@ -35,6 +35,7 @@ def judged(case, vector, outputs, precision):
     return of_outputs(case, vector, outputs, precision, DEFAULTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case_id", CASES)
 @pytest.mark.parametrize(("precision", "way"), [(name, way) for name, ways in WAYS.items() for way in ways])
 def test_right_integers_pass_in_their_format_and_not_in_float32(case_id, precision, way):

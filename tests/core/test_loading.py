@@ -77,6 +77,7 @@ def test_in_process_it_says_the_same(label, broken_adapters, suite):
     assert done.stderr.startswith(SAYS[label])
 
 
+@pytest.mark.slow
 def test_one_that_hangs_is_ended_after_its_time_and_says_where_it_was(broken_adapters):
     for seconds in ("2", "10", "50"):  # where the machine is busy, it does not get as far as to hang
         done = doctor(*asked_for("loads-badly@hangs"), "--load-timeout", seconds)

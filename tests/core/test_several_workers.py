@@ -100,6 +100,7 @@ def test_an_adapter_with_little_left_gets_no_second_worker(twenty, notes):
     assert sum(line.startswith("start") for line in notes()) == 2, "one more after `exits`"
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_all_workers_of_an_adapter(twenty, notes):
     def interrupt(result: Result) -> None:
         if result.case.id == "broken/n17":  # the second one's
@@ -127,6 +128,7 @@ def test_the_adapters_that_need_longest_begin_first(twenty, broken_adapters):
     assert (set(order[:2]), order[2:]) == ({"numpy", "tanh-off"}, ["broken"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("jobs", "starts"), [("1", 2), ("2", 1)])
 def test_what_was_loaded_to_see_whether_it_loads_runs_if_all_may_run_at_a_time(twenty, tmp_path, jobs, starts):
     words = ["run", "-j", jobs, "--adapter", "counts-starts", "--adapter", "numpy", "--case", "broken/n0*"]

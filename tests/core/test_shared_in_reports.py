@@ -36,6 +36,7 @@ def results(folder) -> Path:
     return written(folder / "acme.jsonl", labelled("acme", outcome_of))
 
 
+@pytest.mark.slow
 def test_the_page_says_it_of_unexpected_failures_and_of_known_deviations(results):
     text = re.sub(r"<[^>]+>", "", page.html(content(results)))
     assert text.count(FAILED) == 1  # the one group of failures does not say it again

@@ -70,6 +70,7 @@ def test_a_run_whose_file_was_taken_away_does_not_say_that_it_is_there(tmp_path,
         file.close(complete=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [(2,), (0, 1, 2)])
 def test_a_run_works_with_closed_streams(suite, tmp_path, closed):
     path = tmp_path / "r.jsonl"

@@ -86,6 +86,7 @@ def test_a_mistake_that_says_so_and_does_not_is_found_out():
     assert untrue(Liar, rich("plain")) == {"y"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mistake",
     [mistake for mistake in CATALOGUE if leaves_scans(mistake.variant) and not mistake.precision],
