@@ -14,7 +14,6 @@ import click
 from conformance.case.text import counted, visible
 from conformance.cli import options
 from conformance.cli.interrupts import interrupted
-from conformance.cli.starting import import_numpy
 
 if TYPE_CHECKING:
     from conformance.fuzz.campaign import Campaign
@@ -83,15 +82,14 @@ def fuzz(
 
     Exit code: 0 nothing new is wrong, 1 something is, 2 nothing could be asked.
     """
-    import_numpy()
     from conformance.fuzz.campaign import carried_out
     from conformance.fuzz.pieces import Wanted
-    from conformance.fuzz.shrinking import demand_hypothesis
+    from conformance.fuzz.shrinking import demand_installed
 
     if minutes is not None and cases is not None:
         raise click.UsageError("give --minutes or --cases, not both")
     options.demand_anywhere(on, settings)
-    demand_hypothesis()
+    demand_installed()
     wanted = Wanted(
         label=label,
         seed=seed,

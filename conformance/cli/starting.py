@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from conformance.run.settings import RunSettings
 
 
-def import_numpy() -> None:
+def _import_numpy() -> None:
     """Have NumPy's BLAS keep to one thread here: those of the frameworks need the processor."""
     name = "OPENBLAS_NUM_THREADS"
     if name in os.environ:
@@ -36,5 +36,5 @@ def begun(label: str, settings: RunSettings) -> Iterator[Worker]:
     with contextlib.closing(worker):
         importlib.import_module("conformance.case.select")  # much that needs no NumPy
         worker.wait_until_started()
-        import_numpy()
+        _import_numpy()
         yield worker

@@ -22,6 +22,7 @@ from conformance.fuzz.found import Failure, Findings, Kind
 from conformance.fuzz.known import Known
 from conformance.fuzz.piece import known_of
 from conformance.fuzz.pieces import Pieces, Wanted
+from conformance.fuzz.rough import single_thread
 from conformance.fuzz.writing import write
 from conformance.results.record import AdapterInfo
 
@@ -109,7 +110,7 @@ def carried_out(
 
             demand_same(pool, wanted.label, wanted.settings, asker.info)
         # Wrong answers may be any numbers.
-        with contextlib.closing(Pieces(wanted, until, pool)) as pieces, np.errstate(all="ignore"):
+        with contextlib.closing(Pieces(wanted, until, pool)) as pieces, single_thread(), np.errstate(all="ignore"):
             _take_all(pieces, collected, lambda: report(campaign), interrupted)
     campaign.seconds = time.monotonic() - began
     return campaign

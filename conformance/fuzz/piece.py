@@ -26,7 +26,7 @@ from conformance.fuzz.judging import UNCLEAR, Judged, doubtful, exactly, referen
 from conformance.fuzz.known import Known, holding, of_suspects
 from conformance.fuzz.questions import Bundle, single
 from conformance.fuzz.relations import worst
-from conformance.fuzz.rough import roughly
+from conformance.fuzz.rough import roughly, single_thread
 from conformance.fuzz.sources import Source, Variant
 from conformance.golden.inputs import make_arrays
 from conformance.lstm.mistakes import BY_ID
@@ -79,7 +79,7 @@ def piece(
     with Asker(label, settings) as asker:
         judge = Piece(asker, known_of(label, asker, settings) if deviations else Known(()), found)
         try:
-            with np.errstate(all="ignore"):  # wrong answers may be any numbers
+            with single_thread(), np.errstate(all="ignore"):  # wrong answers may be any numbers
                 judge.run(seed, start, stop, until, ended)
         except KeyboardInterrupt:
             found.stopped = True

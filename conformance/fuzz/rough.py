@@ -9,6 +9,7 @@ without limit. So it can say that an answer is right, and that one is wrong only
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,6 +46,18 @@ class Formats:
 _FORMATS = [Formats(np.float32, np.float64, UNIT_ROUNDOFF["float32"], 1e-30)]
 if np.finfo(np.longdouble).nmant > 60:  # slower, for the tiny and the huge
     _FORMATS.append(Formats(np.float64, np.longdouble, UNIT_ROUNDOFF["float64"], 1e-280))
+
+
+def single_thread() -> AbstractContextManager[object]:
+    """Have NumPy's BLAS keep to one thread in this process, wherever it is.
+
+    Several threads sum in another order, so that NumPy's errors, and what they decide, would be those of the machine;
+    and the adapter, in its own process, needs the processor.
+    """
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
+    return limits
 
 
 def roughly(bundle: Bundle, chosen: Sequence[int], golden: Outputs) -> dict[int, Outputs]:

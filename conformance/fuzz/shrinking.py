@@ -25,12 +25,13 @@ _KEPT = 8
 """An option is kept in so many of a draw's `_KEPT` + 1 chances; with more, nothing would be wrong any more."""
 
 
-def demand_hypothesis() -> None:
-    """Raises ConformanceError if Hypothesis is not installed."""
+def demand_installed() -> None:
+    """Raises ConformanceError if what only fuzzing needs is not installed."""
     try:
         import hypothesis  # noqa: F401
+        import threadpoolctl  # noqa: F401
     except ImportError as error:
-        raise ConformanceError("fuzzing needs Hypothesis: pip install 'lstm-conformance[fuzz]'") from error
+        raise ConformanceError(f"fuzzing needs {error.name}: pip install 'lstm-conformance[fuzz]'") from error
 
 
 def shrunk(small: Small, is_wrong: IsWrong, most: int) -> Small:

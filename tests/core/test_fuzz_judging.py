@@ -7,7 +7,7 @@ from fuzzing import drawer
 from conformance.case.outcomes import Failed, Passed
 from conformance.fuzz.judging import UNCLEAR, Judged, doubtful, exactly, reference, sampled, surely
 from conformance.fuzz.questions import Bundle, together
-from conformance.fuzz.rough import roughly
+from conformance.fuzz.rough import roughly, single_thread
 from conformance.lstm.gradients import reference_of
 from conformance.lstm.kappa import kappa
 from conformance.verdict.contracts import DEFAULTS
@@ -135,3 +135,10 @@ def test_an_answer_beside_the_border_is_left_to_samples(bundles: list[Bundle]) -
             assert told[20.0] is UNCLEAR and isinstance(told[1000.0].outcome, Failed)
             tried += 1
     assert tried
+
+
+def test_blas_has_one_thread_where_its_errors_decide() -> None:
+    from threadpoolctl import threadpool_info
+
+    with single_thread():
+        assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {1}
