@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 import signal
 import sys
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harness import ROOT, gone
+from changed_harness import EXAMPLE, script
+from harness import gone
 
 from conformance.adapters import registry
 from conformance.adapters.harness import trace
@@ -26,7 +26,6 @@ from conformance.run.messages import Answer, Ask
 from conformance.run.smoke.asker import Asker, NoAnswer
 from conformance.run.smoke.questions import Question
 
-EXAMPLE = ROOT / "examples" / "harnesses" / "python" / "harness.py"
 MISBEHAVING = Path(__file__).parent / "harnesses" / "misbehaving.py"
 SIZES: dict[str, Any] = {"id": "ways/right", "T": 4, "B": 2, "I": 3, "H": 5, "seed": 3}
 
@@ -169,26 +168,6 @@ def test_a_child_that_holds_its_output_open_does_not_keep_it_alive(
     os.kill(child, signal.SIGKILL)
 
 
-def script(folder: Path, **changes: Any) -> str:
-    """The command of the example with another description, and with answers to `prepare` that say more."""
-    told = changes.pop("prepared", {})
-    (folder / "changed.py").write_text(f"""
-import json, sys
-sys.path.insert(0, {str(EXAMPLE.parent)!r})
-import harness
-whole = harness.answer
-def answer(request, tensors, layers):
-    told, found = whole(request, tensors, layers)
-    return told | ({told!r} if request["op"] == "prepare" else {{}}), found
-harness.answer = answer
-if "--describe" in sys.argv:
-    print(json.dumps(harness.DESCRIPTION | {changes!r}))
-else:
-    harness.serve(sys.stdin.buffer, sys.stdout.buffer)
-""")
-    return shlex.join([sys.executable, str(folder / "changed.py")])
-
-
 def test_what_is_declared_is_what_holds_and_a_layer_may_say_otherwise(tmp_path: Path) -> None:
     declared = {"contracts": {"padded_y": "last"}, "precision": {"float32": "tf32"}}
     case = Case.model_validate(SIZES)
@@ -199,74 +178,6 @@ def test_what_is_declared_is_what_holds_and_a_layer_may_say_otherwise(tmp_path: 
     answer(adapter)
     assert (adapter.padded_y(case), adapter.empty_rows(case)) == ("last", "zeros")
     assert adapter.precision("float32") == "bfloat16"
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"protocol": 2}, "speaks protocol 2; this version of lstm-conformance speaks 1"),
-        ({"name": "a b"}, "name: String should match pattern"),
-        ({"capabilities": {"peepholes": True}}, "capabilities.peepholes: "),
-        ({"capabilities": {"activations": {"gate": {"sigmoid": "any"}}}}, "capabilities.activations.gate.sigmoid"),
-        ({"weights": {"gates": "abcd", "tensors": {}}}, "gates 'abcd': needs an order of i, f, g and o"),
-        ({"contracts": {"padded_y": "nan"}}, "contracts.padded_y: Input should be 'zeros', 'last' or 'undefined'"),
-        ({"devices": []}, "devices: "),
-        ({"speed": "fast"}, "speed: no such field; allowed: protocol, name, weights, "),
-        ({"weigths": "onnx"}, "weigths: no such field; allowed: protocol, name, weights, capabilities, contracts, "),
-        ({"weigths": "onnx"}, "did you mean 'weights'?"),
-        ({"weights": "canonic"}, "(docs/harness.md#describe):\nweights: Input should be 'canonical' or 'onnx'"),
-        ({"weights": {"gats": "ifgo", "tensors": {}}}, "weights.gats: no such field; allowed: gates, tensors"),
-        ({"capabilities": {"gate_clips": ["all"]}}, "did you mean 'gate_clip'?"),
-        ({"capabilities": {"dtypes": ["float32", "F64"]}}, "capabilities.dtypes has 'F64'; allowed: float16, bfloat16"),
-        ({"capabilities": {"dtypes": ["float32", "F64"]}}, "did you mean 'float64'?"),
-        ({"capabilities": {"dtypes": []}}, "capabilities.dtypes is empty: there is nothing to run"),
-        ({"capabilities": {"directions": ["forward", "backward"]}}, "directions has 'backward'; allowed: forward, rev"),
-        (
-            {"capabilities": {"peephole": ["new_cell"]}},
-            "peephole has 'new_cell'; allowed: new-cell, previous-cell; did",
-        ),
-        ({"capabilities": {"lengths_via": ["arg"]}}, "capabilities.lengths_via has 'arg'; allowed: argument, packed"),
-        ({"capabilities": {"max_layers": 0}}, "max_layers is 0; it must be a whole number of at least 1"),
-        ({"capabilities": {"activations": {"gate": {"sigmoyd": None}}}}, "did you mean 'sigmoid'?"),
-        (
-            {"capabilities": {"activations": {"gate": {"sigmoid": []}}}},
-            "gate: sigmoid is given no parameters; None (nu",
-        ),
-        ({"capabilities": {"activations": {"cell": {}}}}, "activations.cell is empty; it must name the activations"),
-        ({"capabilities": {"activations": {"cell": {"elu": [[None, 1.0]]}}}}, "elu with (None, 1.0); it takes alpha"),
-    ],
-)
-def test_what_is_wrong_with_a_description_is_said(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
-    with pytest.raises(AdapterUnavailable) as raised:
-        registry.load(f"command:{script(tmp_path, **changes)}")
-    assert said in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("#!/bin/sh\necho broken >&2; exit 7\n", "ended with exit code 7\n  broken"),
-        ("#!/bin/sh\necho hello\n", "is not JSON"),
-        ("#!/bin/sh\nhead -c 2000000 /dev/zero\n", "printed more than 1,048,576 bytes"),
-        ("#!/bin/sh\n", "printed nothing; it must print what docs/harness.md#describe has"),
-        ("#!/no/such/program\n", "engine: what its first line names to run it is not there: #!/no/such/program"),
-        (None, "there is no such command"),
-    ],
-)
-def test_a_command_that_does_not_describe_itself(tmp_path: Path, text: str | None, said: str) -> None:
-    path = tmp_path / "engine"
-    if text is not None:
-        path.write_text(text)
-        path.chmod(0o755)
-    with pytest.raises(AdapterUnavailable) as raised:
-        registry.load(f"command:{path}")
-    assert said in str(raised.value)
-
-
-def test_a_file_that_is_not_executable_says_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "engine.py").write_text("")
-    with pytest.raises(AdapterUnavailable, match="is not executable; chmod"):
-        registry.load(f"command:{tmp_path / 'engine.py'}")
 
 
 def test_an_engine_that_is_not_there_says_why(tmp_path: Path) -> None:
