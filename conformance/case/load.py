@@ -26,6 +26,7 @@ from pydantic import ValidationError
 from conformance.case.dtypes import SHORT
 from conformance.case.errors import SpecError
 from conformance.case.files import SpecFolder
+from conformance.case.kept import kept
 from conformance.case.model import Case
 from conformance.case.options import Frozen
 from conformance.case.source import Source
@@ -83,11 +84,11 @@ def _state(folder: Path) -> tuple[object, ...]:
 
 @functools.lru_cache(maxsize=256)
 def _own(file: Path, here: Path, state: object) -> list[Case]:
-    """The cases of one of the suite's own files. They are many: a process reads them once.
+    """The cases of one of the suite's own files. They are many: a process takes them once, from where they are kept.
 
     Read again if a file of the folder has changed, or the folder that their places are told from.
     """
-    return load_spec(file)
+    return kept(file, displayed(file), load_spec)
 
 
 def load_spec(file: Path) -> list[Case]:
