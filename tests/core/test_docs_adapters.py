@@ -90,7 +90,9 @@ def test_the_failure_is_what_is_printed(acme):
 
 @pytest.mark.slow
 def test_what_its_failures_have_in_common_is_what_is_printed(acme):
-    result = run(f"conformance run --adapter acme --specs specs --vectors {ROOT / 'vectors'}", ROOT, broken(acme))
+    # Without the case whose vector takes minutes to be proven.
+    cases = f"--case '!lecture-batched/*' --specs specs --vectors {ROOT / 'vectors'}"
+    result = run(f"conformance run --adapter acme {cases}", ROOT, broken(acme))
     for page in (FAILURE, ROOT / "README.md"):
         shown = next(text for text in blocks(page, "text") if text.startswith("acme: "))
         assert re.sub(r"\d+", "#", shown).strip() in re.sub(r"\d+", "#", result.stdout)

@@ -1,5 +1,6 @@
 """Every adapter whose framework is installed is sound: it passes on what it declares and keeps no state."""
 
+import os
 import re
 
 import pytest
@@ -51,7 +52,8 @@ COMPILED = (
     *("paddle-static", "paddle-inference", "tinygrad", "mindspore"),
 )
 """Every check compiles or exports a model, and other adapters here test the same layer in full: its activations, each
-gate of its tensors and each row of a stack are left to them.
+gate of its tensors and each row of a stack are left to them. Of the other checks every third is made, or all of them
+with LSTM_EVERY_CHECK=1, as in `tox -e everything`.
 """
 ASKED_OF_OTHERS = re.compile(r"activations/.*|weights/\w+-[ifgo]|(weights|inputs)/\w+\.[0-9]")
 
@@ -63,12 +65,16 @@ def test_is_sound(adapter: str) -> None:
         deviations = load_deviations(default_folders().deviations, adapter)
         smoke = Smoke(adapter, deviations)
         if adapter in COMPILED:
-            smoke = Smoke(adapter, deviations, tuple(i for i in smoke.checks if not ASKED_OF_OTHERS.fullmatch(i)))
+            every = 1 if os.environ.get("LSTM_EVERY_CHECK") else 3
+            checks = [check for check in smoke.checks if not ASKED_OF_OTHERS.fullmatch(check)]
+            smoke = Smoke(adapter, deviations, tuple(checks[::every]))
         findings = list(smoke.findings())
     except AdapterUnavailable as error:
         pytest.skip(str(error))
     wrong = {finding.check: finding.message() for finding in findings if finding.outcome in ("failed", "waits")}
     if "not installed: conformance engines install" in wrong.get("frames/describe", ""):
         pytest.skip(wrong["frames/describe"].splitlines()[1].strip())
-    assert wrong.keys() == UNTOLD.get(adapter, set()), "\n\n".join(["", *wrong.values()])
-    assert {finding.check for finding in findings if finding.outcome == "refused"} == REFUSED.get(adapter, set())
+    made = {finding.check for finding in findings}
+    assert wrong.keys() == UNTOLD.get(adapter, set()) & made, "\n\n".join(["", *wrong.values()])
+    refused = {finding.check for finding in findings if finding.outcome == "refused"}
+    assert refused == REFUSED.get(adapter, set()) & made
