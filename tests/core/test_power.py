@@ -21,6 +21,7 @@ from conformance.golden.generate import generate
 from conformance.golden.power import LEAST_SEPARATION, Effect, Power, effects, measure, too_weak
 from conformance.golden.store import VectorStore
 from conformance.lstm.mistakes import BY_ID, CATALOGUE
+from conformance.quick.choose import Chooser
 from conformance.verdict.compare import judge
 from conformance.views import mistakes as view
 
@@ -95,7 +96,10 @@ def test_the_suite_separates_every_mistake():
     cases = load_specs(ROOT / "specs")
     large = [case for case in cases if case.on_demand]  # made by `conformance generate`, too costly here
     elsewhere = tuple(f"mistake {m.id}: applies to no case" for m in CATALOGUE if any(map(m.applies, large)))
-    weak = too_weak([case for case in cases if not case.on_demand], ROOT / "vectors")
+    shipped = [case for case in cases if not case.on_demand]
+    # Those that the table of catches names; all of them are tried by `conformance generate`.
+    quick = Chooser(ROOT / "vectors").choose(shipped, "any", lambda case: True, ())
+    weak = too_weak([each.case for each in quick.chosen], ROOT / "vectors")
     assert [line for line in weak if not line.startswith(elsewhere)] == []
 
 
