@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Self
 
 from pydantic import ValidationInfo, model_validator
 
@@ -31,6 +34,16 @@ class Case(Fields):
 
     def digest(self) -> str:
         """SHA-256 of everything that decides the numbers, so not of descriptions, the origin or the tolerance."""
+        return self._digest
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's, whose copies have what was computed for the original."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("_digest", None)
+        return copied
+
+    @cached_property
+    def _digest(self) -> str:
         # Words, how it is judged, and how it is stored.
         unused = {"description", "source", "origin", "tolerance", "exempt", "on_demand", "remade"}
         unused |= {name for name in COTANGENTS if not INPUTS[name].present(self)}
