@@ -52,7 +52,8 @@ def kept(file: Path, shown: str, read: Callable[[Path], list[Case]]) -> list[Cas
     except Exception:  # a pickle that is damaged raises anything
         cases = read(file)
     for case in cases:
-        case.digest()  # which is kept with it
+        case.digest()  # which is kept with it, and so is
+        case.described()
     with contextlib.suppress(FileError, OSError):
         replace_file(entry, pickle.dumps(cases, pickle.HIGHEST_PROTOCOL))
         _tidy(file.stem)

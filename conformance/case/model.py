@@ -39,8 +39,18 @@ class Case(Fields):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """As pydantic's, whose copies have what was computed for the original."""
         copied = super().model_copy(update=update, deep=deep)
-        copied.__dict__.pop("_digest", None)
+        for name in ("_digest", "_described"):
+            copied.__dict__.pop(name, None)
         return copied
+
+    def described(self) -> str:
+        """The keys that are not as by default, as JSON."""
+        return self._described
+
+    @cached_property
+    def _described(self) -> str:
+        # Not model_dump_json: it compares with the defaults in Python, and turns a Ctrl-C there into another error.
+        return json.dumps(self.model_dump(mode="json", exclude_defaults=True))
 
     @cached_property
     def _digest(self) -> str:
