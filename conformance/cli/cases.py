@@ -51,8 +51,8 @@ def list_cases(
         click.echo(json.dumps(fields, indent=1))
         return
     width = max(len(case.id) for case in cases)
-    for case in cases:
-        click.echo(f"{case.id:{width}}  {case.summary()}" + ("  (made on demand)" if case.on_demand else ""))
+    lines = [f"{case.id:{width}}  {case.summary()}" + "  (made on demand)" * case.on_demand for case in cases]
+    click.echo("\n".join(lines))  # each echo is flushed
     families = {case.family for case in cases}
     click.echo(f"{counted(len(cases), 'case')} in {counted(len(families), 'family', 'families')}")
 
