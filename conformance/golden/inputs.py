@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -26,40 +27,66 @@ def make_arrays(case: Case) -> Arrays:
     Raises:
         GenerationError: a number does not fit the case's dtype, or a source needs a package that is not installed.
     """
-    tensors: dict[str, Array] = {}
-    torch = _torch_tensors(case)
-    for name, shape in case.weight_shapes.items():
-        field, _, row = name.partition(".")
-        source: Source = getattr(case.weights, field)
-        value = torch[name] if name in torch else _fill(case, source, name, shape, int(row or 0))
-        tensors[f"weights.{name}"] = _in_dtype(case, name, value)
-    for name, shape in case.input_shapes.items():
-        value = torch[name] if name in torch else _fill(case, getattr(case, name), name, shape, 0)
-        tensors[f"inputs.{name}"] = _in_dtype(case, name, value)
+    return Arrays.from_tensors(make_tensors(case))
+
+
+def make_tensors(case: Case, only: Collection[str] | None = None) -> dict[str, Array]:
+    """The same by flat names, as `weights.W.0`; `only`: those of these names, and what takes no time.
+
+    Raises:
+        GenerationError: as `make_arrays`.
+    """
+    tensors = _from_sources(case, only)
     if case.lengths is not None:
         tensors["inputs.lengths"] = np.array(case.lengths, np.int64)
-    if case.masked:
-        mask = np.zeros((case.T, case.B), np.bool_)
-        for b in range(case.B):
-            mask[case.valid_steps(b), b] = True
-        if case.skip is not None:
-            tensors["inputs.mask"] = mask
-        x = tensors["inputs.x"].copy()
-        x[~mask] = _in_dtype(case, "padding", case.padding)
-        tensors["inputs.x"] = x
-        if "inputs.dy" in tensors:  # y at these steps depends on the adapter's contract, so no loss may depend on it
-            tensors["inputs.dy"] = np.where(mask[..., None], tensors["inputs.dy"], tensors["inputs.dy"].dtype.type(0))
+    mask = _mask(case) if case.masked else None
+    if mask is not None:
+        _leave_out(case, mask, tensors)
     if case.targets_shape is not None:
         targets = _targets(case, case.targets_shape)
-        if case.masked:  # a masked case has logits of every step
+        if mask is not None:  # a masked case has logits of every step
             targets[~mask] = -1
         tensors["inputs.targets"] = targets
     if case.poison is not None:
         kind = "inputs" if case.poison.tensor in case.input_shapes else "weights"
-        poisoned = tensors[f"{kind}.{case.poison.tensor}"].copy()
-        poisoned[case.poison.at] = case.poison.value
-        tensors[f"{kind}.{case.poison.tensor}"] = poisoned
-    return Arrays.from_tensors(tensors)
+        if (name := f"{kind}.{case.poison.tensor}") in tensors:
+            tensors[name] = tensors[name].copy()
+            tensors[name][case.poison.at] = case.poison.value
+    return tensors
+
+
+def _from_sources(case: Case, only: Collection[str] | None) -> dict[str, Array]:
+    """The tensors as their sources fill them."""
+    torch = _torch_tensors(case)
+    wanted: dict[str, tuple[Any, str, tuple[int, ...]]]
+    wanted = {f"weights.{name}": (case.weights, name, shape) for name, shape in case.weight_shapes.items()}
+    wanted |= {f"inputs.{name}": (case, name, shape) for name, shape in case.input_shapes.items()}
+    tensors: dict[str, Array] = {}
+    for flat, (holder, name, shape) in wanted.items():
+        if only is None or flat in only:
+            field, _, row = name.partition(".")
+            value = torch[name] if name in torch else _fill(case, getattr(holder, field), name, shape, int(row or 0))
+            tensors[flat] = _in_dtype(case, name, value)
+    return tensors
+
+
+def _mask(case: Case) -> Array:
+    """Which steps count, (T, B)."""
+    mask = np.zeros((case.T, case.B), np.bool_)
+    for b in range(case.B):
+        mask[case.valid_steps(b), b] = True
+    return mask
+
+
+def _leave_out(case: Case, mask: Array, tensors: dict[str, Array]) -> None:
+    """What is at the steps that do not count, and the mask where lengths do not say them."""
+    if case.skip is not None:
+        tensors["inputs.mask"] = mask
+    if "inputs.x" in tensors:
+        tensors["inputs.x"] = tensors["inputs.x"].copy()
+        tensors["inputs.x"][~mask] = _in_dtype(case, "padding", case.padding)
+    if "inputs.dy" in tensors:  # y at these steps depends on the adapter's contract, so no loss may depend on it
+        tensors["inputs.dy"] = np.where(mask[..., None], tensors["inputs.dy"], tensors["inputs.dy"].dtype.type(0))
 
 
 def _targets(case: Case, shape: tuple[int, ...]) -> Array:

@@ -82,7 +82,7 @@ class VectorStore:
         Raises:
             VectorError: as `load`.
         """
-        again = f"make it with: {_generate(case, self.root)}"
+        again = _Again(case, self.root)
         manifest = self.root / MANIFEST
         if problem := self._wrong.get(case.id):
             raise VectorError(f"{manifest}: {case.id}: {problem}; {again}")
@@ -218,7 +218,7 @@ def entry_of(case: Case, data: bytes, bits: int) -> Entry:
     return Entry(f"{case.id}.safetensors", hashlib.sha256(data).hexdigest(), case.digest(), bits, case.source)
 
 
-def verified(case: Case, wanted: TensorTypes, data: bytes, sha256: str, path: Path, again: str) -> Vector:
+def verified(case: Case, wanted: TensorTypes, data: bytes, sha256: str, path: Path, again: object) -> Vector:
     """The vector of a case, with the tensors `wanted`, in `data`, if the bytes have the given SHA-256.
 
     Raises:
@@ -245,6 +245,16 @@ def demand_described(case: Case, data: bytes, path: Path, root: Path, *, judgeme
     if problem:
         again = f"write it again with: {_generate(case, root, '--repack')}"
         raise VectorError(f"{path}: not a vector of {case.id}: {problem}; {again}")
+
+
+class _Again:
+    """How a vector is made; as text only where it is told, for that takes as long as to read one."""
+
+    def __init__(self, case: Case, root: Path) -> None:
+        self._case, self._root = case, root
+
+    def __str__(self) -> str:
+        return f"make it with: {_generate(self._case, self._root)}"
 
 
 def _generate(case: Case, root: Path, *options: str) -> str:

@@ -15,7 +15,7 @@ from conformance.case.model import Case
 from conformance.case.source import Source
 from conformance.case.tensors import Array, Arrays, Outputs, from_bytes, to_bytes
 from conformance.files import MEBIBYTE
-from conformance.golden.inputs import make_arrays
+from conformance.golden.inputs import make_tensors
 
 TensorTypes = dict[str, tuple[np.dtype[Any], tuple[int, ...]]]
 """Dtype and shape of tensors, by name."""
@@ -125,7 +125,7 @@ def _made_again(tensors: Mapping[str, Array], case: Case | None) -> dict[str, Ar
         return {}
     if case is None:
         raise ValueError(f"{min(digests)} is not stored, and there is no case to make it again from")
-    made = make_arrays(case).flat
+    made = make_tensors(case, digests)
     for name, digest in digests.items():
         if name not in made or digest.tobytes() != _digest(made[name]).tobytes():
             raise ValueError(f"{name}, made again from its source, does not have the SHA-256 that is stored")
