@@ -1,7 +1,7 @@
 """LiteRT takes subnormal numbers for zeros where XNNPACK computes: in an input, as a weight, and as a sum on the way.
 
-A product is added to the sum unrounded, and a subnormal sum is flushed. Of 100 products of 1e-39 nothing is left if they
-come first, and they count in full behind one of 5e-38.
+A product is added to the sum unrounded, and a subnormal sum is flushed. Of 100 products of 1e-39 nothing is left if
+they come first, and they count in full behind one of 5e-38.
 """
 
 import torch
