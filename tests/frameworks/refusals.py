@@ -145,6 +145,7 @@ REFUSED: list[tuple[str, Fields, str]] = [
     ("iree", GATE_CLIP, "IREE: failed to legalize operation: LSTM with clip"),
     ("mnn", PEEPHOLE, "MNN: MNN LSTM not support 8th input"),
     ("mnn", {"activations": {"cell": "softsign"}}, "MNN: MNN LSTM Don't support activation: Softsign"),
+    ("mnn", UNSORTED | {"activations": {"cell": "softsign"}}, "MNN: MNN LSTM Don't support activation: Softsign"),
     ("ncnn", UNSORTED, "takes no lengths"),
     ("ncnn", {"B": 0}, "the batch of a Mat has at least one row"),
     ("ncnn", {"P": 6}, "only if it changes the size"),
