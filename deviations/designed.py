@@ -52,7 +52,8 @@ WORDS: dict[str, dict[str, str]] = {
     | {"peepholes": "peephole-forget-and-output-swapped", "reverse": "reverse-final-state-after-first-step"},
     "tract": _OF_ONNX | _ACTIVATIONS | {"reverse": "reverse-as-forward"},
     "mnn": _OF_ONNX | _LENGTHS | {"reverse": "reverse-as-forward"},
-    "iree": _LENGTHS
+    "iree": _TINY
+    | _LENGTHS
     | {"peepholes": "peephole-ignored"}
     | {level: "unknown-activation-as-relu" for level in _ACTIVATIONS if level != "relu"},
     "onnx-reference": {"gate clip of all": "clip-ignored", "forget=1-input": "input-forget-ignored"}

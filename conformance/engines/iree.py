@@ -5,9 +5,10 @@ inputs and attributes. Where the compiler has no lowering it says "failed to leg
 here, so that a version that has one is noticed (https://github.com/llvm/torch-mlir,
 lib/Conversion/TorchOnnxToTorch/OnnxRecurrentLayerOpExpanders.cpp).
 
-float64 is not among the formats: by default the compiler turns it into float32 (--iree-input-demote-f64-to-f32), and
-with that switched off the LSTM does not link ("undefined symbol: tanh"). The documentation says neither what clip
-bounds nor what y holds past a length; onnxruntime's reading of clip is declared.
+float64 is not among the formats: by default the compiler turns it into float32 (--iree-input-demote-f64-to-f32), but
+not the interface of the module, which then cannot be called (findings/iree-float64-onnx.sh); with that switched off
+the LSTM does not link ("undefined symbol: tanh"). The documentation says neither what clip bounds nor what y holds past
+a length; onnxruntime's reading of clip is declared.
 
 T is the number of iterations of a loop in the compiled module. Sizes are fixed before a model is compiled; each new
 size is compiled again, in seconds.

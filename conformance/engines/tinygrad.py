@@ -1,12 +1,14 @@
 """tinygrad's nn.LSTMCell on its CPU device, one step per call.
 
 https://docs.tinygrad.org/nn/#tinygrad.nn.LSTMCell. The cell has torch's parameters. The CPU device compiles each kernel
-with clang, or with the compiler that the variable CC names: https://docs.tinygrad.org/runtime/.
+with clang, or with the compiler that the variable CC names: https://docs.tinygrad.org/runtime/. bfloat16 is C's __bf16,
+which clang 14 does not have for x86 and clang 19 has.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
 from importlib.metadata import version
 from typing import Any
 
@@ -16,7 +18,7 @@ import numpy as np
 from conformance.adapters.base import Adapter, Model, zeros_if_absent
 from conformance.adapters.capabilities import Capabilities
 from conformance.adapters.layouts import TORCH, pack
-from conformance.case.errors import AdapterUnavailable
+from conformance.case.errors import AdapterUnavailable, UnsupportedOption
 from conformance.case.model import Case
 from conformance.case.tensors import Array, Inputs, Outputs, Weights
 
@@ -58,6 +60,8 @@ class TinygradCell(Adapter):
 
     def prepare(self, case: Case, weights: Weights) -> Model:
         """The cell with these weights, and a Linear for the head."""
+        if case.dtype == "bfloat16":
+            self._demand_bfloat16()
         nn = self._tinygrad.nn
         cell = nn.LSTMCell(case.I, case.H, bias=case.bias)
         for name, array in pack(TORCH, weights.rows[0]).items():
@@ -81,6 +85,15 @@ class TinygradCell(Adapter):
             return dict(zip(case.outputs, map(self._out, found), strict=True))
 
         return model
+
+    def _demand_bfloat16(self) -> None:
+        try:
+            (self._in(np.ones(1, ml_dtypes.bfloat16)) + 1).realize()
+        except subprocess.CalledProcessError as error:
+            compiler = os.environ.get("CC", "clang")
+            raise UnsupportedOption(
+                f"tinygrad: {compiler} does not compile bfloat16, C's __bf16; name a newer compiler in CC"
+            ) from error
 
     @staticmethod
     def _read_out(case: Case, logits: Any) -> list[Any]:
