@@ -23,6 +23,11 @@ from conformance.run.settings import RunSettings
 if TYPE_CHECKING:
     from conformance.cluster.pool import ClusterPool
 
+_AHEAD = 8
+"""Pieces for each process that are begun or wait: while what was found first is reduced, the processes go on."""
+_NICENESS = 5
+"""Of the processes that judge, so that the one that reduces, which is alone in that, does not wait for them."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -66,7 +71,7 @@ class Pieces:
         else:
             self._judged = _Judged(wanted, None, None, False)
         self._ranges = _ranges(wanted.start, end)
-        self._at_a_time = 2 * (wanted.jobs if cluster is None else cluster.slots)
+        self._at_a_time = _AHEAD * (wanted.jobs if cluster is None else cluster.slots)
         self._waiting: deque[Future[Findings]] = deque()
         self._stopped = False
         self._pool: Executor | None = None
@@ -131,6 +136,7 @@ class _Judged:
     def __call__(self, start: int, stop: int) -> Findings:
         if self.own_process:  # Ctrl-C goes to all processes of a terminal, and would break the pool
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            os.nice(max(0, _NICENESS - os.nice(0)))
         wanted = self.wanted
         return piece(
             wanted.label,
