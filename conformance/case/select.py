@@ -17,15 +17,22 @@ from conformance.case.text import shortened
 _WILD = re.compile(r"[*?[]")
 
 
-def select_cases(specs: Path, patterns: Sequence[str]) -> list[Case]:
+def select_cases(specs: Path, patterns: Sequence[str], *, shipped: bool = False) -> list[Case]:
     """The cases below a folder that patterns choose (`matching`); without patterns, all of them.
+
+    shipped: without those whose vectors are made on demand.
 
     Raises:
         SpecError: a spec is wrong.
-        ConformanceError: a pattern matches nothing.
+        ConformanceError: a pattern matches nothing, or none is left.
     """
     cases = load_specs(specs, _families(own_families(specs), patterns))
-    return matching(cases, patterns) if patterns else cases
+    chosen = matching(cases, patterns) if patterns else cases
+    if not shipped:
+        return chosen
+    if not (found := [case for case in chosen if not case.on_demand]):
+        raise ConformanceError("the golden values of all these cases are made on demand: leave out --shipped")
+    return found
 
 
 def _families(every: Collection[str], patterns: Sequence[str]) -> set[str] | None:

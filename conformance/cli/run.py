@@ -34,6 +34,11 @@ LOG_WIDTH = 100
 )
 @options.worker
 @options.case
+@click.option(
+    "--shipped",
+    is_flag=True,
+    help="Only cases whose golden values are shipped; those of the others are proven when they are first run.",
+)
 @quick_options
 @click.option("--shard", "part", metavar="K/N", help="Only the K-th of N parts of the cases; see conformance merge.")
 @options.specs
@@ -55,6 +60,7 @@ LOG_WIDTH = 100
 def run(
     adapters: tuple[str, ...],
     patterns: tuple[str, ...],
+    shipped: bool,
     quick: QuickOptions | None,
     part: str | None,
     settings: RunSettings,
@@ -87,6 +93,7 @@ def run(
         labels=list(dict.fromkeys(labels)),
         settings=settings,
         patterns=patterns,
+        shipped=shipped,
         quick=quick,
         part=part,
         output=output,

@@ -53,7 +53,8 @@ class Run:
     """What is to be run, and how; the fields are the options of `conformance run`.
 
     labels: the adapters, which run as `settings` say. optional: those that do not load are named and left out.
-    quick: only the quick ones of the cases, which differ between adapters. part: `k/n`.
+    shipped: only cases whose golden values are not made on demand. quick: only the quick ones of the cases, which
+    differ between adapters. part: `k/n`.
     output: the results file, if one is to be written. resumable: whether the command has --resume.
     on: the cluster to run on, as options.pool takes it.
     """
@@ -61,6 +62,7 @@ class Run:
     labels: Sequence[str]
     settings: RunSettings
     patterns: Sequence[str] = ()
+    shipped: bool = False
     quick: QuickOptions | None = None
     part: str | None = None
     output: Path | None = None
@@ -126,7 +128,7 @@ class Run:
         from conformance.results.merge import demand_same_run
         from conformance.results.record import Asked, Header, selection_digest
 
-        selected = select_cases(self.settings.specs, self.patterns)
+        selected = select_cases(self.settings.specs, self.patterns, shipped=self.shipped)
         if self.quick is None:  # a quick run needs hardly one of them
             cache.demand_usable(self._part_of(selected))
         store = VectorStore(self.settings.vectors)
@@ -211,7 +213,7 @@ class Run:
         own_specs = self.settings.specs == options.FOLDERS.specs
         if self.settings.deviations == options.FOLDERS.deviations:
             # They are of the suite's own cases, and its tests ask whether each fits one.
-            return [case.id for case in selected] if own_specs and not self.patterns else None
+            return [case.id for case in selected] if own_specs and not (self.patterns or self.shipped) else None
         # A folder of deviations may serve several folders of specs, that of the suite for one.
         folders = {self.settings.specs, options.FOLDERS.specs}
         return [case.id for folder in sorted(folders) for case in select_cases(folder, ())]

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 from command_line import conformance, matrix_row
-from harness import COMMAND, python, python_path
+from harness import COMMAND, SPECS, python, python_path
 
 from conformance import __version__
 from conformance.golden.store import VectorStore
@@ -152,3 +152,19 @@ def test_run_without_an_adapter_takes_all_that_load_and_names_the_others(suite, 
     assert result.exit_code == 0
     assert "not here: import-fails cannot load: No module named 'a_framework_nobody_has'\n" in result.output
     assert len(matrix_row(result.output, "tiny")) == 2
+
+
+def test_only_cases_whose_golden_values_are_shipped(suite, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = tmp_path / "specs"
+    folder.mkdir()
+    (folder / "tiny.yaml").write_text(SPECS["tiny.yaml"] + "  - {name: large, on_demand: true}\n")
+    words = ["run", "--adapter", "numpy", "--specs", folder, *suite.folders[2:]]
+    shipped = conformance(*words, "--shipped")
+    assert shipped.exit_code == 0, shipped.output
+    assert shipped.output.splitlines()[-1] == "5 results, 0 unexpected"
+    assert not list((tmp_path / "cache").rglob("*.safetensors"))
+    none = conformance(*words, "--shipped", "--case", "tiny/large")
+    assert none.exit_code == 2
+    assert "the golden values of all these cases are made on demand: leave out --shipped" in none.stderr
+    assert conformance(*words).output.splitlines()[-1] == "6 results, 0 unexpected"
