@@ -137,3 +137,12 @@ def test_few_entries_are_left_of_a_file(spec: Path) -> None:
         kept(spec, f"{number}/two.yaml", load_spec)
     assert len(list(folder().iterdir())) == 4
     kept(spec, "7/two.yaml", not_again)
+
+
+def test_a_copy_has_a_digest_of_its_own_and_is_equal_to_its_like(spec: Path) -> None:
+    case, _ = kept(spec, "two.yaml", load_spec)
+    first = case.digest()
+    longer = case.model_copy(update={"T": case.T + 1})
+    assert longer.digest() != first
+    assert longer.model_copy(update={"T": case.T}).digest() == first
+    assert longer.model_copy(update={"T": case.T}) == case
