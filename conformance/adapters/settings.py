@@ -91,7 +91,10 @@ def of_openvino(core: Any) -> Settings:
     found = {name.lower(): core.get_property("CPU", name) for name in names}
     # Some of its own classes print the name of their value, others have it as an attribute.
     plain = {name: getattr(value, "name", None) or _type_name(value) for name, value in found.items()}
-    return _named("openvino", plain | {"capabilities": " ".join(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))})
+    capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    # By itself, too, for known deviations to name.
+    plain |= {"capabilities": " ".join(capabilities), "bf16_instructions": "on" if "BF16" in capabilities else "off"}
+    return _named("openvino", plain)
 
 
 def _type_name(value: Any) -> Any:
