@@ -120,6 +120,6 @@ def test_no_name_is_said_that_is_not_true(found):
 
 @pytest.mark.slow
 def test_it_does_not_take_long(found):
-    # 0.035 and 0.75 when nothing else runs
-    assert np.median(found.seconds) < 0.1
+    # Of processor time; 0.035 and 0.75 where nothing else runs, three times as much on a slow and busy machine.
+    assert np.median(found.seconds) < 0.2
     assert max(found.seconds) < SECONDS
