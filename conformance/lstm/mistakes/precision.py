@@ -240,3 +240,54 @@ precision(
     "https://docs.pytorch.org/docs/stable/generated/torch.ao.quantization.quantize_dynamic.html",
     approximate=True,
 )(quantising(127.5, 127))
+
+
+def saturating(*, by_row: bool = False) -> type[Reference]:
+    """The reference with products of 8-bit integers, two neighbouring ones of which are added in 16 bits.
+
+    x and h are shifted to integers from 0 to 255 first; what the shift adds is taken off the sum afterwards.
+
+    Args:
+        by_row: that of `quantising`.
+    """
+
+    class Saturating(quantising(127.0, 255, by_row=by_row)):  # type: ignore[misc]  # a class made by a function
+        def head(self, y: Array, weights: Weights) -> Array:
+            assert weights.W_y is not None and weights.b_y is not None
+            return y @ weights.W_y.T + weights.b_y  # not in integers
+
+        def product(self, rows: Array, matrix: Array) -> Array:
+            least = np.min(rows, initial=0.0)
+            reach = np.max(rows, initial=0.0) - least
+            step = reach / 255.0 if reach > 0.0 else 1.0
+            largest = np.max(np.abs(matrix), axis=-1 if by_row else None, keepdims=True, initial=0.0)
+            step_of_weights = np.where(largest > 0.0, largest, 1.0) / 127.0
+            shift = np.rint(-least / step)
+            factors, weights = np.rint(rows / step) + shift, np.rint(matrix / step_of_weights)
+            total = -shift * weights.sum(axis=-1)
+            for k in range(0, rows.shape[-1], 2):  # one pair at a time: all at once would need too much memory
+                pair = slice(k, k + 2)
+                total = total + np.clip(factors[:, pair] @ weights[:, pair].T, -32768.0, 32767.0)
+            result: Array = (total * (step * step_of_weights.T)).astype(rows.dtype)
+            return result
+
+    return Saturating
+
+
+_SATURATE = (
+    "https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html#when-and-why-do-i-need-to-try-u8u8"
+)
+precision(
+    "products-saturate-at-16-bits",
+    "multiplies 8-bit integers, W and R with one scale for each matrix, and adds two neighbouring products in 16 bits, "
+    "where a sum of large ones is cut off",
+    _SATURATE,
+    approximate=True,
+)(saturating())
+precision(
+    "products-saturate-at-16-bits-by-row",
+    "multiplies 8-bit integers, W and R with one scale for each row of a matrix, and adds two neighbouring products "
+    "in 16 bits, where a sum of large ones is cut off",
+    _SATURATE,
+    approximate=True,
+)(saturating(by_row=True))
