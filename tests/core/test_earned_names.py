@@ -73,7 +73,14 @@ class OtherSums:
         return super().product(rows[:, ::-1], matrix[:, ::-1])
 
 
-INTEGERS = ("weights-in-int8", "weights-in-int8-by-row", "quantised-dynamically", "quantised-dynamically-to-7-bits")
+INTEGERS = (
+    "weights-in-int8",
+    "weights-in-int8-by-row",
+    "quantised-dynamically",
+    "quantised-dynamically-to-7-bits",
+    "products-saturate-at-16-bits",
+    "products-saturate-at-16-bits-by-row",
+)
 
 
 @pytest.mark.parametrize("mistake", INTEGERS)

@@ -4,8 +4,9 @@ import os
 import re
 
 import pytest
-from agreement import ADAPTERS, row
+from agreement import ADAPTERS, INT8_PRODUCTS, row
 
+from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable
 from conformance.data import default_folders
 from conformance.results.deviations import load_deviations
@@ -58,6 +59,14 @@ with LSTM_EVERY_CHECK=1, as in `tox -e everything`.
 ASKED_OF_OTHERS = re.compile(r"activations/.*|weights/\w+-[ifgo]|(weights|inputs)/\w+\.[0-9]")
 
 
+def untold(adapter: str) -> set[str]:
+    """What fails because of a known deviation that smoke cannot tell, on this machine's processor."""
+    found = UNTOLD.get(adapter, set())
+    if adapter.startswith("onnxruntime-int8") and registry.make(adapter).settings[INT8_PRODUCTS] == "saturated":
+        found = found | {"inputs/rows-apart"}  # where a sum is cut off depends on the scale, which the rows share
+    return found
+
+
 @pytest.mark.workers
 @pytest.mark.parametrize("adapter", [row(name) for name in ADAPTERS])
 def test_is_sound(adapter: str) -> None:
@@ -75,6 +84,6 @@ def test_is_sound(adapter: str) -> None:
     if "not installed: conformance engines install" in wrong.get("frames/describe", ""):
         pytest.skip(wrong["frames/describe"].splitlines()[1].strip())
     made = {finding.check for finding in findings}
-    assert wrong.keys() == UNTOLD.get(adapter, set()) & made, "\n\n".join(["", *wrong.values()])
+    assert wrong.keys() == untold(adapter) & made, "\n\n".join(["", *wrong.values()])
     refused = {finding.check for finding in findings if finding.outcome == "refused"}
     assert refused == REFUSED.get(adapter, set()) & made
