@@ -104,7 +104,7 @@ def upgrade(
         for side, requirements in sides.items():
             asked = [str(requirement) for requirement in requirements]
             with console.status(f"{side}: installing {', '.join([*asked, *beside])} with pip"):
-                made = Environment(folder / side, asked, beside, constraints)
+                made = Environment(folder / side, asked, beside, constraints, own_pip=keep is not None)
             workers.append(f"{side}=python={made.python}")
         settings = replace(settings, places=parse_places(workers))
         chosen = adapters or _computing_with(console, names, settings, jobs or os.cpu_count() or 1)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import shutil
+import sys
 import venv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
 
 import conformance
 from conformance.case.errors import ConformanceError
@@ -18,6 +20,9 @@ from conformance.engines.requirements import DISTRIBUTION, bare, extras, of_extr
 from conformance.files import MEBIBYTE, FileError, read_text
 from conformance.run.commands import completed
 
+PIP_FOR_OTHERS = Version("22.3")
+"""The first pip that installs into another interpreter's environment (--python)."""
+_CALLERS = ("PIP_CONSTRAINT", "PYTHONPATH", "PYTHONHOME")
 _SITE = "import sysconfig; print(sysconfig.get_path('purelib'))"
 
 
@@ -29,35 +34,45 @@ class Environment:
         packages: the requirements it is made for.
         beside: further requirements.
         constraints: files for pip's -c; ignored for packages whose requirement states a version.
+        own_pip: for whoever goes on working in it; otherwise that of this interpreter is used if it has one, as a copy
+            takes seconds to make.
 
     Raises:
         ConformanceError: it cannot be made, or pip cannot install them; with their output.
     """
 
     def __init__(
-        self, folder: Path, packages: Sequence[str], beside: Sequence[str] = (), constraints: Iterable[Path] = ()
+        self,
+        folder: Path,
+        packages: Sequence[str],
+        beside: Sequence[str] = (),
+        constraints: Iterable[Path] = (),
+        *,
+        own_pip: bool = False,
     ) -> None:
         self._folder = folder
         self.python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         requirements = [*map(bare, own()), *packages, *beside]
         try:
             venv.create(folder, symlinks=os.name != "nt")
-            self._run("the environment cannot have pip", "ensurepip", "--default-pip")
+            pip = None if own_pip else _pip_for(self.python)
+            if pip is None:
+                pip = [self.python, "-I", "-m", "pip"]
+                self._run("the environment cannot have pip", [self.python, "-I", "-m", "ensurepip", "--default-pip"])
             _put_suite_into(self.python)
             held = _constraints(folder / "constraints.txt", packages, constraints)
         except (OSError, shutil.Error) as error:  # a full disk, a place that cannot be written
             raise ConformanceError(f"{folder}: the environment cannot be made: {error}") from error
         # Compiled is what is imported, when it is: most of a framework never is.
         options = ("--quiet", "--disable-pip-version-check", "--no-compile", "-c", str(held))
-        self._run(f"pip cannot install {' '.join(requirements)}", "pip", "install", *options, *requirements)
+        self._run(f"pip cannot install {' '.join(requirements)}", [*pip, "install", *options, *requirements])
 
-    def _run(self, failure: str, module: str, *words: str) -> None:
-        # Without the caller's constraints, which may pin the package that should change. Temporary files are kept
-        # where they are removed with everything else, because an interrupt may leave them.
-        environment = {name: value for name, value in os.environ.items() if name != "PIP_CONSTRAINT"}
-        done = completed(
-            [self.python, "-I", "-m", module, *words], environment=environment | {"TMPDIR": str(self._folder)}
-        )
+    def _run(self, failure: str, words: Sequence[str | Path]) -> None:
+        # Without the caller's constraints, which may pin the package that should change, and packages, which pip would
+        # take for installed. Temporary files are kept where they are removed with everything else, because an interrupt
+        # may leave them.
+        environment = {name: value for name, value in os.environ.items() if name not in _CALLERS}
+        done = completed(words, environment=environment | {"TMPDIR": str(self._folder)})
         if done.returncode != 0:
             said = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("WARNING"))
             raise ConformanceError(f"{failure}:\n{said}")
@@ -94,6 +109,15 @@ def companions(package: str) -> list[str]:
     fitting = [found for found in map(of_extra, extras()) if name in {canonicalize_name(r.name) for r in found}]
     smallest: list[Requirement] = min(fitting, key=len, default=[])
     return [bare(requirement) for requirement in smallest if canonicalize_name(requirement.name) != name]
+
+
+def _pip_for(python: Path) -> list[str | Path] | None:
+    """This interpreter's pip, as a command for the environment of another; None if it has none that can do that."""
+    try:
+        found = Version(importlib.metadata.version("pip"))
+    except (importlib.metadata.PackageNotFoundError, InvalidVersion):
+        return None
+    return [sys.executable, "-P", "-m", "pip", "--python", python] if found >= PIP_FOR_OTHERS else None
 
 
 def _put_suite_into(python: Path) -> None:

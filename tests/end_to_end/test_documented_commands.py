@@ -24,8 +24,12 @@ STAND_INS = [
     (r"(--(?:lstm-)?adapter (?:\w+:)?)(torch@cuda|onnxruntime|keras-jax|acme@npu|mindspore)(?=\s|$)", r"\1stand-in"),
     # Everything that loads: here the frameworks may be installed.
     (r"^conformance run( --quick)?$", r"conformance run\1 --adapter numpy --adapter stand-in"),
-    # Frameworks of some hundred megabytes: a smaller package, and one family of cases.
-    (r"^conformance upgrade torch==\S+ torch==\S+", "conformance upgrade numpy==2.3.5 numpy==2.4.6 --case 'cell/*'"),
+    # Frameworks of some hundred megabytes: a smaller package, one family of cases, and none of forty adapters that
+    # could load.
+    (
+        r"^conformance upgrade torch==\S+ torch==\S+",
+        "conformance upgrade numpy==2.3.5 numpy==2.4.6 --adapter numpy --case 'cell/*'",
+    ),
     # Engines of gigabytes: tests/end_to_end/test_engines.py installs a small one.
     (r"^conformance engines install \w+$", "conformance engines"),
     # A harness of somebody else's.
@@ -38,8 +42,8 @@ STAND_INS = [
         "conformance run --case 'cell/*' --case 'lengths/*' --case 'state/*'",
     ),
     (
-        r"^pytest --lstm-suite(?!.* --lstm-(case|quick))",
-        "pytest --lstm-suite --lstm-case 'cell/*' --lstm-case 'lengths/*' --lstm-case 'state/*'",
+        r"^pytest( tests)? --lstm-suite(?!.* --lstm-(case|quick))",
+        r"pytest\1 --lstm-suite --lstm-case 'cell/*' --lstm-case 'lengths/*' --lstm-case 'state/*'",
     ),
     # All vectors once more, proofs and mistakes too: tox -e vectors.
     (r"^conformance generate --check$", "conformance generate --check --case 'cell/*'"),

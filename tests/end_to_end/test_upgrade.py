@@ -169,11 +169,9 @@ def test_what_pip_says_is_shown_and_nothing_is_left(environ, tmp_path):
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "seen", ["before/pyvenv.cfg", "before/lib/*/site-packages/pip", "before/constraints.txt", "before.jsonl"]
-)
+@pytest.mark.parametrize("seen", ["before/pyvenv.cfg", "before/constraints.txt", "before.jsonl"])
 def test_ctrl_c_ends_it_and_leaves_nothing(seen, environ, tmp_path):
-    """While the environment is made, while it is given pip, while that installs, and while cases run."""
+    """While the environment is made, while pip installs into it, and while cases run."""
     temporary = tmp_path / "temporary"
     with upgrade("lstm-weir==1.0", "lstm-weir==2.0", "--adapter", "weir", environ=environ, cwd=tmp_path) as process:
         until = time.monotonic() + 200
