@@ -4,7 +4,7 @@ import os
 import re
 
 import pytest
-from agreement import ADAPTERS, INT8_PRODUCTS, row
+from agreement import ADAPTERS, row
 
 from conformance.adapters import registry
 from conformance.case.errors import AdapterUnavailable
@@ -62,7 +62,7 @@ ASKED_OF_OTHERS = re.compile(r"activations/.*|weights/\w+-[ifgo]|(weights|inputs
 def untold(adapter: str) -> set[str]:
     """What fails because of a known deviation that smoke cannot tell, on this machine's processor."""
     found = UNTOLD.get(adapter, set())
-    if adapter.startswith("onnxruntime-int8") and registry.make(adapter).settings[INT8_PRODUCTS] == "saturated":
+    if adapter.startswith("onnxruntime-int8") and registry.make(adapter).products == "saturated":
         found = found | {"inputs/rows-apart"}  # where a sum is cut off depends on the scale, which the rows share
     return found
 
